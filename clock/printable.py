@@ -40,6 +40,30 @@ def is_printable(text: str) -> bool:
     return text.isprintable() or not UNPRINTABLE.search(text)
 
 
+def brief(value: object, most: int = 80) -> str:
+    """The start of a value's `repr`, for a message; its type if it has no `repr`, as a number of 5,000 digits.
+
+    >>> brief("mails"), brief(10**5000)
+    ("'mails'", '<int>')
+    """
+    try:
+        return f"{value!r:.{most}}"
+    except Exception:  # noqa: BLE001  # the value is the user's object: its repr may raise anything
+        return f"<{type(value).__name__}>"
+
+
+def is_utf8(value: object) -> bool:
+    r"""Whether a value is a text that UTF-8 and so Redis can hold. It cannot hold surrogates.
+
+    >>> is_utf8("mails"), is_utf8("a\udcff"), is_utf8(None)
+    (True, False, False)
+    """
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
 def as_json_value(value: object) -> str:
     """The form in JSON of a value that JSON lacks: an instant as in RFC 3339, others as text. For `json.dumps`.
 

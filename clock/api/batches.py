@@ -9,6 +9,7 @@ from clock.api.connecting import connected, instant
 from clock.errors import JobError
 from clock.inspection.jobs import batches as found
 from clock.inspection.jobs.batches import BatchView
+from clock.printable import brief, is_utf8
 from clock.store import Redis
 from clock.store.jobs.flow import batches as stored
 from clock.store.jobs.flow.batches import Child
@@ -34,8 +35,8 @@ class BatchRef:
     """
 
     def __init__(self, bid: str, *, redis: Redis | None = None) -> None:
-        if not (isinstance(bid, str) and bid):
-            raise JobError(f"the id of the batch is {bid!r:.60}; it must be a text, as batch.bid has it")
+        if not (is_utf8(bid) and bid):
+            raise JobError(f"the id of the batch is {brief(bid)}; it must be a text, as batch.bid has it")
         self.bid = bid
         self._redis = connected(redis)
 
@@ -52,7 +53,7 @@ class BatchRef:
         `limit`: how many of them at most. Raises JobError if it is not a whole number, 0 or more.
         """
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-            raise JobError(f"limit is {limit!r}; it must be a whole number, 0 or more")
+            raise JobError(f"limit is {brief(limit)}; it must be a whole number, 0 or more")
         return found.failures(self._redis, self.bid, limit)
 
     def seal(self) -> bool:

@@ -9,6 +9,7 @@ from clock.errors import JobError
 from clock.inspection import FoundJob, JobFilter
 from clock.inspection.jobs.bulk import Act, Progress, steps
 from clock.inspection.jobs.pages import Order, Place
+from clock.printable import brief
 
 OnProgress = Callable[[Progress], object]
 
@@ -40,6 +41,9 @@ class Bulk:
 
 def named(jobs: Sequence[FoundJob], wanted: JobFilter, method: str) -> Sequence[FoundJob]:
     """The jobs that were passed; empty: conditions were. Raises JobError unless it is just one of both."""
+    wrong = [job for job in jobs if not isinstance(job, FoundJob)]
+    if wrong:
+        raise JobError(f"{method} got {brief(wrong[0])}; pass jobs that a search returned, and a list as *jobs")
     if bool(jobs) == (not wanted.accepts_all):
         raise JobError(f"{method} takes either jobs or conditions, such as class_='SendMailJob' or jid='2f9b...'")
     return jobs

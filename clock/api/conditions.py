@@ -10,6 +10,7 @@ from clock.errors import JobError
 from clock.inspection import JobFilter
 from clock.job.delays import due_at
 from clock.job.options import in_seconds
+from clock.printable import brief
 
 
 class Conditions(TypedDict, total=False):
@@ -41,24 +42,40 @@ def where(**conditions: Unpack[Conditions]) -> JobFilter:
     if unknown:
         known = ", ".join(sorted(Conditions.__optional_keys__))
         raise JobError(f"unknown condition {', '.join(sorted(unknown))}; known are {known}")
-    jid = conditions.get("jid", ())
     before = conditions.get("before")
     return JobFilter(
-        jids=frozenset([jid] if isinstance(jid, str) else jid),
-        job_class=conditions.get("class_"),
-        queue=conditions.get("queue"),
+        jids=_jids(conditions.get("jid")),
+        job_class=_text("class_", conditions.get("class_")),
+        queue=_text("queue", conditions.get("queue")),
         older_than=_age(conditions.get("older_than")),
-        args=conditions.get("args"),
-        error=conditions.get("error"),
-        text=conditions.get("text"),
+        args=_text("args", conditions.get("args")),
+        error=_text("error", conditions.get("error")),
+        text=_text("text", conditions.get("text")),
         before=None if before is None else _instant(before),
     )
 
 
+def _jids(given: str | Iterable[str] | None) -> frozenset[str] | None:
+    """The job ids; None: the condition is not given. An empty list meets no job."""
+    if given is None:
+        return None
+    jids = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(jid, str) for jid in jids):
+        raise JobError(f"jid is {brief(given)}; pass a job id, or a list of them")
+    return frozenset(jids)
+
+
+def _text(name: str, given: str | None) -> str | None:
+    """A text that is not empty: an empty text would mean all jobs. None: the condition is not given."""
+    if given is None or (isinstance(given, str) and given):
+        return given
+    raise JobError(f"{name} is {brief(given)}; pass a text that is not empty, or leave {name} out")
+
+
 def _age(given: timedelta | float | None) -> float | None:
     seconds = in_seconds(given)
-    if given is not None and seconds is None:
-        raise JobError(f"older_than is {given!r:.60}; pass seconds or a timedelta")
+    if given is not None and (seconds is None or not seconds >= 0):  # NaN is refused, too
+        raise JobError(f"older_than is {brief(given)}; pass seconds or a timedelta, 0 or more")
     return seconds
 
 

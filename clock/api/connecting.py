@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from clock.clocks import from_ms
+from clock.errors import ConfigurationError
 from clock.job.push.client import now
 from clock.job.push.filling import filled_in
+from clock.printable import brief
 from clock.store import Redis
 from clock.store.ledger.held_pushes import holding_in
 from clock.store.server.connection import connect as open_connection
@@ -25,9 +27,9 @@ def via(redis: Redis) -> Iterator[None]:
     It applies to the thread or task that runs the block, and to tasks that the block starts. Threads that the
     block starts push to the process's own Redis. Objects of this API in the block use the other Redis, too. In
     an action of an event, such jobs are pushed at once; they are not part of the run. In the block of a batch,
-    they do not belong to the batch, which the other Redis does not know.
+    they do not belong to the batch, which the other Redis does not know. Raises ConfigurationError.
     """
-    with route(redis), holding_in(None), filled_in(None):
+    with route(_checked(redis)), holding_in(None), filled_in(None):
         yield
 
 
@@ -42,6 +44,10 @@ def connect(url: str | None = None, *, max_connections: int = 10, namespace: str
     The default of `namespace` is `CLOCK_NAMESPACE`, or the settings' namespace. Threads may share the connection.
     Raises StoreUnavailable, StoreError, ConfigurationError.
     """
+    if url is not None and not (isinstance(url, str) and url):
+        raise ConfigurationError(
+            f"the URL is {brief(url)}; give redis://HOST:PORT, or leave it out to use REDIS_URL"
+        )
     redis = open_connection(url, max_connections=max_connections, namespace=namespace)
     return with_shards(redis, shards_of_process())
 
@@ -51,4 +57,13 @@ def connected(redis: Redis | None) -> Redis:
 
     Raises StoreUnavailable, StoreError, ConfigurationError.
     """
-    return default() if redis is None else redis
+    return default() if redis is None else _checked(redis)
+
+
+def _checked(redis: object) -> Redis:
+    """A connection as `connect` opens it: its answers are bytes. Raises ConfigurationError."""
+    if not isinstance(redis, Redis):
+        raise ConfigurationError(f"redis is {brief(redis)}; pass a connection: api.connect(url)")
+    if redis.get_encoder().decode_responses:
+        raise ConfigurationError("this connection has decode_responses=True; open one with api.connect(url)")
+    return redis

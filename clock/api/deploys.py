@@ -7,7 +7,7 @@ from datetime import MAXYEAR, UTC, datetime
 
 from clock.api.connecting import connected, instant
 from clock.errors import InvalidDeployMark
-from clock.printable import printable
+from clock.printable import brief, printable
 from clock.store import Redis
 from clock.store.jobs import deploy_marks
 from clock.store.jobs.deploy_marks import LONGEST_LABEL, Marking
@@ -35,7 +35,7 @@ def marked(label: str, at: datetime | None = None, *, redis: Redis | None = None
 
 def _check_label(label: object) -> None:
     if not isinstance(label, str):
-        raise InvalidDeployMark(f"the label of a deploy mark is {label!r:.{LONGEST_SHOWN}}; it must be a text")
+        raise InvalidDeployMark(f"the label of a deploy mark is {brief(label, LONGEST_SHOWN)}; it must be a text")
     if not label.strip():
         raise InvalidDeployMark("the label of a deploy mark is empty: give the release or the change")
     try:
@@ -48,7 +48,7 @@ def _check_label(label: object) -> None:
 def _checked_time(at: object) -> datetime:
     """The time in UTC. Raises InvalidDeployMark."""
     if not isinstance(at, datetime):
-        raise InvalidDeployMark(f"the time of a deploy mark is {at!r:.{LONGEST_SHOWN}}; it must be a datetime")
+        raise InvalidDeployMark(f"the time of a deploy mark is {brief(at, LONGEST_SHOWN)}; it must be a datetime")
     if at.utcoffset() is None:
         raise InvalidDeployMark("the time of a deploy mark has no zone: use datetime.now(UTC), for example")
     if not FIRST_YEAR <= at.year <= LAST_YEAR:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clock.api.awaitable import awaitable
+from clock.api.checks import check_count
 from clock.api.connecting import connected, instant
 from clock.errors import ConfigurationError, UnknownEvent
 from clock.inspection.events.event_rows import events
@@ -18,6 +19,7 @@ from clock.inspection.events.schedules import with_schedules
 from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, recorded
 from clock.inspection.events.why import why as explain
 from clock.job.push.client import clock as client_clock
+from clock.printable import brief
 from clock.store import Redis, listing
 from clock.store.ledger import backfilled, history, pauses
 from clock.store.ledger.history import Record
@@ -88,10 +90,12 @@ class Events:
         A record has `decision` and `due` (ms since 1970), and, as the case may be, `late_ms`, `reason`, `host`,
         `release`, `jobs`, `jids`, and `outcomes` by jid.
         """
+        check_count("count", count)
         return list(history.read(self._redis, name, count))
 
     def latest(self, count: int = 20) -> list[tuple[str, Record]]:
         """The latest `count` records of all events together, each with its event's name, oldest first."""
+        check_count("count", count)
         return latest_of_all(self._redis, count)
 
     def why(self, name: str, at: datetime | str) -> list[str]:
@@ -124,7 +128,7 @@ class Events:
         user. Raises UnknownEvent, ConfigurationError for an end that is past.
         """
         time = instant()
-        end = time + until if isinstance(until, timedelta) else until
+        end = None if until is None else _end(until, time)
         if end is not None and end <= time:
             raise ConfigurationError(f"until {end.isoformat()} is in the past")
         wanted = Pause(time, end, by or getpass.getuser(), note)
@@ -237,6 +241,19 @@ class Events:
     afire = awaitable(fire)
     aplan_backfill = awaitable(plan_backfill)
     abackfill = awaitable(backfill)
+
+
+def _end(until: object, now: datetime) -> datetime:
+    """The end of a pause. Raises ConfigurationError."""
+    try:
+        end = now + until if isinstance(until, timedelta) else until
+    except OverflowError:
+        end = None
+    if isinstance(end, datetime) and end.tzinfo:
+        return end
+    raise ConfigurationError(
+        f"until is {brief(until)}; it must be an aware datetime up to the year 9999, or a timedelta"
+    )
 
 
 def _signature(clock_file: Path) -> Signature:

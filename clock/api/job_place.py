@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Unpack
+from types import NoneType
+from typing import Unpack, get_args
 
 from clock.api.awaitable import awaitable, awaitable_items
+from clock.api.checks import check_count
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import now
+from clock.errors import InvalidCursor, JobError
 from clock.inspection import FoundJob
 from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, Place
+from clock.printable import brief
 from clock.store import Redis
 
 
@@ -45,8 +49,9 @@ class JobPlace:
         A queue starts with the job that a worker takes next ("first"), or with the newest ("last"). A sorted set
         starts with the job that is due or died first, or with the last. Jobs that come or go do not disturb the
         search of a sorted set. In a queue, "first" may miss jobs while workers take some, and "last" may return
-        jobs twice while some are pushed.
+        jobs twice while some are pushed. Raises JobError.
         """
+        _check_order(order)
         return self._place.jobs(where(**conditions), now=now(), order=order)
 
     def page(
@@ -60,8 +65,13 @@ class JobPlace:
     ) -> Page:
         """A page of the jobs that meet all conditions: at most `limit` jobs, after reading at most `scan`.
 
-        `cursor` is the `cursor` of the page before, or None for the first page. Raises InvalidCursor.
+        `cursor` is the `cursor` of the page before, or None for the first page. Raises InvalidCursor, JobError.
         """
+        _check_order(order)
+        if not isinstance(cursor, (str, NoneType)):
+            raise InvalidCursor(brief(cursor))
+        check_count("limit", limit)
+        check_count("scan", scan)
         wanted = where(**conditions)
         return self._place.page(wanted, now=now(), cursor=cursor, limit=limit, order=order, scan=scan)
 
@@ -73,3 +83,8 @@ class JobPlace:
     asearch = awaitable_items(search)
     apage = awaitable(page)
     afind = awaitable(find)
+
+
+def _check_order(order: Order) -> None:
+    if order not in get_args(Order):
+        raise JobError(f'order is {brief(order)}; it must be "first" or "last"')

@@ -18,6 +18,7 @@ from clock.inspection.jobs.limits import delete_blocked, find_blocked
 from clock.inspection.jobs.pages import Place, parked_place, queue_place, set_place
 from clock.job.delays import Time, due_at
 from clock.job.push import client
+from clock.printable import brief, is_utf8, printable
 from clock.store import Redis, listing
 from clock.store.jobs.cancellations import KEPT_SECONDS, MISSED_SECONDS, mark, unmark
 from clock.store.server.shards import every
@@ -50,7 +51,9 @@ class JobRef:
 
     def __init__(self, jid: str, *, redis: Redis | None = None, within: float = WITHIN_SECONDS) -> None:
         if not isinstance(jid, str):
-            raise JobError(f"the jid is {jid!r:.60}; it must be a text, as perform_async returns it")
+            raise JobError(f"the jid is {brief(jid)}; it must be a text, as perform_async returns it")
+        if not is_utf8(jid):
+            raise JobError(f"the jid is not valid UTF-8: {printable(jid)}")
         self.jid = jid
         self._redis = connected(redis)
         self._within = within

@@ -10,6 +10,7 @@ from clock.errors import JobError
 from clock.inspection.jobs import limits as found
 from clock.inspection.jobs.limits import LimitView
 from clock.job.flow.limits import LARGEST, check_name
+from clock.printable import brief
 from clock.store import Redis
 from clock.store.jobs.flow import limit_holders
 
@@ -34,7 +35,7 @@ class Limits:
         """
         check_name("Limit", name)
         if isinstance(maximum, bool) or not isinstance(maximum, int) or not 0 <= maximum <= LARGEST:
-            raise JobError(f"maximum is {maximum!r}; it must be a whole number, 0 to {LARGEST:,}")
+            raise JobError(f"maximum is {brief(maximum)}; it must be a whole number, 0 to {LARGEST:,}")
         return limit_holders.set_maximum(self._redis, name, maximum)
 
     def reset(self, name: str) -> int:

@@ -10,10 +10,12 @@ from clock.api.bulk import Bulk, OnProgress, named
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
 from clock.api.job_place import JobPlace
+from clock.errors import JobError
 from clock.inspection import FoundJob, QueueJobs, QueueView, queues
 from clock.inspection.jobs.bulk import Progress
 from clock.inspection.jobs.job_sets import free_locks_of, view_of
 from clock.inspection.jobs.pages import queue_place
+from clock.printable import brief, is_utf8
 from clock.store import Redis, repairs
 from clock.store.jobs import paused_queues
 from clock.store.jobs.scanning import Step
@@ -28,6 +30,8 @@ class Queue(JobPlace):
     """
 
     def __init__(self, name: str = "default", *, redis: Redis | None = None) -> None:
+        if not is_utf8(name):
+            raise JobError(f"the queue is {brief(name)}; it must be a name, such as 'default'")
         redis = connected(redis)
         super().__init__(redis, queue_place(redis, name))
         self.name = name

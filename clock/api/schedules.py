@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from clock.api.awaitable import awaitable
+from clock.api.checks import LARGEST
 from clock.api.connecting import connected, instant
 from clock.errors import DeclarationError
 from clock.inspection.audit import Change, note_change
-from clock.inspection.events.schedules import event_of, next_runs, split
+from clock.inspection.events.schedules import DEFAULT_ZONE, check_name, event_of, next_runs, split
+from clock.job.options import Order
+from clock.printable import brief
 from clock.store import Redis
 from clock.store.ledger import schedules, timetable_changes
 from clock.store.ledger.schedules import StoredSchedule
@@ -95,7 +98,8 @@ class Schedules:
         return list(map(_shown, schedules.read(self._redis)))
 
     def get(self, name: str) -> Schedule | None:
-        """The schedule of that name; None: missing."""
+        """The schedule of that name; None: missing. Raises DeclarationError for an invalid name."""
+        check_name(name)
         found = schedules.read_one(self._redis, name)
         return _shown(found) if found else None
 
@@ -107,6 +111,7 @@ class Schedules:
         class, and for the name of an event in the clock file; ScheduleConflict if the version is another one.
         """
         timing, rest = self._split(name, job, fields)
+        _check_version(name, version)
         made = schedules.put(self._redis, name, timing, rest, version)
         self._audit("put_schedule", name)
         return made
@@ -133,8 +138,10 @@ class Schedules:
     def delete(self, name: str, *, version: int | None = None) -> bool:
         """Delete a schedule; False: it was missing. `version` is the version that it must have; None: any.
 
-        Raises ScheduleConflict.
+        Raises ScheduleConflict, DeclarationError for an invalid name.
         """
+        check_name(name)
+        _check_version(name, version)
         is_deleted = schedules.delete(self._redis, name, version)
         if is_deleted:
             self._audit("delete_schedule", name)
@@ -142,8 +149,8 @@ class Schedules:
 
     def _split(self, name: str, job: Any, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The fields as they are stored. Raises DeclarationError."""
-        job_name = job if isinstance(job, str) else getattr(job, "wire_name", repr(job))
-        timing, rest = split({"tz": "UTC", **fields, "job": job_name})
+        check_name(name)
+        timing, rest = split({**_given(name, fields), "job": _job_name(name, job)})
         event_of(name, {**timing, **rest})
         event = self._declared.get(name)
         if event or name in timetable_changes.declared(self._redis):
@@ -159,6 +166,35 @@ class Schedules:
     aput = awaitable(put)
     apreview = awaitable(preview)
     adelete = awaitable(delete)
+
+
+def _given(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a value, and the zone. Raises DeclarationError."""
+    given = {field: value for field, value in fields.items() if value is not None}
+    for field, value in given.items():
+        if value == "":
+            raise DeclarationError(f"{name!r}: {field} is empty; give a value, or leave it out")
+        if not _is_stored_as_json(value):
+            raise DeclarationError(f"{name!r}: {field} is {brief(value)}; pass it as text")
+    if not isinstance(given.get("args", []), (list, tuple)):
+        raise DeclarationError(f"{name!r}: args is {brief(given['args'])}; it must be a list")
+    return {"tz": DEFAULT_ZONE, **given}
+
+
+def _is_stored_as_json(value: object) -> bool:
+    """False for a ZoneInfo, for instance. The check of the event covers the items of a list or a mapping."""
+    return isinstance(value, (str, int, float, timedelta, datetime, Mapping, Collection))
+
+
+def _job_name(name: str, job: Any) -> str:
+    if isinstance(job, Order):
+        raise DeclarationError(f"{name!r}: job has options of .set(...); pass the class, and its queue as queue=")
+    return job if isinstance(job, str) else getattr(job, "wire_name", brief(job))
+
+
+def _check_version(name: str, version: object) -> None:
+    if version is not None and not (type(version) is int and 0 <= version <= LARGEST):
+        raise DeclarationError(f"{name!r}: version is {brief(version)}; it must be a whole number, 0 or more")
 
 
 def _shown(stored: StoredSchedule) -> Schedule:

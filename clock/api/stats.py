@@ -11,6 +11,7 @@ from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, now
 from clock.errors import JobError
 from clock.inspection import queues, workers
+from clock.printable import brief
 from clock.store import Redis, listing, repairs
 
 MOST_DAYS = 5 * 366  # counters of a day are kept for five years
@@ -75,7 +76,7 @@ class Stats:
     def history(self, days: int = 30, *, until: date | None = None) -> Sequence[Day]:
         """The last `days` days (1 to 1830), today first; or those up to `until`. Raises JobError."""
         if not 0 < days <= MOST_DAYS:
-            raise JobError(f"days is {days!r}; it must be from 1 to {MOST_DAYS}")
+            raise JobError(f"days is {brief(days)}; it must be from 1 to {MOST_DAYS}")
         last = until or datetime.fromtimestamp(now(), UTC).date()
         dates = [last - timedelta(days=back) for back in range(days)]
         found = listing.days(self._redis, [day.isoformat() for day in dates])
@@ -85,7 +86,7 @@ class Stats:
         """Set `processed`, `failed`, or both if none is named, to 0. The counters of days are kept."""
         unknown = set(counters) - {"processed", "failed"}
         if unknown:
-            raise JobError(f"unknown counter {', '.join(map(repr, sorted(unknown)))}; known are processed, failed")
+            raise JobError(f"unknown counter {', '.join(map(brief, unknown))}; known are processed, failed")
         repairs.reset_counters(self._redis, counters or ("processed", "failed"))
 
     anow = awaitable(now)

@@ -15,7 +15,7 @@ import click
 
 from clock.api import Conditions, FoundJob, Progress
 from clock.cli.auditing import audit_jobs
-from clock.cli.options import shared_options
+from clock.cli.options import Count, shared_options
 from clock.cli.output import Styled, echo, echo_json, echo_table, json_option, utc
 from clock.errors import ClockError
 from clock.job.payload import instant
@@ -28,9 +28,7 @@ SHOWN_FROM = 2_000  # with this many jobs a progress bar is useful
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
 
-limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show at most this many."
-)
+limit_option = click.option("--limit", type=Count(), default=50, show_default=True, help="Show at most this many.")
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -65,6 +63,8 @@ def filter_options(command: F) -> F:
     @wraps(command)
     def with_filter(*args: Any, jids: tuple[str, ...] = (), **options: Any) -> Any:
         given = {name: options.pop(name) for name in _CONDITIONS}
+        for name in [name for name, value in given.items() if value == ""]:  # it would mean all jobs
+            raise click.UsageError(f"{_CONDITIONS[name][0]} is empty; give a text, or leave the option out")
         wanted = {**given, "jid": jids or None}
         meant = {name: value for name, value in wanted.items() if value is not None}
         return command(*args, wanted=cast("Conditions", meant), **options)

@@ -24,10 +24,20 @@ class Number(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number. Raises click's BadParameter."""
-        number = float(super().convert(value, param, ctx))
-        if not isfinite(number):
+        try:
+            is_number = isfinite(float(value))
+        except ValueError:
+            is_number = False
+        if not is_number:
             self.fail(f"{value!r} is not a valid number.", param, ctx)
-        return number
+        return float(super().convert(value, param, ctx))
+
+
+class Count(click.IntRange):
+    """A whole number from 1 to `most`, which Redis and Python can count."""
+
+    def __init__(self, most: int = 1_000_000_000) -> None:
+        super().__init__(1, most)
 
 
 def setting_option(name: str, *flags: str, shows_default: bool = True) -> Callable[[F], F]:

@@ -69,10 +69,12 @@ def _given(text: str, now: datetime, zone: tzinfo) -> datetime:
     return now + timedelta(seconds=length.total_seconds())
 
 
-def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:
+def span_of(
+    begin: str | None, end: str, *, zone: tzinfo, now: datetime, ends: str = "--to"
+) -> tuple[datetime, datetime]:
     """Start and end, both aware. `begin` is a date or time (None: now), `end` a date, a time or a length (7d).
 
-    Raises ConfigurationError.
+    `ends` is the option of the end. Raises ConfigurationError.
 
     >>> from datetime import UTC
     >>> [str(at) for at in span_of("2026-12-24", "12h", zone=UTC, now=datetime(2026, 1, 1, tzinfo=UTC))]
@@ -84,9 +86,9 @@ def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tupl
     try:
         stop = _later(start, length) if length else _instant("--to", dated(end, here, ahead=True), zone)
     except OverflowError:
-        raise ConfigurationError(f"--to {end}: that is after the year 9999") from None
+        raise ConfigurationError(f"{ends} {end}: that is after the year 9999") from None
     if not (_YEARS[0] <= start.year and stop.year <= _YEARS[1]):
-        raise ConfigurationError(f"--from and --to must be in the years {_YEARS[0]} to {_YEARS[1]}")
+        raise ConfigurationError(f"the period must be in the years {_YEARS[0]} to {_YEARS[1]}")
     if stop <= start:
         raise ConfigurationError(f"--to {end} is not after --from {start.isoformat()}")
     return start, stop

@@ -12,6 +12,7 @@ from clock.job.job import Job
 from clock.job.options import OPTIONS, CallOptions
 from clock.job.push.setter import Setter
 from clock.job.types import JobClass
+from clock.printable import brief
 
 
 def enqueue(job_class: str, args: Sequence[Any] = (), /, **options: Unpack[CallOptions]) -> str:
@@ -34,9 +35,9 @@ async def aenqueue(job_class: str, args: Sequence[Any] = (), /, **options: Unpac
 
 def _order(job_class: str, args: object, options: dict[str, Any]) -> Setter[Any]:
     if not isinstance(job_class, str) or not job_class:
-        raise JobError(f"enqueue takes the name of a class, not {job_class!r:.60}")
+        raise JobError(f"enqueue takes the name of a class, not {brief(job_class)}")
     if not isinstance(args, (list, tuple)):
-        raise ArgumentsError(f"enqueue({job_class!r}) takes a list of arguments, not {args!r:.60}")
+        raise ArgumentsError(f"enqueue({job_class!r}) takes a list of arguments, not {brief(args)}")
     if registry.knows(job_class):
         return Setter[Any].of(registry.lookup(job_class), options)
     if "redact" in options:

@@ -9,6 +9,7 @@ from typing import cast
 
 from clock.errors import ArgumentsError
 from clock.job.payload import seconds
+from clock.printable import brief
 
 Time = float | timedelta | datetime  # an interval from now, or an instant
 LATEST = 253_402_300_799  # the last second of the year 9999, in seconds since 1970
@@ -26,20 +27,20 @@ def due_at(when: Time, now: float) -> float:
     """
     if isinstance(when, datetime):
         if when.tzinfo is None:
-            raise ValueError(f"{when!r} has no time zone; pass an aware datetime")
+            raise ValueError(f"{brief(when)} has no time zone; pass an aware datetime")
         return seconds(when)
     if isinstance(when, timedelta):
         when = when.total_seconds()
         return _in_range(now + when, when)
     if isinstance(when, bool) or not isinstance(when, (int, float)) or not abs(when) <= sys.float_info.max:
-        raise ValueError(f"{when!r:.60} is not a time; pass seconds, a timedelta or an aware datetime")
+        raise ValueError(f"{brief(when)} is not a time; pass seconds, a timedelta or an aware datetime")
     return _in_range(when if when >= INTERVAL_LIMIT else now + when, when)
 
 
 def _in_range(due: float, given: float) -> float:
     if due > LATEST:
         hint = "; pass seconds, not milliseconds" if given / 1000 <= LATEST else ""
-        raise ValueError(f"{given!r:.60} is after the year 9999{hint}")
+        raise ValueError(f"{brief(given)} is after the year 9999{hint}")
     return max(float(due), 0.0)  # before 1970 is due at once, as any time in the past
 
 
@@ -83,5 +84,5 @@ def _interval(given: float | timedelta) -> float:
     """The interval over which jobs are spread, in seconds. Raises ValueError."""
     seconds = given.total_seconds() if isinstance(given, timedelta) else given
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < INTERVAL_LIMIT:
-        raise ValueError(f"spread_interval is {given!r:.60}; pass seconds above 0, or a timedelta")
+        raise ValueError(f"spread_interval is {brief(given)}; pass seconds above 0, or a timedelta")
     return seconds

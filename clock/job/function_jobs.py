@@ -12,6 +12,7 @@ from clock.job.job import Job
 from clock.job.options import JobOptions, checked
 from clock.job.push.setter import Setter
 from clock.job.types import JobClass
+from clock.printable import brief
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -105,7 +106,7 @@ def made(
 ) -> J:
     """The job of a function. Raises JobError, DuplicateJobClass."""
     if not inspect.isroutine(function):
-        raise JobError(f"@job got {function!r:.60}; it must be a function: write @job(queue=...) above a def")
+        raise JobError(f"@job got {brief(function)}; it must be a function: write @job(queue=...) above a def")
     if function.__name__ == "<lambda>" and not wire_name:
         raise JobError("@job got a lambda, which has no name for payloads; write a def, or give wire_name")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -113,7 +114,7 @@ def made(
             f"@job: {function.__qualname__} is a generator, so calling it runs nothing; remove the yield"
         )
     if not (isinstance(base, type) and issubclass(base, Job)):
-        raise JobError(f"@job: base is {base!r:.60}; it must be a job class")
+        raise JobError(f"@job: base is {brief(base)}; it must be a job class")
     checked(f"@job of {function.__qualname__}", options)
     name = wire_name or function.__name__
     members = {

@@ -15,7 +15,7 @@ from clock.job.flow.unique import Unique, unique_of
 from clock.job.redaction import hidden_places
 from clock.job.run.job_logger import LEVELS
 from clock.job.types import JobClass, OnCommit
-from clock.printable import closest, is_printable
+from clock.printable import brief, closest, is_printable
 
 
 def _is_count(value: object) -> bool:
@@ -203,7 +203,7 @@ def checked(where: str, options: Mapping[str, object], *, with_call: bool = Fals
             raise JobError(f"{where}: unknown option {name!r}; {hint}")
         accepts, words = known[name]
         if not accepts(value):
-            raise JobError(f"{where}: {name} is {value!r}; it must be {words}")
+            raise JobError(f"{where}: {name} is {brief(value)}; it must be {words}")
 
 
 def check_iterates(where: str, job: JobClass, options: Iterable[str]) -> None:

@@ -16,11 +16,13 @@ from clock.errors import JobError, JobFailed, ResultMissing, message_of
 from clock.job.options import in_seconds
 from clock.job.payload import Payload, decode, encode
 from clock.job.push import client
+from clock.printable import brief, is_utf8
 from clock.store.jobs.job_results import Kept, read
 from clock.store.server import connection
 from clock.store.server.shards import likely_first
 
 MOST_BYTES = 65_536  # of a result, unless the job has another `result_limit`: Redis keeps it in memory
+LONGEST_TIMEOUT = 1e9  # seconds, 31 years
 FIRST_WAIT, LONGEST_WAIT = 0.02, 0.5  # seconds between two looks
 
 Status = Literal["unknown", "done", "failed", "dropped", "cancelled"]
@@ -31,8 +33,8 @@ class JobResult:
     """The result of the job `jid`, whose class or push has `result_ttl`. Its methods raise StoreUnavailable."""
 
     def __init__(self, jid: str) -> None:
-        if not isinstance(jid, str):
-            raise JobError(f"JobResult: the jid is {jid!r:.60}; it must be a text, as perform_async returns it")
+        if not is_utf8(jid):
+            raise JobError(f"JobResult: the jid is {brief(jid)}; it must be a text, as perform_async returns it")
         self.jid = jid
 
     @property
@@ -77,8 +79,8 @@ class JobResult:
             return float("inf")
         seconds = in_seconds(timeout)
         if seconds is None or seconds != seconds:
-            raise JobError(f"JobResult: timeout is {timeout!r:.60}; it must be seconds, or None")
-        return _clock.monotonic() + seconds
+            raise JobError(f"JobResult: timeout is {brief(timeout)}; it must be seconds, or None")
+        return _clock.monotonic() + min(seconds, LONGEST_TIMEOUT)
 
     def _check_time(self, ends_at: float, timeout: float | None) -> None:
         if _clock.monotonic() >= ends_at:

@@ -1,5 +1,5 @@
 from clock.ticker.backfill.plan import BackfillPlan, PlannedRun, plan_backfill
-from clock.ticker.backfill.runs import Backfill, BackfilledRun
+from clock.ticker.backfill.runs import RATES, Backfill, BackfilledRun
 from clock.ticker.clock_process import ClockProcess
 from clock.ticker.firing.decisions import JOINED, Outcome, Signature, decision_of, pause_after
 from clock.ticker.firing.manual_fire import fire_manually
@@ -16,6 +16,7 @@ from clock.ticker.ticker import STOP_SECONDS, Ticker
 __all__ = [
     "JOINED",
     "ON_THE_LOOP",
+    "RATES",
     "STOP_SECONDS",
     "ActionMode",
     "ActionOf",

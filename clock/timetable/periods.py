@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from math import isnan
 
+from clock.printable import brief
+
 _UNITS = {
     "week": timedelta(weeks=1),
     "day": timedelta(days=1),
@@ -35,7 +37,7 @@ def parse_period(value: object) -> timedelta:
     try:
         return _period(value)
     except OverflowError:
-        raise ValueError(f"{value!r:.40} is too long for a period") from None
+        raise ValueError(f"{brief(value, 40)} is too long for a period") from None
 
 
 def _period(value: object) -> timedelta:
@@ -47,7 +49,7 @@ def _period(value: object) -> timedelta:
     if text.isdecimal():
         return timedelta(seconds=float(text))  # infinite for thousands of digits, at which int raises
     if not text or _PART.sub("", text):
-        raise ValueError(f"invalid period {value!r}; use {ACCEPTED_PERIOD}")
+        raise ValueError(f"invalid period {brief(value)}; use {ACCEPTED_PERIOD}")
     return sum((_part(value, found) for found in _PART.finditer(text)), timedelta())
 
 

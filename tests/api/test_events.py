@@ -2,13 +2,14 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from clock import api
 from clock.clocks import to_ms
-from clock.errors import ConfigurationError, UnknownEvent
+from clock.errors import ConfigurationError, JobError, UnknownEvent
 from clock.job import Job
 from clock.job.push.client import using_clock
 from clock.job.registry import forget
@@ -93,6 +94,20 @@ def test_an_event_is_paused_and_resumed(redis: Redis, clock_file: Path, now: Non
         events.pause("dayly")
     with pytest.raises(ConfigurationError, match="is in the past"):
         events.pause("daily", until=NOW)
+
+
+@pytest.mark.parametrize("until", [timedelta.max, NOW.replace(tzinfo=None), float("nan"), "2h"])
+def test_an_invalid_end_of_a_pause_is_refused(redis: Redis, clock_file: Path, now: None, until: Any) -> None:
+    with pytest.raises(ConfigurationError, match="it must be an aware datetime up to the year 9999, or a timedel"):
+        api.Events.of_file(clock_file).pause("daily", until=until)
+
+
+@pytest.mark.parametrize("count", [0, -1, True, 10**30])
+def test_a_count_of_records_is_a_whole_number_from_1_on(redis: Redis, count: int) -> None:
+    with pytest.raises(JobError, match=r"count is .*; it must be a whole number, 1 to 1,000,000,000"):
+        api.Events().history("daily", count)
+    with pytest.raises(JobError, match="count is"):
+        api.Events().latest(count)
 
 
 def test_the_whole_clock_is_paused_with_none(redis: Redis, clock_file: Path, now: None) -> None:

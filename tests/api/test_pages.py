@@ -1,11 +1,13 @@
 import asyncio
 import itertools
+import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
 
-from clock import api
+from clock import JobResult, api
 from clock.api import FoundJob, JobSet, Queue
 from clock.errors import JobError
 from tests.api.conftest import Payload
@@ -123,6 +125,57 @@ def test_a_set_is_searched_by_every_condition(redis: Redis, payload: Payload, pl
 def test_an_unknown_condition_is_named_with_those_that_are_known(redis: Redis) -> None:
     with pytest.raises(JobError, match="unknown condition klass; known are args, before, class_"):
         api.DeadSet().search(klass="x")  # type: ignore[call-arg]
+
+
+WRONG = {
+    "class_ is ''; pass a text that is not empty": {"class_": ""},
+    "args is ''": {"args": ""},
+    "text is ''": {"text": ""},
+    "error is ''": {"error": ""},
+    "queue is ''": {"queue": ""},
+    "class_ is <class": {"class_": JobSet},
+    "args is 5": {"args": 5},
+    "jid is 5; pass a job id, or a list": {"jid": 5},
+    "jid is b'a'": {"jid": b"a"},
+    "older_than is -5; pass seconds or a timedelta, 0 or more": {"older_than": -5},
+    "older_than is nan": {"older_than": float("nan")},
+    "pass the cursor of a page": {"cursor": 5},
+    "limit is 0; it must be a whole number, 1 to": {"limit": 0},
+    "limit is 1.5": {"limit": 1.5},
+    "scan is -1": {"scan": -1},
+    'order is \'lst\'; it must be "first" or "last"': {"order": "lst"},
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_a_condition_that_would_mean_all_jobs_or_is_no_condition_is_refused(
+    redis: Redis, dead: list[str], message: str
+) -> None:
+    with pytest.raises((JobError, api.InvalidCursor), match=re.escape(message)):
+        api.DeadSet().page(**WRONG[message])  # type: ignore[arg-type]
+
+
+def test_an_empty_list_of_job_ids_means_no_job(redis: Redis, dead: list[str]) -> None:
+    jobs = api.DeadSet()
+
+    assert list(jobs.search(jid=[])) == []
+    assert (jobs.delete(jid=[]), jobs.retry_all(jid=[]), jobs.size()) == (0, 0, 1_200)
+    assert len(list(jobs.search(class_="RareJob", jid=None))) == 3  # type: ignore[arg-type]
+
+
+def test_a_list_in_place_of_jobs_is_refused(redis: Redis, dead: list[str]) -> None:
+    found = list(api.DeadSet().search(class_="RareJob"))
+
+    with pytest.raises(JobError, match=r"delete got .*; pass jobs that a search returned, and a list as \*jobs"):
+        api.DeadSet().delete(found)  # type: ignore[arg-type]
+    assert api.DeadSet().delete(*found) == 3
+
+
+@pytest.mark.parametrize("make", [api.Queue, api.JobRef, api.BatchRef, JobResult])
+@pytest.mark.parametrize("name", ["a\udcff", None, 5])
+def test_a_name_that_redis_cannot_hold_is_refused(redis: Redis, make: Callable[[Any], object], name: Any) -> None:
+    with pytest.raises(JobError, match=r"it must be a|not valid UTF-8"):
+        make(name)
 
 
 def test_jobs_of_megabytes_are_read_a_few_at_a_time(redis: Redis, payload: Payload) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from redis import Redis
@@ -14,13 +15,13 @@ from clock import api
 from clock.clocks import to_ms
 from clock.errors import DeclarationError, ScheduleConflict
 from clock.inspection.audit import changes
-from clock.inspection.events.schedules import with_schedules
+from clock.inspection.events.schedules import next_runs, with_schedules
 from clock.job.push.client import using_clock
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger import timetable_changes
 from clock.store.ledger.ledger import RedisLedger
 from clock.ticker import ON_THE_LOOP, Signature, Ticker
-from clock.timetable import Timetable, load
+from clock.timetable import Timetable, load, with_rows
 from tests.ticker.jobs import FetchNewsJob
 
 NOW = datetime(2026, 11, 24, 6, 0, 30, tzinfo=UTC)
@@ -206,6 +207,14 @@ def test_a_preview_shows_the_change_and_the_next_runs_and_changes_nothing(
         ({"cron": "0 6 * * *", "every": "1 day"}, "give one of every, cron"),
         ({"crom": "0 6 * * *"}, "unknown field 'crom'; did you mean 'cron'"),
         ({}, "give one of every, cron"),
+        ({"cron": "0 6 * * *", "tz": ""}, "'x': tz is empty; give a value, or leave it out"),
+        ({"every": 3600, "at": ""}, "'x': at is empty"),
+        ({"every": 3600, "queue": ""}, "'x': queue is empty"),
+        ({"cron": "0 6 * * *", "tz": ZoneInfo("UTC")}, "'x': tz is .*UTC.*; pass it as text"),
+        ({"every": 3600, "args": "abc"}, "'x': args is 'abc'; it must be a list"),
+        ({"every": 3600, "job": FetchNewsJob.set(queue="low")}, "pass the class, and its queue as queue="),
+        ({"every": 3600, "version": True}, "'x': version is True; it must be a whole number"),
+        ({"every": 3600, "version": 10**5000}, "'x': version is <int>"),
     ],
 )
 def test_an_invalid_schedule_is_refused_with_what_is_wrong(redis: Redis, fields: Any, text: str) -> None:
@@ -213,6 +222,38 @@ def test_an_invalid_schedule_is_refused_with_what_is_wrong(redis: Redis, fields:
         api.Schedules().put("x", **{"job": "FetchNewsJob", "args": [1], **fields})
 
     assert api.Schedules().stored() == []
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\udcff", None])
+def test_a_schedule_without_a_valid_name_is_neither_read_nor_deleted(redis: Redis, name: Any) -> None:
+    schedules = api.Schedules()
+    schedules.put("feed", job="FetchNewsJob", every=3600, args=[1])
+    schedules.delete("feed")
+
+    with pytest.raises(DeclarationError, match="the name of the schedule is"):
+        schedules.delete(name)
+    with pytest.raises(DeclarationError, match="the name of the schedule is"):
+        schedules.get(name)
+    assert schedules.put("feed", job="FetchNewsJob", every=3600, args=[1]) == 2  # no version is used again
+
+
+def test_empty_fields_of_a_stored_schedule_count_as_missing(redis: Redis, tmp_path: Path) -> None:
+    stored = {"morning": '{"cron": "0 6 * * *", "tz": ""}', "feed": '{"every": 3600, "at": ""}'}
+    for name, timing in stored.items():
+        redis.hset("clock:schedules", name, f'1 1\n{timing}\n{{"job": "FetchNewsJob", "args": [1], "queue": ""}}')
+    path = tmp_path / "clock.py"
+    path.write_text("from clock import configure, every\nconfigure(tz='Asia/Tokyo')\nevery().day.do(print)\n")
+
+    known = with_rows(with_schedules(load(path), redis)).by_name
+
+    assert str(known["morning"].zone) == "UTC"
+    assert next_runs(known["feed"], NOW)[0] == NOW.replace(microsecond=0) + timedelta(hours=1)
+
+
+def test_without_a_zone_a_schedule_is_in_utc(redis: Redis) -> None:
+    api.Schedules().put("morning", job="FetchNewsJob", cron="0 6 * * *", args=[1], tz=None)  # type: ignore[arg-type]
+
+    assert api.Schedules().stored()[0].fields["tz"] == "UTC"
 
 
 def test_the_name_of_an_event_in_the_clock_file_is_refused(redis: Redis) -> None:

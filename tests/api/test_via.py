@@ -3,11 +3,13 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from clock import Batch, Job, api, testing
+from clock.errors import ConfigurationError
 from clock.store.ledger.held_pushes import holding
 
 
@@ -25,6 +27,21 @@ def other(redis: Redis, redis_url: str) -> Iterator[Redis]:
 
 def counts(redis: Redis, other: Redis) -> tuple[object, object]:
     return redis.llen("queue:default"), other.llen("queue:default")
+
+
+@pytest.mark.parametrize("wrong", [None, "redis://localhost", Redis(decode_responses=True)])
+def test_what_is_no_connection_of_connect_is_refused(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"api\.connect\(url\)"), api.via(wrong):
+        RouteJob.perform_async()
+    if wrong is not None:
+        with pytest.raises(ConfigurationError, match=r"api\.connect\(url\)"):
+            api.Queue("default", redis=wrong)
+
+
+@pytest.mark.parametrize("url", ["", 5])
+def test_an_empty_url_does_not_open_the_connection_of_the_process(url: Any) -> None:
+    with pytest.raises(ConfigurationError, match="the URL is"):
+        api.connect(url)
 
 
 def test_jobs_of_the_block_go_to_the_other_redis(redis: Redis, other: Redis) -> None:

@@ -42,6 +42,13 @@ def test_a_rate_that_is_no_number_is_refused_in_plain_words(clock: Command, rate
     assert f"'{rate}' is not a valid number." in refused.output
 
 
+@pytest.mark.parametrize("rate", ["1e-300", "0", "1e9"])
+def test_a_rate_that_would_wait_for_ever_or_never_is_refused(clock: Command, rate: str) -> None:
+    refused = clock("backfill", "nightly", *PERIOD, "--rate", rate)
+
+    assert (refused.exit_code, "is not in the range" in refused.output) == (2, True)
+
+
 def test_a_backfill_is_made_once_and_is_in_the_audit_log(clock: Command, redis: Redis) -> None:
     first = clock("backfill", "nightly", *PERIOD).output
     second = json.loads(clock("backfill", "nightly", *PERIOD, "--json").output)

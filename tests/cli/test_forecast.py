@@ -62,6 +62,8 @@ def test_a_forecast_without_redis_reports_that_schedules_in_redis_are_left_out(
         ((), "no worker runs; pass --slots"),
         (("--slots", "1", "--seconds", "FetchNewsJob"), "write CLASS=TIME"),
         (("--slots", "1", "--seconds", "FetchNewsJob=fast"), "write a time"),
+        (("--slots", "1", "--seconds", "FetchNewJob=1s"), "'FetchNewJob'; did you mean 'FetchNewsJob'"),
+        (("--slots", "1", "--from", "9999-12-31"), "--days 1d: that is after the year 9999"),
     ],
 )
 def test_a_forecast_without_slots_or_with_a_wrong_time_is_an_error(
@@ -69,3 +71,9 @@ def test_a_forecast_without_slots_or_with_a_wrong_time_is_an_error(
 ) -> None:
     with pytest.raises(ConfigurationError, match=text):
         clock("forecast", *words)
+
+
+def test_more_slots_than_memory_holds_are_refused(clock: Command) -> None:
+    shown = clock("forecast", "--slots", "9" * 30)
+
+    assert (shown.exit_code, "is not in the range" in shown.output) == (2, True)

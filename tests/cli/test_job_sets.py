@@ -185,6 +185,38 @@ def test_no_choice_is_no_choice_of_all(clock: Clock, redis: Redis, verb: str) ->
     assert redis.zcard("retry") == 3
 
 
+@pytest.mark.usefixtures("retries")
+@pytest.mark.parametrize("option", ["--class", "--queue", "--args", "--error"])
+def test_an_empty_condition_is_not_a_choice_of_all(clock: Clock, redis: Redis, option: str) -> None:
+    shown = clock("retry", "delete", option, "", "--yes")
+
+    assert (shown.exit_code, f"{option} is empty" in shown.output) == (2, True)
+    assert redis.zcard("retry") == 3
+
+
+@pytest.mark.parametrize(
+    "words", [("retry", "list", "--limit"), ("queue", "list", "default", "--limit"), ("history", "--count")]
+)
+def test_a_number_that_cannot_be_counted_is_refused(clock: Clock, words: tuple[str, ...]) -> None:
+    shown = clock(*words, "9" * 30)
+
+    assert (shown.exit_code, "is not in the range" in shown.output) == (2, True)
+
+
+def test_an_empty_key_of_a_lock_is_refused(clock: Clock, redis: Redis) -> None:
+    shown = clock("unique", "free", "")
+
+    assert (shown.exit_code, "the key is empty; `clock unique list` shows the keys" in shown.output) == (2, True)
+
+
+def test_a_missing_key_of_encryption_is_reported(
+    clock: Clock, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOCK_ENCRYPTION_KEYS", ",")
+
+    assert clock("encryption", "keys").output.startswith("No keys here, and no encrypted jobs.")
+
+
 def test_a_kill_says_how_many_older_dead_jobs_the_limit_has_removed(
     clock: Clock, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

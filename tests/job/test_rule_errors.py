@@ -73,6 +73,8 @@ CALLS = {
     "Rate('mail', 100, per=60, weight=101)": "Rate: weight is 101; it must be a whole number, 1 to 100",
     "Rate('mail', 9999, per=60, window=True, weight=101)": "Rate: weight is 101; it must be a whole number, "
     "1 to 100 with window=True",
+    "Rate('mail', 10**5000, per=60)": "Rate: count is <int>;",
+    "Unique(window=10**5000)": "Unique: window is <int>;",
     "Unique(by='a', untl='done')": "Unique: unknown argument 'untl'; did you mean 'until'?",
     "Unique(ttl=60)": "Unique: unknown argument 'ttl'; it takes by, until, on_conflict, window",
     "Unique(by=5)": "Unique: by is 5; it must be a function or names of perform's parameters",

@@ -66,7 +66,8 @@ class StopRehearsal:
         self._note("the job starts")
         if (end := self._seen(lines, self.after, "done", "failed")) is not None:
             self._note(f"the job is {end}")
-            verdict = f"the job ended before the stop; use --after less than {self.after:g}"
+            took = self._steps[-1].at - self._steps[-2].at
+            verdict = f"the job ended after {took:.1f} s, before the stop; use a shorter --after or a longer job"
             return self._ended(end, verdict, "before the stop")
         worker.send(signal.SIGTERM)
         self._note("SIGTERM, as a deploy sends it")

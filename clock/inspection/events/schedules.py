@@ -14,7 +14,7 @@ from clock.clocks import from_ms, to_ms
 from clock.errors import DeclarationError
 from clock.job import registry
 from clock.job.registry import look_at_jobs
-from clock.printable import closest
+from clock.printable import brief, closest, is_utf8
 from clock.store import Redis
 from clock.store.ledger import schedules
 from clock.store.ledger.schedules import StoredSchedule
@@ -22,6 +22,7 @@ from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 
 READ_EVERY = timedelta(seconds=5)  # a change takes effect within this time
 SOURCE = "schedule in Redis"
+DEFAULT_ZONE = "UTC"
 TIMING = ("cron", "rrule", "sun", "every", "at", "tz", "spread", "jitter", "until")
 REST = ("job", "args", "queue", "catch_up", "catch_up_within", "overlap", "description", "monitor")
 YEARS = timedelta(days=366 * 100)
@@ -66,19 +67,24 @@ def job_of(row: Any) -> Any:
 
 def event_of(name: str, fields: Mapping[str, Any]) -> Event:
     """The event of a schedule, whose job is checked. Raises DeclarationError with all names that are close."""
-    if not isinstance(name, str) or not name.strip():
-        raise DeclarationError(f"the name of the schedule is {name!r}; it must be a text that is not empty")
+    check_name(name)
     unknown = [field for field in fields if field not in (*TIMING, *REST)]
     if unknown:
         hint = closest(unknown[0], (*TIMING, *REST), f"the fields are {', '.join((*TIMING, *REST))}")
-        raise DeclarationError(f"{name!r}: unknown field {unknown[0]!r}; {hint}")
+        raise DeclarationError(f"{name!r}: unknown field {brief(unknown[0])}; {hint}")
     _check_known(str(fields.get("job", "")))
     declared = SyncedEvents(list, READ_EVERY, print, SOURCE, job_of=job_of)
-    row = {"name": name, "args": [], **fields, **_first_run(fields)}
+    row = _row_of(name, fields)
     read = read_rows(declared, [row], Settings(tz=UTC))
     if read.errors:
         raise DeclarationError(str(read.errors[0]).removeprefix(f"{SOURCE}: "))
     return read.events[0]
+
+
+def check_name(name: object) -> None:
+    """Check the name of a schedule. Raises DeclarationError."""
+    if not is_utf8(name) or not str(name).strip():
+        raise DeclarationError(f"the name of the schedule is {brief(name)}; it must be a text that is not empty")
 
 
 def next_runs(event: Event, now: datetime, count: int = 10) -> list[datetime]:
@@ -113,13 +119,17 @@ def _rows(redis: Redis, require: tuple[Path, ...], import_jobs: ImportJobs = loo
 
 
 def _row(schedule: StoredSchedule) -> dict[str, Any]:
-    since = {"attributes": {"since": schedule.since}}
-    return {"name": schedule.name, "args": [], **schedule.fields, **_first_run(schedule.timing), **since}
+    return {**_row_of(schedule.name, schedule.fields), "attributes": {"since": schedule.since}}
 
 
-def _first_run(fields: Mapping[str, Any]) -> dict[str, bool]:
-    """A period runs first after it has passed: an edit must not fire."""
-    return {"skip_first_run": True} if "every" in fields and "at" not in fields else {}
+def _row_of(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The row that a schedule means. An empty field counts as missing; a clock file's zone has no effect.
+
+    A period runs first after it has passed: an edit must not fire.
+    """
+    given = {field: value for field, value in fields.items() if value not in ("", None)}
+    first = {"skip_first_run": True} if "every" in given and "at" not in given else {}
+    return {"name": name, "args": [], "tz": DEFAULT_ZONE, **given, **first}
 
 
 @cache

@@ -70,7 +70,7 @@ class FoundJob:
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs are meant: those that meet all conditions.
+    """Which jobs are meant: those that meet all conditions. No job meets an empty `jids`.
 
     `job_class` and `queue` may contain `*` and `?`. `older_than` is in seconds since the job failed, was
     enqueued or was created. `args` and `error` are texts that the arguments, as JSON, and the last error
@@ -82,7 +82,7 @@ class JobFilter:
     True
     """
 
-    jids: frozenset[str] = frozenset()
+    jids: frozenset[str] | None = None
     job_class: str | None = None
     queue: str | None = None
     older_than: float | None = None
@@ -98,7 +98,7 @@ class JobFilter:
 
     def accepts(self, job: FoundJob, *, now: float) -> bool:
         """Whether `job` is meant, at `now` (float seconds)."""
-        if self.jids and job.jid not in self.jids:
+        if self.jids is not None and job.jid not in self.jids:
             return False
         if self.job_class and not fnmatchcase(job.job_class, self.job_class):
             return False
@@ -119,7 +119,7 @@ class JobFilter:
         """Texts that the payload of each job that is meant contains: '=' and the text as it is, or '~' and it in
         upper or lower case. Redis skips payloads without them; `accepts` decides on the others.
         """
-        jid = next(iter(self.jids)) if len(self.jids) == 1 else ""
+        jid = next(iter(self.jids)) if self.jids and len(self.jids) == 1 else ""
         names = [] if self.job_class == UNREADABLE else _WILD.split(self.job_class or "")
         parts = [part for part in (self.args, self.error, self.text) if part]
         words = [word for part in parts if part.isascii() for word in _WORD.findall(part)]

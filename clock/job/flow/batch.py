@@ -28,6 +28,7 @@ from clock.job.push.filling import Filling, filled_in, jid_after
 from clock.job.push.payload_builder import payload_text
 from clock.job.types import JobClass
 from clock.log import running_job
+from clock.printable import brief
 from clock.store.jobs.flow import batches as stored
 from clock.store.ledger import held_pushes
 from clock.store.ledger.held_pushes import HeldBatch, ItemPushes, jid_of
@@ -96,11 +97,11 @@ class Batch:
         description: str = "",
     ) -> None:
         if id is not None and not (isinstance(id, str) and _BID.fullmatch(id)):
-            raise JobError(f"Batch: id is {id!r:.60}; it must be 1 to 100 letters, digits and _.:-")
+            raise JobError(f"Batch: id is {brief(id)}; it must be 1 to 100 letters, digits and _.:-")
         if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
-            raise JobError(f"Batch: args is {args!r:.60}; it must be a list of the arguments of the callbacks")
+            raise JobError(f"Batch: args is {brief(args)}; it must be a list of the arguments of the callbacks")
         if not isinstance(description, str):
-            raise JobError(f"Batch: description is {description!r:.60}; it must be a text")
+            raise JobError(f"Batch: description is {brief(description)}; it must be a text")
         given = {"success": on_success, "complete": on_complete, "death": on_death}
         self._callbacks = {event: _signature(job, args) for event, job in given.items() if job is not None}
         self._id = id
@@ -211,7 +212,7 @@ def _parent_id(parent: HasBid | str | None) -> str | None:
     bid: object = getattr(parent, "bid", parent)
     if isinstance(bid, str) and bid:
         return bid
-    raise JobError(f"Batch: parent is {parent!r:.60}; it must be a batch, or the id of a batch")
+    raise JobError(f"Batch: parent is {brief(parent)}; it must be a batch, or the id of a batch")
 
 
 def _signature(job: Callback, args: Sequence[Any]) -> Signature:
@@ -220,7 +221,7 @@ def _signature(job: Callback, args: Sequence[Any]) -> Signature:
         return job
     order = job if isinstance(job, Order) else Order(job) if isinstance(job, type) else None
     if order is None:
-        raise JobError(f"Batch: {job!r:.60} is not a callback; give a job class, SomeJob.set(...) or a signature")
+        raise JobError(f"Batch: {brief(job)} is not a callback; give a job class, SomeJob.set(...) or a signature")
     client.check(order, args)
     return Signature(order, tuple(args))
 

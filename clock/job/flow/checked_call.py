@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from clock.errors import JobError
-from clock.printable import closest
+from clock.printable import brief, closest
 
 C = TypeVar("C")
 
@@ -40,7 +40,7 @@ def _fault(signature: inspect.Signature, args: Sequence[object], kwargs: Mapping
     positional = [one.name for one in signature.parameters.values() if one.kind is not one.KEYWORD_ONLY]
     if len(args) > len(positional):
         only = "" if positional else ", by name"
-        return f"argument {len(positional) + 1}, {args[len(positional)]!r:.60}, is one too many; {takes}{only}"
+        return f"argument {len(positional) + 1}, {brief(args[len(positional)])}, is one too many; {takes}{only}"
     for name in positional[: len(args)]:
         if name in kwargs:
             return f"{name} is given twice"

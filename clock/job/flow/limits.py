@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from clock.errors import JobError, described
 from clock.job.flow.checked_call import checked_call
 from clock.job.types import JobClass
-from clock.printable import is_printable
+from clock.printable import brief, is_printable
 
 LONGEST_NAME = 200  # characters
 LARGEST = 1_000_000_000
@@ -68,9 +68,9 @@ class Rate:
         _check_own_name("Rate", self.name)
         _check_count("Rate: count", self.count)
         if isinstance(self.per, bool) or not isinstance(self.per, (timedelta, int, float)) or not self._is_span():
-            raise JobError(f"Rate: per is {self.per!r}; it must be a timedelta or seconds, 0.001 to a year")
+            raise JobError(f"Rate: per is {brief(self.per)}; it must be a timedelta or seconds, 0.001 to a year")
         if not isinstance(self.window, bool):
-            raise JobError(f"Rate: window is {self.window!r}; it must be True or False")
+            raise JobError(f"Rate: window is {brief(self.window)}; it must be True or False")
         if not callable(self.weight):
             self._check_weight(self.weight)
 
@@ -103,7 +103,7 @@ class Rate:
         if isinstance(weight, bool) or not isinstance(weight, int) or not 1 <= weight <= most:
             with_window = " with window=True" if most < self.count else ""
             raise JobError(
-                f"{where}Rate: weight is {weight!r}; it must be a whole number, 1 to {most}{with_window}"
+                f"{where}Rate: weight is {brief(weight)}; it must be a whole number, 1 to {most}{with_window}"
             )
 
 
@@ -165,7 +165,7 @@ def _listed(value: object, kind: type[T]) -> list[T]:
 def _named(job: JobClass, kind: str, name: Name, args: Sequence[object]) -> str:
     found = _called(job, f"{kind}: name", name, args) if callable(name) else name
     if not _is_name(found):
-        raise JobError(f"{job.wire_name}: {kind}: the name is {found!r:.60}; it must be {_NAME}")
+        raise JobError(f"{job.wire_name}: {kind}: the name is {brief(found)}; it must be {_NAME}")
     return str(found)
 
 
@@ -189,7 +189,7 @@ def _is_name(name: object) -> bool:
 def check_name(kind: str, name: object, more: str = "") -> None:
     """Raises JobError if the name of a rule is invalid. `more`: what else it may be."""
     if not _is_name(name):
-        raise JobError(f"{kind}: the name is {name!r:.60}; it must be {_NAME}{more}")
+        raise JobError(f"{kind}: the name is {brief(name)}; it must be {_NAME}{more}")
 
 
 def _check_own_name(kind: str, name: object) -> None:
@@ -199,7 +199,7 @@ def _check_own_name(kind: str, name: object) -> None:
 
 def _check_count(what: str, count: object) -> None:
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= LARGEST:
-        raise JobError(f"{what} is {count!r}; it must be a whole number, 1 to {LARGEST:,}")
+        raise JobError(f"{what} is {brief(count)}; it must be a whole number, 1 to {LARGEST:,}")
 
 
 def _shown(value: object) -> str:

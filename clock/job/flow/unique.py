@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from clock.errors import JobError, described
 from clock.job.flow.checked_call import checked_call
 from clock.job.types import JobClass
-from clock.printable import closest
+from clock.printable import brief, closest
 from clock.store.jobs.flow.unique_locks import Lock
 
 Until = Literal["start", "done"]
@@ -43,10 +43,12 @@ class Unique:
         _check_word("on_conflict", self.on_conflict, get_args(OnConflict))
         if not _is_window(self.window):
             raise JobError(
-                f"Unique: window is {self.window!r}; it must be a timedelta or seconds, 0.001 to a year"
+                f"Unique: window is {brief(self.window)}; it must be a timedelta or seconds, 0.001 to a year"
             )
         if not (self.by is None or callable(self.by) or _are_names(self.by)):
-            raise JobError(f"Unique: by is {self.by!r}; it must be a function or names of perform's parameters")
+            raise JobError(
+                f"Unique: by is {brief(self.by)}; it must be a function or names of perform's parameters"
+            )
 
     def __repr__(self) -> str:
         by = getattr(self.by, "__qualname__", None) or self.by
@@ -78,7 +80,7 @@ class Unique:
             text = json.dumps(value, sort_keys=True, separators=(",", ":"))
         except (TypeError, ValueError, RecursionError):
             raise JobError(
-                f"{job.wire_name}: unique's `by` returned {value!r:.60}, which JSON does not support; "
+                f"{job.wire_name}: unique's `by` returned {brief(value)}, which JSON does not support; "
                 "return an id, a text or a list of them"
             ) from None
         return f"{job.wire_name}:{hashlib.sha256(text.encode()).hexdigest()[:24]}"
@@ -154,4 +156,4 @@ def _window_ms(window: timedelta | float | None) -> int:
 
 def _check_word(name: str, value: object, known: Sequence[Any]) -> None:
     if value not in known:
-        raise JobError(f"Unique: {name} is {value!r}; it must be one of {', '.join(map(repr, known))}")
+        raise JobError(f"Unique: {name} is {brief(value)}; it must be one of {', '.join(map(repr, known))}")

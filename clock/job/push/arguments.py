@@ -9,6 +9,7 @@ from dataclasses import is_dataclass
 from functools import cache
 
 from clock.errors import ArgumentsError
+from clock.printable import brief
 
 PLAIN = frozenset({type(None), bool, int, float, str})
 _SURELY_JSON = PLAIN - {float}  # there are floats that JSON does not have
@@ -75,7 +76,7 @@ def check_arity(job: str, perform: Callable[..., object], args: Sequence[object]
         wrong = f"argument {count + 1}, {own[count].name}, is missing; pass it"
     else:
         wrong = (
-            f"argument {int(high) + 1}, {args[int(high)]!r:.60}, is one too many; "
+            f"argument {int(high) + 1}, {brief(args[int(high)])}, is one too many; "
             "remove it, or add a parameter to perform"
         )
     noun = "argument" if count == 1 else "arguments"
@@ -129,7 +130,7 @@ def _check_value(job: str, where: str, value: object, level: int = 0) -> None:
         for key, item in value.items():
             if type(key) is not str:
                 raise ArgumentsError(
-                    f"{job}: {where} has the key {key!r:.60}; a dict's keys must be str here; pass str(key)"
+                    f"{job}: {where} has the key {brief(key)}; a dict's keys must be str here; pass str(key)"
                 )
             _check_plain(job, f"{where}'s key", key)
             _check_value(job, f"{where}[{key!r}]", item, level + 1)
@@ -159,7 +160,7 @@ def _check_plain(job: str, where: str, value: object) -> None:
             value.encode()
         except UnicodeEncodeError:
             raise ArgumentsError(
-                f"{job}: {where} is {value!r:.60}, a str that is not valid UTF-8; "
+                f"{job}: {where} is {brief(value)}, a str that is not valid UTF-8; "
                 "pass value.encode(errors='replace').decode()"
             ) from None
 
@@ -187,12 +188,12 @@ def _by_position(
     places = {one.name: place for place, one in enumerate(own) if one.kind is one.POSITIONAL_OR_KEYWORD}
     found = list(args)
     for name in sorted(kwargs, key=lambda name: places.get(name, -1)):
-        given = f"{job}: {name}={kwargs[name]!r:.60} was given by keyword, but"
+        given = f"{job}: {name}={brief(kwargs[name])} was given by keyword, but"
         if name not in places:
             takes = ", ".join(places) or "none"
             raise ArgumentsError(f"{given} a payload holds arguments by position; perform takes: {takes}")
         if places[name] < len(args):
-            raise ArgumentsError(f"{given} argument {places[name] + 1} is that one: {args[places[name]]!r:.60}")
+            raise ArgumentsError(f"{given} argument {places[name] + 1} is that one: {brief(args[places[name]])}")
         for between in own[len(found) : places[name]]:
             if between.default is between.empty:
                 raise ArgumentsError(f"{given} {between.name}, which comes before it, is missing; pass it, too")

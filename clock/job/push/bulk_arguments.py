@@ -15,6 +15,7 @@ from typing import Any
 from clock.errors import ArgumentsError
 from clock.job.payload import encode_checked, encode_each
 from clock.job.push.arguments import MOST_BITS, arity, check_arity, check_json
+from clock.printable import brief
 
 #: Columns that the quick check may look at. Inner columns share the room of their outer one, so a value that is
 #: nested too deeply, or holds itself, soon uses it up. Such arguments are checked one by one.
@@ -34,7 +35,7 @@ def check_all(job: str, perform: Callable[..., object], batches: Sequence[Sequen
         stray = next(args for args in batches if type(args) not in _LISTS)
         raise ArgumentsError(
             f"{job}.perform_bulk takes a list with a list of arguments for each job, "
-            f"but it holds {stray!r:.60}; write [[1], [2]] for two jobs of one argument"
+            f"but it holds {brief(stray)}; write [[1], [2]] for two jobs of one argument"
         )
     if _all_fine(perform, batches):
         return

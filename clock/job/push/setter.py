@@ -17,6 +17,7 @@ from clock.job.push import client, inline
 from clock.job.push.arguments import check_json
 from clock.job.push.prepared_push import PreparedPush
 from clock.job.types import JobClass
+from clock.printable import brief
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,6 +25,7 @@ R_co = TypeVar("R_co", covariant=True)
 Ts = TypeVarTuple("Ts")
 
 _NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit", "at_front", "durable", "fields")
+MOST_IN_BATCH = 1_000_000_000  # of `batch_size`
 FIELD_PREFIX = "x_"  # for the application's fields in a payload; none of Sidekiq's names starts with it
 
 
@@ -180,8 +182,10 @@ class Setter(Order, Generic[P]):
         spread_interval: float | timedelta | None,
     ) -> list[str]:
         """Push an iterable of any length; one batch is in memory. Raises ArgumentsError, StoreError."""
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ArgumentsError(f"{self.wire_name}.perform_bulk: batch_size is {size!r}; it must be 1 or more")
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_IN_BATCH:
+            raise ArgumentsError(
+                f"{self.wire_name}.perform_bulk: batch_size is {brief(size)}; it must be 1 to {MOST_IN_BATCH:,}"
+            )
         if spread_interval is not None or isinstance(at, Sequence):
             raise ArgumentsError(
                 f"{self.wire_name}.perform_bulk: with batch_size, at= is one time; leave out spread_interval="
@@ -212,7 +216,7 @@ class Setter(Order, Generic[P]):
             raise JobError(f"{self.wire_name}.perform_bulk: each job has its own jid; leave out jid=")
         if not isinstance(args, Iterable):
             raise ArgumentsError(
-                f"{self.wire_name}.perform_bulk takes a list of lists of arguments, not {args!r:.60}; write "
+                f"{self.wire_name}.perform_bulk takes a list of lists of arguments, not {brief(args)}; write "
                 "[[1], [2]] for two jobs of one argument"
             )
 

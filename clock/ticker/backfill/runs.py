@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from clock.clocks import Clock, to_ms
-from clock.errors import BackfillFailed, StoreError
+from clock.errors import BackfillFailed, ConfigurationError, StoreError
+from clock.printable import brief
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.ledger import Ledger
 from clock.ticker.backfill.plan import BackfillPlan, PlannedRun
@@ -18,6 +19,7 @@ from clock.ticker.firing.run_event import run as run_firing
 from clock.ticker.planning.catch_up import Due
 from clock.timetable import Event, Timetable
 
+RATES = (0.0001, 1_000.0)  # runs in a second
 BATCH = 100  # runs that are committed at once, without a rate
 SEPARATE = 200  # runs with a record each in the history; more share one, or they would push out the real runs
 
@@ -33,7 +35,10 @@ class BackfilledRun:
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """A plan, with the parts that carry it out. `per_second`: at most so many runs a second; None: no limit."""
+    """A plan, with the parts that carry it out. `per_second`: at most so many runs a second; None: no limit.
+
+    Raises ConfigurationError for a `per_second` outside `RATES`.
+    """
 
     plan: BackfillPlan
     timetable: Timetable
@@ -41,6 +46,13 @@ class Backfill:
     clock: Clock
     signature: Signature
     per_second: float | None = None
+
+    def __post_init__(self) -> None:
+        rate: object = self.per_second
+        if rate is not None and not (isinstance(rate, (int, float)) and RATES[0] <= rate <= RATES[1]):
+            raise ConfigurationError(
+                f"per_second is {brief(rate)}; it must be a number, {RATES[0]} to {RATES[1]:,g}"
+            )
 
     def run(self) -> Iterator[BackfilledRun]:
         """Run the due instants in order, and return each once it is committed.

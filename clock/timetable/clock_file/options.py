@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from clock.errors import DeclarationError
-from clock.printable import closest, is_printable
+from clock.printable import brief, closest, is_printable
 from clock.timetable.clock_file.callable_checks import check_called
 from clock.timetable.clock_file.draft import Entry, zone_named
 from clock.timetable.periods import LONGEST_PERIOD
@@ -37,7 +37,7 @@ def check_option(where: str, name: str, value: object, written: object = None) -
     accepts, wanted = _VALUES.get(name, (_anything, ""))
     if not accepts(value):
         shown = value if written is None else written
-        raise DeclarationError(f"{where}{name} is {shown!r:.80}; it must be {wanted}")
+        raise DeclarationError(f"{where}{name} is {brief(shown)}; it must be {wanted}")
 
 
 def hint(name: str, known: Iterable[str]) -> str:

@@ -70,7 +70,7 @@ def filter_words(wanted: JobFilter) -> list[str]:
     """A search in words, a line for each text."""
     named = {"class": wanted.job_class, "error": wanted.error, "arguments": wanted.args, "before": wanted.before}
     found = [f"{name}: {text}" for name, text in named.items() if text is not None]
-    return [*found, *(f"jid: {jid}" for jid in wanted.jids)]
+    return [*found, *(f"jid: {jid}" for jid in wanted.jids or ())]
 
 
 def _do(name: str) -> Callable[[Visit], Response | Page]:

@@ -97,7 +97,7 @@ def _args(visit: Visit, stored: Mapping[str, Any]) -> Mapping[str, Any]:
 def _parsed(visit: Visit, text: str) -> list[Any]:
     try:
         args = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         args = None
     if not isinstance(args, list):
         raise BadInput(visit.texts("run_time.bad_args", text=text))

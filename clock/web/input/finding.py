@@ -21,7 +21,7 @@ def find(redis: Redis, jid: str, place: str, at: str) -> FoundJob | None:
     `place` is `schedule`, `retry`, `dead` or `queue:NAME`. `at` is its score, or, in a queue, the cursor of the
     page that has shown it. Raises StoreUnavailable.
     """
-    wanted = JobFilter(frozenset([jid] if jid else ()))
+    wanted = JobFilter(frozenset([jid]) if jid else None)
     if place.startswith(QUEUE):
         queue = queue_place(redis, place.removeprefix(QUEUE))
         cursors = dict.fromkeys([_cursor(at), START])  # jobs come nearer to the front as others are taken

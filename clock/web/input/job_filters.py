@@ -36,7 +36,7 @@ def filter_of(visit: Visit, field: Callable[[str], str]) -> JobFilter:
     before = instant("before", field("before"))
     is_pattern = "*" in job_class or "?" in job_class
     return JobFilter(
-        jids=frozenset([jid] if jid else ()),
+        jids=frozenset([jid]) if jid else None,
         job_class=(job_class if is_pattern else f"*{job_class}*") if job_class else None,
         args=field("args").strip() or None,
         error=field("error").strip() or None,

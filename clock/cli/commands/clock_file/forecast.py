@@ -10,13 +10,15 @@ from typing import Any
 import click
 
 from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import Count, answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_page, json_option
 from clock.cli.times import span_of
 from clock.cli.timetables import all_events, load_timetable
 from clock.clocks import SystemClock
 from clock.config import Config
 from clock.errors import ConfigurationError
+from clock.printable import closest, shortened_list
+from clock.rehearsal.event_job import job_class_of
 from clock.rehearsal.forecast.forecast import Forecast
 from clock.rehearsal.forecast.forecast import forecast as forecast_of
 from clock.rehearsal.forecast.forecast_text import to_json, to_svg, to_text
@@ -31,9 +33,7 @@ SCHEDULES = "schedules put at run time"
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Length of the forecast.")
 @click.option("--from", "begin", metavar="WHEN", help="Start; default: now.")
-@click.option(
-    "--slots", type=click.IntRange(1), help="Jobs that run at once; default: those of the running workers."
-)
+@click.option("--slots", type=Count(100_000), help="Jobs that run at once; default: those of the running workers.")
 @click.option("--seconds", "took", multiple=True, metavar="CLASS=TIME", help="Run time of a class; repeatable.")
 @click.option(
     "--default", "default", metavar="TIME", default="1s", show_default=True, help="Run time of other classes."
@@ -57,7 +57,8 @@ def forecast(
     given, default = _seconds(options.pop("took")), _period("--default", options.pop("default"))
     config = answering_settings(**options)
     timetable, measured, slots, left_out = _measured(config, slots, given)
-    start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now())
+    start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now(), ends="--days")
+    _check_classes(timetable, given)
     load = load_of(timetable, start, end, seconds={**measured, **given}, default=default)
     _echo(forecast_of(load, slots), start, svg, as_json=as_json, left_out=left_out)
 
@@ -101,6 +102,16 @@ def _seconds(took: tuple[str, ...]) -> dict[str, float]:
     if wrong := [name for name, equals, _ in pairs if not equals]:
         raise ConfigurationError(f"--seconds is {wrong[0]!r}; write CLASS=TIME: SendReportJob=40s")
     return {name: _period(f"--seconds {name}", time) for name, _, time in pairs}
+
+
+def _check_classes(timetable: Timetable, given: dict[str, float]) -> None:
+    """Check that an event enqueues each class of --seconds. Raises ConfigurationError."""
+    jobs = (job_class_of(event) for event in timetable.events)
+    known = sorted({job.wire_name for job in jobs if job})
+    for name in given:
+        if name not in known:
+            hint = closest(name, known, f"they enqueue {shortened_list(known) or 'none'}")
+            raise ConfigurationError(f"--seconds: no event enqueues the job class {name!r}; {hint}")
 
 
 def _period(option: str, text: str) -> float:

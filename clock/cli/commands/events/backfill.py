@@ -22,7 +22,7 @@ from clock.store.ledger.held_pushes import jid_of
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import set_default
 from clock.store.server.opening import connected, redis_clock
-from clock.ticker import Backfill, BackfilledRun, BackfillPlan, PlannedRun, plan_backfill
+from clock.ticker import RATES, Backfill, BackfilledRun, BackfillPlan, PlannedRun, plan_backfill
 from clock.timetable import find_event
 
 
@@ -33,7 +33,7 @@ from clock.timetable import find_event
     "--to", "end", metavar="WHEN", default="now", show_default=True, help="End, excluded: a time, or 12h, 7d, 4w."
 )
 @click.option("--dry-run", is_flag=True, help="Show the runs, and change nothing.")
-@click.option("--rate", type=Number(0, min_open=True), metavar="N", help="At most N runs per second.")
+@click.option("--rate", type=Number(*RATES), metavar="N", help="At most N runs per second.")
 @click.option("--beyond-history", is_flag=True, help="Include runs that are older than the event's history.")
 @file_option
 @json_option

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from clock.cli.opening import opened
-from clock.cli.options import answering_settings, file_option, shared_options
+from clock.cli.options import Count, answering_settings, file_option, shared_options
 from clock.cli.output import echo, echo_json, json_option
 from clock.cli.timetables import all_events, timetable_if_any
 from clock.config import Config
@@ -22,7 +22,7 @@ from clock.timetable import find_event
 
 @click.command("history")
 @click.argument("name", required=False)
-@click.option("--count", "-n", type=click.IntRange(1), default=20, show_default=True, help="Number of records.")
+@click.option("--count", "-n", type=Count(100_000), default=20, show_default=True, help="Number of records.")
 @file_option
 @json_option
 @shared_options

@@ -21,6 +21,7 @@ from clock.config import Config
 from clock.errors import ClockError, ConfigurationError
 from clock.import_path import add_application
 from clock.job.registry import look_at_jobs
+from clock.printable import brief
 from clock.timetable import Event
 from clock.timetable.clock_file.zones.zone_names import find_zone
 
@@ -126,10 +127,12 @@ def _fields(given: dict[str, Any]) -> ScheduleFields:
     if "args" in fields:
         try:
             args = json.loads(fields["args"])
-        except ValueError:
+        except (ValueError, RecursionError):
             args = None
         if not isinstance(args, list):
-            raise ConfigurationError(f"--args is {fields['args']!r}; it must be a JSON list: '[1, \"weekly\"]'")
+            raise ConfigurationError(
+                f"--args is {brief(fields['args'])}; it must be a JSON list: '[1, \"weekly\"]'"
+            )
         fields["args"] = args
     return cast("ScheduleFields", fields)
 

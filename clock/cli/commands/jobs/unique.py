@@ -54,6 +54,8 @@ def free(ctx: click.Context, /, key: str, yes: bool, **options: Any) -> None:
     \b
     Example: python -m clock unique free 'RebuildIndexJob:3f2a9c'
     """
+    if not key:
+        raise click.UsageError("the key is empty; `clock unique list` shows the keys")
     redis, _ = opened(answering_settings(**options))
     confirm(f"Free the lock {key}? Its job may still wait or run.", yes)
     is_freed = unique_locks.drop(redis, key)

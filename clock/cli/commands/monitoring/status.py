@@ -38,7 +38,7 @@ _CLEAR = "\x1b[H\x1b[2J"  # moves the cursor to the top and clears the screen
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
 @click.option(
-    "--interval", type=Number(min=0.1), default=2.0, show_default=True, help="Seconds between refreshes."
+    "--interval", type=Number(0.1, 86_400), default=2.0, show_default=True, help="Seconds between refreshes."
 )
 @json_option
 @shared_options

@@ -45,6 +45,8 @@ def keys_command(as_json: bool, **options: Any) -> None:
     rows = [(key_id, _role(key_id, own), used[key_id]) for key_id in [*own, *sorted(used.keys() - {*own})]]
     if as_json:
         echo_json([{"key": key_id, "role": role, "jobs": jobs} for key_id, role, jobs in rows])
+    elif not rows:
+        echo("No keys here, and no encrypted jobs. Create a key with: clock encryption new")
     else:
         echo_table(["key", "role", "jobs"], rows)
 

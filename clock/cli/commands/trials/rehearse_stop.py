@@ -19,16 +19,18 @@ from clock.errors import ConfigurationError
 from clock.import_path import add_application
 from clock.job.registry import knows, look_at_jobs, lookup, names
 
+DAY = 86_400.0  # seconds
+
 
 @click.command("rehearse-stop")
 @click.argument("job")
 @click.argument("args", nargs=-1)
 @click.option(
-    "--grace", type=Number(0.1), default=30.0, show_default=True, help="Seconds from SIGTERM to SIGKILL."
+    "--grace", type=Number(0.1, DAY), default=30.0, show_default=True, help="Seconds from SIGTERM to SIGKILL."
 )
 @click.option(
     "--after",
-    type=Number(0.1),
+    type=Number(0.1, DAY),
     default=2.0,
     show_default=True,
     help="Seconds from the start to SIGTERM.",
@@ -80,5 +82,5 @@ def rehearse_stop_command(
 def _value(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
