@@ -1,6 +1,10 @@
+import sys
+import threading
+
 import pytest
 
-from clock.worker.fetching.handoff import MOST_AT_ONCE, Pace
+from clock.store.jobs.moves import Claimed
+from clock.worker.fetching.handoff import MOST_AT_ONCE, Handoff, Pace, Slot
 
 
 def paced(seconds: float, count: int = 200) -> Pace:
@@ -48,3 +52,26 @@ def test_a_few_long_waits_for_pythons_lock_do_not_make_short_jobs_long() -> None
             pace.note(0.00002)
 
     assert pace.is_short
+
+
+def test_the_fetcher_can_claim_while_a_thread_runs_jobs_that_never_wait() -> None:
+    handoff, slot, left = Handoff(1), Slot("job-1"), list[int]()
+    handoff.pace = paced(0.000001)
+    handoff.add([Claimed(number, "default", b"{}") for number in range(500)])
+
+    def fetch() -> None:
+        if handoff.wait_for_call(250, 60):
+            left.append(len(handoff))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # only a thread that waits lets another one run
+    try:
+        fetcher = threading.Thread(target=fetch)
+        fetcher.start()
+        while len(handoff):
+            handoff.take(slot)
+    finally:
+        sys.setswitchinterval(interval)
+    fetcher.join()
+
+    assert left[0] > 0

@@ -19,6 +19,7 @@ from clock.store.jobs.moves import Claimed
 SOON_SECONDS = 0.01  # what is claimed at once should be done within about this time
 SHORT_SECONDS = 0.0003  # shorter jobs are run by one thread: handing over costs more than such a job
 MOST_AT_ONCE = 500
+YIELD_SECONDS = 0.00002  # jobs that never wait keep Python's lock for 5 ms; without it the fetcher cannot claim
 _WEIGHT = 0.1  # of the latest job in the mean
 
 
@@ -105,6 +106,8 @@ class Handoff:
                 else:
                     if len(self._jobs) <= self._low:
                         self.call()
+                        if self.pace.is_short:
+                            slot.wake.acquire(timeout=YIELD_SECONDS)  # nobody wakes a thread that does not rest
                     return job
             self._rest(slot)
         return None
