@@ -107,7 +107,7 @@ class Handoff:
                     if len(self._jobs) <= self._low:
                         self.call()
                         if self.pace.is_short:
-                            slot.wake.acquire(timeout=YIELD_SECONDS)  # nobody wakes a thread that does not rest
+                            slot.wake.acquire(timeout=YIELD_SECONDS)  # only a resting thread is woken
                     return job
             self._rest(slot)
         return None
