@@ -15,6 +15,7 @@ from clock.errors import StoreError
 from clock.store import Redis
 from clock.store.jobs.flow.unique_locks import LockedPush, push_kept_out
 from clock.store.ledger.decision import Decision
+from clock.store.ledger.held_pushes import unique_pushes
 
 CHECK_SECONDS = 5.0
 MOST = 1_000  # unique jobs of firings between two checks; the locks of others are checked by a later firing
@@ -33,11 +34,9 @@ class KeptOut:
 
     def note(self, decision: Decision) -> None:
         """Collect the unique jobs of a decision that the ledger has taken. For the clock's listeners."""
-        for push in decision.pushes:
-            if push.lock and push.lock.key:
-                with self._lock:
-                    if len(self._pushes) < MOST:
-                        self._pushes.append(LockedPush(push.lock, push.queue, push.payload, push.at))
+        if unique := unique_pushes(decision.pushes):
+            with self._lock:
+                self._pushes += unique[: MOST - len(self._pushes)]
 
     def run(self, ended: threading.Event) -> None:
         """Check locks until the clock has ended."""

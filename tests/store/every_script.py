@@ -107,7 +107,9 @@ def _set_aside(redis: Redis) -> None:
 
 def _save_position(redis: Redis) -> None:
     own, (job, *_) = _claimed(redis)
-    assert own.save_position(job, JOB, [Push(JOB, "low"), Push(JOB, "low", NOON / 1000)])
+    unique = Lock("SomeJob:2", "j2", window_ms=1, bid="b")
+    pushes = [Push(JOB, "low"), Push(JOB, "low", NOON / 1000), Push(JOB, "low", lock=unique)]
+    assert own.save_position(job, JOB, pushes, now=from_ms(NOON))
 
 
 def _finish(redis: Redis) -> None:

@@ -249,12 +249,15 @@ def test_a_clock_uses_no_command_but_those_that_it_checks(
     ledger.mark_next_due("feed", NOON)
     ledger.pause("feed", Pause(from_ms(0), from_ms(1)))
     assert ledger.running("feed", NOON) == 0
+    kept_out = unique_locks.LockedPush(unique_locks.Lock("feed:1", "mine"), "default", JOB.decode(), None)
+    redis.hset("clock:unique", "feed:1", "gone|0|0")
+    assert unique_locks.push_kept_out(own, [kept_out], now_ms=NOON) == ["mine"]
     ledger.orphan([], NOON)
     ledger.remove(["feed"], NOON)
     lease.give_back()
     assert ledger.pauses() == {}
     assert denied(redis) <= DISPENSABLE
-    assert redis.llen("queue:default") == 1
+    assert redis.llen("queue:default") == 2
 
 
 def test_a_worker_uses_no_command_but_those_that_it_checks(

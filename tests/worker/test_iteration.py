@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from redis import Redis
 from clock import Batch, IterableJob, Job
 from clock.errors import JobError
 from clock.job import registry
+from clock.job.push.client import using_clock
 from clock.store.jobs.flow import batches
+from clock.store.jobs.flow.unique_locks import held
 from clock.testing import FakeClock, fake, inline, world
 from clock.worker.heartbeat.heartbeat import WorkerDescription
 from clock.worker.maintenance.recovery import recover
@@ -58,6 +61,17 @@ class FanOutJob(CountThingsJob):
         ChildJob.perform_async(number)
         ChildJob.perform_in(60, number)
         super().each(number, stop, name)
+
+
+class UniqueChildJob(ChildJob):
+    unique = True
+
+
+class UniqueFanOutJob(CountThingsJob):
+    exactly_once = True
+
+    def each(self, number: int, stop: int, name: str = "") -> None:
+        UniqueChildJob.perform_async(number % 2)
 
 
 class AwaitThingsJob(IterableJob):
@@ -198,12 +212,31 @@ def test_exactly_once_pushes_each_child_once_wherever_it_fails(
     assert "clock" not in children[0]
 
 
+@pytest.mark.parametrize("holder_is_gone", [False, True])
+def test_exactly_once_pushes_a_unique_job_only_if_it_gets_its_lock(
+    bench: Build, redis: Redis, fake_clock: FakeClock, *, holder_is_gone: bool
+) -> None:
+    with using_clock(fake_clock):
+        holder = UniqueChildJob.perform_async(1)
+        if holder_is_gone:
+            redis.delete("queue:children")
+            fake_clock.advance(timedelta(minutes=2))
+        UniqueFanOutJob.perform_async(3)
+
+        bench().run_all()
+
+    zero, one = sorted(waiting(redis, "children"), key=itemgetter("args"))
+    assert (zero["args"], one["args"]) == ([0], [1])
+    assert (one["jid"] != holder) == holder_is_gone
+    assert {lock.jid for lock in held(redis)} == {zero["jid"], one["jid"]}
+
+
 def test_a_repeated_save_pushes_nothing_again(bench: Build, redis: Redis) -> None:
     FanOutJob.perform_async(1)
     worker = bench()
     claimed = worker.take()
     save = worker.in_progress.save_position
-    twice: Any = lambda *args: save(*args) and save(*args)  # noqa: E731  # an answer is lost
+    twice: Any = lambda *args, **now: save(*args, **now) and save(*args, **now)  # noqa: E731  # an answer is lost
     worker.in_progress.save_position = twice  # type: ignore[method-assign]  # see above
 
     worker.processor.process(claimed)

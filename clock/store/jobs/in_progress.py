@@ -24,11 +24,11 @@ from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.flow.batch_errors import BatchErrors
 from clock.store.jobs.flow.limit_keys import LIMIT_KEYS, LIMITED, RATE_KEYS
-from clock.store.jobs.flow.unique_locks import lock_keys
+from clock.store.jobs.flow.unique_locks import Lock, lock_keys, push_kept_out
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.jobs.steps import in_steps
-from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.held_pushes import Push, unique_pushes
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 from clock.store.server.sending import Command
@@ -241,7 +241,7 @@ class InProgress:
             return float(self._hold_rates(keys=[keys.RATES, keys.RATE_SLOTS], args=args)) / 1000
 
     def _rate_time(self, now: datetime) -> int | str:
-        """The time by which rates count, as a script receives it."""
+        """The time by which rates and windows count, as a script receives it."""
         return "" if self._counts_by_redis_time else to_ms(now)
 
     def is_cancelled(self, jid: str, *, now: datetime) -> bool:
@@ -294,20 +294,25 @@ class InProgress:
             self._trim_dead(max(buried))
         return int(moved)
 
-    def save_position(self, job: Claimed, payload: str, pushes: Sequence[Push]) -> bool:
+    def save_position(self, job: Claimed, payload: str, pushes: Sequence[Push], *, now: datetime) -> bool:
         """Save the payload of a job in progress, and push jobs, in one step; False: another worker has the job.
 
-        Raises StoreUnavailable; it may be called again then, and pushes nothing twice.
+        Unique jobs whose lock is held are not pushed. Raises StoreUnavailable; it may be called again then, and
+        pushes nothing twice.
         """
         queues = list(dict.fromkeys(push.queue for push in pushes))
-        args: list[str | int | float] = [job.number, f"{job.queue}\n{payload}"]
+        args: list[str | int | float] = [job.number, f"{job.queue}\n{payload}", self._rate_time(now)]
         for push in pushes:
             at = "" if push.at is None else push.at
             args += [queues.index(push.queue) + 1, push.queue, push.payload, at]
-            args += [push.lock.bid, push.lock.jid] if push.lock else ["", ""]
-        names = [self._hash, keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *map(keys.queue, queues)]
+            lock = push.lock or Lock("", "")
+            args += [lock.bid, lock.key, lock.jid, lock.window_ms, lock.conflict]
+        names = [self._hash, keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *lock_keys(windows=True)]
         with translated():
-            return bool(self._save_position(keys=names, args=args))
+            is_saved = bool(self._save_position(keys=[*names, *map(keys.queue, queues)], args=args))
+        if is_saved and (unique := unique_pushes(pushes)):
+            push_kept_out(self._redis, unique, now_ms=to_ms(now))
+        return is_saved
 
     def mark(self, job: Claimed) -> None:
         """Note that this job, with which a worker has died before, runs now. Raises StoreUnavailable."""

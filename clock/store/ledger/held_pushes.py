@@ -15,7 +15,7 @@ from contextvars import ContextVar
 import msgspec
 
 from clock.forking import in_child
-from clock.store.jobs.flow.unique_locks import Lock
+from clock.store.jobs.flow.unique_locks import Lock, LockedPush
 from clock.store.jobs.queues import Parcel
 
 
@@ -26,6 +26,11 @@ class Push(msgspec.Struct, frozen=True, array_like=True):
     queue: str
     at: float | None = None
     lock: Lock | None = None
+
+
+def unique_pushes(pushes: Iterable[Push]) -> list[LockedPush]:
+    """Those of unique jobs."""
+    return [LockedPush(one.lock, one.queue, one.payload, one.at) for one in pushes if one.lock and one.lock.key]
 
 
 class HeldBatch(msgspec.Struct):

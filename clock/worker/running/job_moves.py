@@ -113,7 +113,9 @@ class JobMoves:
         assert isinstance(payload, dict)  # noqa: S101  # a job that runs
         text = encode_again({**payload, **fields})
         saved: list[bool] = []
-        self._insist(lambda: saved.append(self._in_progress.save_position(job, text, pushes)))
+        self._insist(
+            lambda: saved.append(self._in_progress.save_position(job, text, pushes, now=self._clock.now()))
+        )
         return saved == [True]
 
     def mark(self, job: Claimed) -> None:

@@ -1,10 +1,12 @@
 -- Save the position of a job in progress, and push the jobs that its items have made.
 --
 -- KEYS[1] hash of jobs in progress    KEYS[2] set of queue names    KEYS[3] sorted set of delayed jobs
--- KEYS[4], ... the six keys of batches    KEYS[10], ... the lists of the queues that jobs are pushed to
--- ARGV[1] the job's number    ARGV[2] "queue\npayload" with the position
+-- KEYS[4], ... the six keys of batches    KEYS[10] hash of locks    KEYS[11] sorted set of locks with a window
+-- KEYS[12] sorted set of replaced jobs    KEYS[13], ... the lists of the queues that jobs are pushed to
+-- ARGV[1] the job's number    ARGV[2] "queue\npayload" with the position    ARGV[3] now (ms; '': Redis's time)
 -- then for each job to push: the place of its queue among those lists, the queue's name, its payload, its score
---   in KEYS[3] (float seconds; '': it is enqueued now), the bid of its batch ('': none), and its jid
+--   in KEYS[3] (float seconds; '': it is enqueued now), the bid of its batch ('': none), the key of its lock ('': none),
+--   its jid, window (ms) and the conflict rule. It is not pushed if another job holds the lock.
 -- Returns 1, or 0 if the job is no longer in progress here: another worker took it, and nothing was written.
 --
 -- One script, because a crash between the pushes and the position would push the jobs twice, or not at all. If the
@@ -12,14 +14,17 @@
 local held = redis.call('HGET', KEYS[1], ARGV[1])
 if not held then return 0 end
 if held == ARGV[2] then return 1 end
-local wrong = refuse_unless_lists(10)
+local wrong = refuse_unless_lists(13)
 if wrong then return wrong end
 need('HSET', KEYS[1], '0', '')
 local keys = batch_keys(4)
-for at = 3, #ARGV, 6 do
-  local bid, jid = ARGV[at + 4], ARGV[at + 5]
-  if bid == '' or add_child(keys, bid, jid) then
-    push_job(KEYS[9 + tonumber(ARGV[at])], KEYS[2], KEYS[3], unpack(ARGV, at + 1, at + 3))
+for at = 4, #ARGV, 9 do
+  local bid, lock, jid = unpack(ARGV, at + 4, at + 6)
+  local is_new = bid == '' or not state_of_child(keys, bid, jid)
+  local now = lock ~= '' and now_ms(ARGV[3])
+  if is_new and not (now and take_lock(KEYS[10], KEYS[11], KEYS[12], now, unpack(ARGV, at + 5, at + 8))) then
+    if bid ~= '' then move_child(keys, bid, jid, nil, 'p') end
+    push_job(KEYS[12 + tonumber(ARGV[at])], KEYS[2], KEYS[3], unpack(ARGV, at + 1, at + 3))
   end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
