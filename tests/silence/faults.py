@@ -233,7 +233,7 @@ def unreadable_rows(world: World) -> Iterator[None]:
 
 ALL_KEYS = ["queue*", "schedule", "retry", "dead", "processes", "stat:*", "j|*", "h|*", "clock:*", "*:*:*"]
 _GIVE = "Give the user the permissions of [Users](deploying.md#users)."
-_TYPE = "Another program has written under a name that clock or Sidekiq uses."
+_TYPE = "Another program has written a key that belongs to clock or Sidekiq."
 _RENAME = "`clock doctor` names the key. Rename it or delete it."
 _PRIMARY = "Wait for the fail-over to end, or set `REDIS_URL` to the primary."
 _TO_USE_A_CLUSTER = "Write `redis+cluster://` and set `CLOCK_NAMESPACE` ([guide](scaling.md#cluster))."
@@ -268,14 +268,14 @@ AWAY = frozenset({"no_answer", "unreachable", "too_many_clients", "loading", "bu
 
 
 def no_permission(what: str, *rules: str, who: frozenset[str] = ALL) -> Fault:
-    means = "The user of the URL may not do what clock does."
+    means = "The user in the URL lacks a permission that clock needs."
     return Fault(
         f"no permission {what}", acl(*rules), "no_permission", "docs/deploying.md", who, means, _GIVE, True
     )
 
 
 def no_user(name: str, *rules: str) -> Fault:
-    means, do = "Redis refuses the user or the password of the URL.", "Correct the URL and restart the process."
+    means, do = "The user or the password in the URL is wrong.", "Correct the URL and restart the process."
     return Fault(name, cut_off(*rules), "wrong_password", "Correct the URL", ALL, means, do, True)
 
 
@@ -320,14 +320,14 @@ FAULTS: Sequence[Fault] = (
     no_permission("for HINCRBY", "-hincrby", who=WORKER),
     no_permission("for the dead", "resetkeys", *(f"~{key}" for key in ALL_KEYS if key != "dead"), who=WORKER),
     no_user("the password was changed", "resetpass", ">other"),
-    no_user("the user was switched off", "off"),
+    no_user("the user was disabled", "off"),
     Fault(
         "a password is needed",
         answers("NOAUTH Authentication required."),
         "password_needed",
         "Put it in the URL",
         ALL,
-        "Redis has a password, and the URL holds none.",
+        "Redis requires a password, and the URL has none.",
         "Put it in the URL: `redis://:PASSWORD@HOST`.",
         exits=True,
     ),
@@ -378,7 +378,7 @@ FAULTS: Sequence[Fault] = (
         "disk",
         ALL,
         "The server could not save to its disk, and refuses writes.",
-        "Free its disk; its log names the reason.",
+        "Read the server's log for the reason; often its disk is full.",
         status="disk",
     ),
     Fault(
@@ -406,15 +406,15 @@ FAULTS: Sequence[Fault] = (
         "hang",
         ALL,
         "The server's process is suspended or overloaded.",
-        "Look at the server: `redis-cli PING`, its log, its CPU.",
+        "Check the server: `redis-cli PING`, its log, its CPU.",
     ),
     Fault(
-        "a network that passes nothing",
+        "a network that drops every packet",
         half_open,
         "no_answer",
         "hang",
         ALL,
-        "Connections are open and nothing passes: a firewall, a proxy, a cut cable.",
+        "Connections are open, but no data arrive: a firewall, a proxy, a cut cable.",
         "Check the path: `redis-cli -u URL PING` from this machine.",
     ),
     Fault(
@@ -433,7 +433,7 @@ FAULTS: Sequence[Fault] = (
         "maxclients",
         ALL,
         "The server has reached `maxclients`.",
-        "Raise `maxclients`, or see with `CLIENT LIST` which clients hold the connections.",
+        "Raise `maxclients`, or find with `CLIENT LIST` the clients that use the connections.",
     ),
     cluster("cluster mode, MOVED", "MOVED 3999 127.0.0.1:6381"),
     cluster("cluster mode, CROSSSLOT", "CROSSSLOT Keys in request don't hash to the same slot"),
@@ -453,7 +453,7 @@ FAULTS: Sequence[Fault] = (
         "unknown_command",
         "disabled",
         ALL,
-        "The server is too old, or a command of it is renamed or disabled.",
+        "The server is too old, or a command is renamed or disabled.",
         "Use Redis 6.2 or Valkey 7.2 or newer, with all commands.",
         exits=True,
     ),
@@ -482,7 +482,7 @@ FAULTS: Sequence[Fault] = (
         "",
         NOBODY,
         _TYPE,
-        "Nothing: the clock replaces it at once.",
+        "Nothing: a clock replaces the key at once.",
         status=NOTHING,
     ),
     Fault(
@@ -492,7 +492,7 @@ FAULTS: Sequence[Fault] = (
         "a clock replaced it",
         NOBODY,
         _TYPE,
-        "Nothing: a clock replaces it at once.",
+        "Nothing: a clock replaces the key at once.",
         status=NOTHING,
     ),
     Fault(
@@ -501,18 +501,18 @@ FAULTS: Sequence[Fault] = (
         "",
         "a clock replaced it",
         NOBODY,
-        "Another program or an unknown release wrote the lease.",
-        "Nothing: a clock replaces it at once.",
+        _TYPE,
+        "Nothing: a clock replaces the key at once.",
         status=NOTHING,
     ),
     Fault(
-        "a machine with a wrong clock",
+        "a machine with a wrong time",
         skewed,
         "skew",
         "NTP",
         CLOCKS,
-        "The machine's clock is off Redis's. Events fire by Redis's time; your own code reads the machine's.",
-        "Set the clock with NTP (`timedatectl`).",
+        "The machine's time differs from Redis's. Events run by Redis's time; your own code reads the machine's.",
+        "Set the machine's time with NTP (`timedatectl`).",
         status="NTP",
     ),
     Fault(
@@ -521,7 +521,7 @@ FAULTS: Sequence[Fault] = (
         "rows:",
         "Check the database",
         LEADER,
-        "The function given to `sync_events` raises. The events stay as they were.",
+        "The function given to `sync_events` raises. The events stay unchanged.",
         "Repair the database or the function.",
         status="could not reload events from the database",
     ),
@@ -550,15 +550,25 @@ def caused(fault: Fault, world: World) -> Iterator[None]:
 
 
 def table() -> str:
-    """The table of the guide."""
-    lines = [
-        "| fault | line in the log | meaning | what to do | at the start |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    """The table of the guide: a row for each line of the log."""
+    rows: dict[tuple[str, ...], list[str]] = {}
     for fault in FAULTS:
-        cells = (fault.name, _quoted(fault), fault.means, fault.do, _at_the_start(fault))
-        lines.append(f"| {' | '.join(cells)} |")
+        cells = (_quoted(fault), fault.means, fault.do, _at_the_start(fault))
+        rows.setdefault(cells, []).append(fault.name)
+    lines = [
+        "| line in the log | meaning | what to do | at the start | tested with |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| {' | '.join((*cells, _joined(names)))} |" for cells, names in rows.items()),
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _joined(names: Sequence[str]) -> str:
+    """The names, with what all of them begin with written once."""
+    common = next(
+        (each for each in ("no permission ", "wrong type of ", "cluster mode, ") if names[0].startswith(each)), ""
+    )
+    return common + ", ".join(name.removeprefix(common) for name in names)
 
 
 def _at_the_start(fault: Fault) -> str:
@@ -574,8 +584,8 @@ def _quoted(fault: Fault) -> str:
     if fault.says in LINES:
         return f"`{LINES[fault.says]}`"
     if fault.status in ("", NOTHING):
-        return "one line, or nothing: it is over at once"
-    return f"`the key {fault.status} holds` (a worker's log), or `another type`"
+        return "one line or none: the fault ends at once"
+    return "`the key ... holds`, or `has the wrong type`"
 
 
 def write() -> None:
