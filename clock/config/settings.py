@@ -123,12 +123,14 @@ SETTINGS = (
     Setting("redis", "URL of Redis; without it, this folder's embedded Valkey", URL, ("--redis",)),
     Setting(
         "namespace",
-        "name before every key in Redis, as {NAME}: one server holds several applications; a cluster needs it",
+        "name before every key in Redis, as {NAME}: several applications can share a server; a cluster needs it",
         NAMESPACE,
         ("--namespace",),
     ),
     Setting(
-        "shards", "number of shards that share the jobs without rules; 1: all jobs are in one namespace", SHARDS
+        "shards",
+        "number of shards over which jobs without rules are spread; 1: all jobs are in one namespace",
+        SHARDS,
     ),
     Setting("redis_urls", "URLs of servers that are the shards; the first one holds the rest of the data", URLS),
     Setting("clock_file", "clock file, which declares the events", path_like("lib/clock.py"), ("CLOCK_FILE",)),
@@ -147,7 +149,7 @@ SETTINGS = (
     ),
     Setting(
         "queues",
-        "queues to take jobs from, in this order, or by weight",
+        "queues from which jobs are taken, in this order or by weight",
         QUEUES,
         ("--queue", "-q"),
         is_of_worker=True,
@@ -155,7 +157,7 @@ SETTINGS = (
     Setting("capsules", "queues that get their own worker processes and concurrency", capsules.CAPSULES),
     Setting(
         "concurrency",
-        "number of jobs to run at once in a worker process",
+        "number of jobs that a worker process runs at once",
         THREADS,
         ("--concurrency", "-c"),
         is_of_worker=True,
@@ -176,20 +178,20 @@ SETTINGS = (
     ),
     Setting(
         "push_timeout",
-        "seconds after which a push that Redis does not answer fails, waiting for a connection included",
+        "seconds after which a push fails if Redis does not answer, including the wait for a connection",
         LIMIT,
     ),
     Setting(
         "durable",
-        "number of replicas that must have a push or a run within a second; 0: Redis replicates later",
+        "number of replicas that must confirm each push and each run within a second; 0: do not wait for them",
         REPLICAS,
     ),
     Setting(
         "heartbeat",
-        "seconds between two heartbeats of a worker; after four missed ones, other workers run its jobs",
+        "seconds between two heartbeats of a worker; if four are missing, other workers run its jobs",
         INTERVAL,
     ),
-    Setting("max_retries", "how many times a failed job with retry = True is retried", NUMBER),
+    Setting("max_retries", "number of retries of a failed job with retry = True", NUMBER),
     Setting(
         "dead_max_jobs",
         "number of dead jobs that are kept; older ones are removed when another job dies",
@@ -202,7 +204,7 @@ SETTINGS = (
     ),
     Setting(
         "frozen_timeout",
-        "seconds until a worker process is killed whose interpreter a job blocks; 0: never",
+        "seconds that a job may block the interpreter before its worker process is killed; 0: no limit",
         SECONDS,
         ("--frozen-timeout",),
         is_of_worker=True,
@@ -241,7 +243,7 @@ SETTINGS = (
     ),
     Setting(
         "log_level",
-        "what is logged: this level (debug, info, warning or error) and those above it",
+        "lowest level that is logged: debug, info, warning or error",
         one_of("debug", "info", "warning", "error", metavar="LEVEL"),
         ("--log-level",),
     ),
