@@ -10,6 +10,7 @@ from datetime import date
 from typing import Final
 
 # Sidekiq's (see its wire format): times in scores are float seconds since 1970.
+QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
 QUEUES = "queues"  # set: names of all queues ever pushed to
 SCHEDULE: Final = "schedule"  # sorted set: payload -> when it is due
 RETRY: Final = "retry"  # sorted set: payload -> when it is tried again
@@ -17,37 +18,37 @@ DEAD: Final = "dead"  # sorted set: payload -> when it died
 PAUSED_QUEUES = "paused"  # set: names of queues from which no job is taken (Sidekiq Pro's)
 PROCESSES = "processes"  # set: identities of live workers
 STAT_PROCESSED = "stat:processed"  # string: jobs run ever; with `:YYYY-MM-DD`, on that day (UTC), for 5 years
-STAT_FAILED = "stat:failed"  # string: the same of those that failed
-JOB_METRICS = "j|"  # prefix of hashes, one a minute and one each ten, expire: `Class|p`, `Class|f`, `Class|ms`
-ITERATION = "it-"  # prefix of hashes, one a job that iterates, expire: Sidekiq's
-JOB_HISTOGRAM = "h|"  # prefix of strings, one a class and minute, expire: counters of runs by how long they took
+STAT_FAILED = "stat:failed"  # string: jobs that failed ever; with `:YYYY-MM-DD`, on that day
+JOB_METRICS = "j|"  # prefix of hashes, per minute and per ten minutes, expire: `Class|p`, `Class|f`, `Class|ms`
+ITERATION = "it-"  # prefix of hashes, expire: Ruby's Sidekiq writes one per iterating job; clock only moves them
+JOB_HISTOGRAM = "h|"  # prefix of strings, one per class and minute, expire: counts of runs by run time
 
 # Ours: times are whole milliseconds since 1970, UTC.
 LEDGER_ANCHOR = "clock:ledger:anchor"  # hash: event -> anchor
 LEDGER_DECLARATION = "clock:ledger:declaration"  # hash: event -> declaration the anchor belongs to
 LEDGER_DECIDED = "clock:ledger:decided"  # hash: event -> last decided due instant
 LEDGER_COUNTED = "clock:ledger:counted"  # hash: event -> what Clockwork's form with if_ counts its periods from
-LEDGER_ORPHANED = "clock:ledger:orphaned"  # hash: event that has left the clock file -> when
+LEDGER_ORPHANED = "clock:ledger:orphaned"  # hash: event that has left the clock file -> when it left
 LEDGER_RENAMED = "clock:ledger:renamed"  # hash: old name of an event -> its name now
-HISTORY = "clock:history:"  # prefix of streams, one an event: an entry a decision, JSON under `entry`
-OUTCOMES = "clock:outcomes:"  # prefix of streams, one an event: the outcome of a firing's job, JSON under `entry`
-WATCHED = "clock:watched:"  # prefix of hashes, one an event: jid that has not ended -> due, score in `retry`
+HISTORY = "clock:history:"  # prefix of streams, one per event: an entry per decision, JSON under `entry`
+OUTCOMES = "clock:outcomes:"  # prefix of streams, one per event: the outcome of each job, JSON under `entry`
+WATCHED = "clock:watched:"  # prefix of hashes, one per event: jid of an unfinished job -> due, score in `retry`
 SCHEDULES = (
     "clock:schedules"  # hash: name of a schedule made at run time -> versions, timing, fields; '': the latest
 )
 MISSED = "clock:missed"  # sorted set: event -> due instant of its latest run that was missed
 BACKFILLED = "clock:backfilled"  # sorted set: due instant of a backfilled run, a space, its event -> when
 PAUSED = "clock:paused"  # hash: event ('': all of them) -> its latest pause, with the earlier ones, JSON
-NEXT_DUE = "clock:next_due"  # hash: event and due instant of the oldest that is not decided
+NEXT_DUE = "clock:next_due"  # hash: event and due instant of the oldest firing that is not decided
 HAND_OVER = "clock:hand_over"  # list, expires: a clock that steps down wakes a standby clock
 LEASE = "clock:lease"  # hash, expires: identity, release and rank of the clock that leads
 CLOCKS = "clock:clocks"  # sorted set: identity of a clock -> when its heartbeat expires
-CLOCK = "clock:clock:"  # prefix of strings, one a clock, expire: JSON of its description
+CLOCK = "clock:clock:"  # prefix of strings, one per clock, expire: JSON of its description
 WORKERS = "clock:workers"  # sorted set: identity of a worker -> when its heartbeat expires; below 0: its `End`
-IN_PROGRESS = "clock:in_progress:"  # prefix of hashes, one a worker: number -> "queue\npayload"
+IN_PROGRESS = "clock:in_progress:"  # prefix of hashes, one per worker: number -> "queue\npayload"
 NEARER = "clock:nearer"  # channel: notifies workers of a delayed job that is due before their next look
-RUNNING = "clock:running:"  # prefix of hashes, one a worker: numbers of running jobs that killed a worker before
-RESULT = "clock:result:"  # prefix of hashes, one a job, expire: its result, for Django's Tasks framework
+RUNNING = "clock:running:"  # prefix of hashes, one per worker: numbers of running jobs that killed a worker before
+RESULT = "clock:result:"  # prefix of hashes, one per job, expire: its result, for Django's Tasks framework
 UNIQUE = "clock:unique"  # hash: key of a unique job -> "jid|since|until" of the lock; until 0: as long as its job
 UNIQUE_WINDOWS = "clock:unique_windows"  # sorted set: key of a lock with a window -> when it is over
 REPLACED = "clock:replaced"  # sorted set: jid of a unique job that a newer push has replaced -> when
@@ -72,25 +73,24 @@ RATES = "clock:rates"  # hash: name of a rate -> times in ms, see `lua/parts/lim
 RATE_STARTS = "clock:rate_starts"  # sorted set, scores 0: "name\nms\nplace#n": starts under rates with a window
 RATE_SLOTS = "clock:rate_slots"  # sorted set: jid of a job that waits for its rate in `schedule` -> its slot
 RATES_CHECKED = "clock:rates_checked"  # string, expires: a worker has looked for rates to remove lately
-JOB_RESULT = "clock:job_result:"  # prefix of hashes, one a job with `result_ttl` that has ended, expire
+JOB_RESULT = "clock:job_result:"  # prefix of hashes, one per ended job with `result_ttl`, expire
 CANCELLED = "clock:cancelled"  # sorted set: jid of a job to be cancelled -> when the mark is over
 PARKED = "clock:parked"  # set: names of classes that no worker knew
-PARKED_JOBS = "clock:parked:"  # prefix of lists, one a class: payloads
+PARKED_JOBS = "clock:parked:"  # prefix of lists, one per class: payloads
 EXPIRED = "clock:expired"  # hash: class -> how many of its jobs were dropped because they had expired
 CANCELLED_JOBS = "clock:cancelled_jobs"  # hash: class -> how many of its jobs were cancelled by a worker
 REPLICATED = "clock:replicated"  # string, expires: written before a WAIT, which then covers all earlier writes
 SHARDS = "clock:shards"  # sorted set: address of a place that has had jobs -> when it was last in use; at home
-SHARD_CLAIMS = "clock:shard_claims:"  # prefix of sorted sets, one a shard and list of queues, expire: a worker
+SHARD_CLAIMS = "clock:shard_claims:"  # prefix of sorted sets, one per shard and list of queues, expire: a worker
 # process -> when its claim on the shard ends; at home
 NOTHING = "clock:nothing"  # never written: a worker whose queues are all paused waits on it
-AUDIT = "clock:audit"  # stream: an entry a change made by hand, JSON under `entry`
+AUDIT = "clock:audit"  # stream: an entry per change made by hand, JSON under `entry`
 SENT_FORM = "clock:sent_form:"  # prefix of strings, expire: a form of the dashboard that was sent
 TIMETABLE = "clock:timetable"  # hash: event of the latest clock file that led -> its declaration
-LATENESS = "clock:lateness:"  # prefix of sorted sets, one a minute and one each ten, expire: bucket -> runs; `max`
-CHANGES = "clock:changes"  # stream: an entry a release that led, JSON under `entry`: which declarations it changed
+LATENESS = "clock:lateness:"  # prefix of sorted sets, one per minute and per ten minutes, expire: bucket -> runs
+CHANGES = "clock:changes"  # stream: an entry per release that led, JSON under `entry`: its changes
 #: Keys of scripts that may end a child of a batch.
 BATCH_KEYS = (BATCHES, BATCH_CHILDREN, BATCH_ENDED, BATCH_REMOVALS, SCHEDULE, NEARER)
-QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
 
 #: The types of the keys that `clock doctor` checks.
 TYPES: Mapping[str, str] = {

@@ -6,7 +6,7 @@ import ast
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -16,7 +16,16 @@ from clock.cli.app import cli
 
 CLOCK = Path(__file__).parents[2] / "clock"
 MODULES = ("clock", "clock.api", "clock.testing", "clock.log", "clock.web", "clock.flask", "clock.fastapi")
-_METRICS = {"Counter": "counter", "Gauge": "gauge", "GaugeMetricFamily": "gauge", "Histogram": "histogram"}
+_METRICS = {
+    "Counter": "counter",
+    "CounterMetricFamily": "counter",
+    "Gauge": "gauge",
+    "GaugeMetricFamily": "gauge",
+    "Histogram": "histogram",
+}
+#: A constant of `store/keys.py` with its comment, and a function that makes a key, with its docstring.
+_KEY = re.compile(r'^[A-Z_]+(?:: Final)? = \(?\s*"([^"]+)"  # (.*(?:\n# .*)*)', re.MULTILINE)
+_MADE_KEY = re.compile(r'"""(.+)"""\n    return f"(.+)"$', re.MULTILINE)
 
 
 def commands() -> str:
@@ -66,16 +75,30 @@ def _escape(text: str) -> str:
 
 def redis_keys() -> str:
     """Every key in Redis, from `store/keys.py`."""
-    lines: list[str] = []
-    for line in (CLOCK / "store/keys.py").read_text().splitlines():
-        if line.startswith(("# Sidekiq's", "# Ours")):
-            whose, _, units = line.removeprefix("# ").partition(": ")
-            title = "Sidekiq's keys" if whose.startswith("Sidekiq") else "Clock's own keys"
-            lines += ["", f"## {title}", "", units[:1].upper() + units[1:], "", "| key | type and meaning |"]
-            lines.append("| --- | --- |")
-        elif found := re.match(r'[A-Z_]+(?:: Final)? = "([^"]+)"  # (.*)', line):
-            lines.append(f"| `{_cell(found[1])}` | {_cell(found[2])} |")
-    return "\n".join(lines)
+    sidekiqs, _, ours = (CLOCK / "store/keys.py").read_text().partition("# Ours: ")
+    made = [(_shown(name), about) for about, name in _MADE_KEY.findall(ours)]  # these are Sidekiq's, too
+    _, _, units = sidekiqs.partition("# Sidekiq's (see its wire format): ")
+    return "\n".join(
+        [
+            *_keys("Sidekiq's keys", units, [*_KEY.findall(sidekiqs), *made]),
+            *_keys("Clock's own keys", ours, _KEY.findall(ours)),
+        ]
+    )
+
+
+def _keys(title: str, units: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A table of keys and their meanings; `units` starts with the line about their times."""
+    line = units.partition("\n")[0]
+    yield from ("", f"## {title}", "", line[:1].upper() + line[1:], "")
+    yield from ("| key | type and meaning |", "| --- | --- |")
+    for name, about in rows:
+        meaning = about.replace("\n# ", " ")
+        yield f"| `{_cell(name)}` | {_cell(meaning)} |"
+
+
+def _shown(made: str) -> str:
+    """The key of a function, such as `f"{identity}:work"`: with names in capitals, `IDENTITY:work`."""
+    return re.sub(r"\{(\w+)[^}]*\}", lambda found: found[1].upper(), made)
 
 
 def metrics() -> str:
