@@ -15,6 +15,7 @@ from benchmarks.faults.server import quiet_redis
 from clock.clocks import SystemClock
 from clock.store.ledger.decision import Decision, Verdict
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.next_due import Publication
 from clock.ticker import Signature, Ticker
 from clock.timetable import load
 
@@ -39,9 +40,9 @@ class TimedLedger(RedisLedger):
 
     late: list[float] = []  # noqa: RUF012  # one ledger, one list
 
-    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+    def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
         """Commit, and look at the clock."""
-        verdicts = super().commit(decisions)
+        verdicts = super().commit(decisions, publication)
         now_ms = SystemClock().now().timestamp() * 1000
         self.late += [now_ms - decision.due_ms for decision in decisions if decision.event == "often"]
         return verdicts

@@ -23,6 +23,7 @@ from clock.clocks import SystemClock
 from clock.job.push.client import using_clock
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.next_due import Publication
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable, load
@@ -54,9 +55,9 @@ class TimedLedger(RedisLedger):
 
     committed_at = 0.0
 
-    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+    def begin(self, decisions: Sequence[Decision], publication: Publication | None = None) -> Verdicts:
         """Commit, and look at the clock when it is done."""
-        verdicts = super().begin(decisions)
+        verdicts = super().begin(decisions, publication)
 
         def timed() -> list[Verdict]:
             found = verdicts()

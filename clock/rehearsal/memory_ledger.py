@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from clock.clocks import from_ms
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.entry import NO_ROWS, NOTHING, Entry, LedgerRow
+from clock.store.ledger.next_due import Publication
 from clock.store.ledger.pauses import Pause, covering
 from clock.store.ledger.renames import NO_RENAMES, OldNames
 
@@ -69,7 +70,7 @@ class MemoryLedger:
             self._declarations[event] = declaration
         return [self._entries[event] for event, _ in declarations]
 
-    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+    def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
         """Keep each decision whose due instant is still undecided."""
         return [self._commit(decision) for decision in decisions]
 

@@ -20,6 +20,7 @@ PARTS = (
     "in_chunks",
     "fields_of",
     "is_outranked",
+    "is_covered",
     "refuse_unless_hashes",
     "refuse_unless_lists",
     "push_job",

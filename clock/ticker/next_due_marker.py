@@ -10,6 +10,7 @@ import logging
 
 from clock.clocks import Clock
 from clock.store.ledger.ledger import Ledger
+from clock.store.ledger.next_due import Marker, Publication
 
 ASK_SECONDS = 5.0  # how often the clock checks that Redis still has the marker
 
@@ -22,8 +23,9 @@ class NextDueMarker:
     def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._marked: tuple[str | None, int] | None = None  # None: nothing yet, since the ledger was read
+        self._marked: Marker | None = None  # None: nothing yet, since the ledger was read
         self._marked_at = float("-inf")
+        self._has_lost = False  # Redis lost writes
 
     def set(self, event: str | None, due_ms: int) -> bool:
         """Mark the instant that is due first (None, 0: nothing).
@@ -31,15 +33,22 @@ class NextDueMarker:
         False: Redis lost writes, so read the ledger again. Raises StoreUnavailable.
         """
         now = self._clock.monotonic()
-        if self._marked == (event, due_ms) and now < self._marked_at + ASK_SECONDS:
-            return True
-        before = self._ledger.mark_next_due(event, due_ms)
-        if self._marked not in (None, before):
-            logger.info("Redis lost recent writes (fail-over?); re-reading state")
-            return False
-        self._marked, self._marked_at = (event, due_ms), now
-        return True
+        if self._marked != (event, due_ms) or now >= self._marked_at + ASK_SECONDS:
+            self._note((event, due_ms), self._ledger.mark_next_due(event, due_ms))
+            self._marked_at = now
+        return not self._has_lost
+
+    def note(self, published: Publication) -> None:
+        """Note a marker that was set with a commit. The check every few seconds looks at more than a commit."""
+        if published.before is not None:
+            self._note((published.event, published.due_ms), published.before)
 
     def forget(self) -> None:
         """Expect no marker in Redis: the ledger is read again."""
-        self._marked = None
+        self._marked, self._has_lost = None, False
+
+    def _note(self, marked: Marker, before: Marker) -> None:
+        if self._marked not in (None, before):
+            logger.info("Redis lost recent writes (fail-over?); re-reading state")
+            self._has_lost = True
+        self._marked = marked

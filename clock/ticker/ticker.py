@@ -19,6 +19,7 @@ from clock.gc_pause import uncollected
 from clock.problems import Part, Problems
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.ledger import Ledger
+from clock.store.ledger.next_due import Publication
 from clock.ticker import log_lines
 from clock.ticker.database_events import DatabaseEvents
 from clock.ticker.firing.action_threads import ActionThreads
@@ -175,6 +176,7 @@ class Ticker:
         for event, missed in self._plan.take_due(self._clock.now()):
             self._runner.add_missed(event, missed)
         to_fire = self._plan.to_fire
+        is_one = len(to_fire) == 1
         committed = self._clock.monotonic()
         try:
             self._overlap.look(event for event, _ in to_fire)
@@ -195,12 +197,24 @@ class Ticker:
                 if self._clock.monotonic() - committed > COMMIT_AFTER_SECONDS:
                     self._commit()
                     committed = self._clock.monotonic()
+            publication = self._publication() if is_one and not to_fire and self._holds_prepared else None
             self._holds_prepared = False
-            if self._buffer.commit():
+            if self._buffer.commit(publication):
                 self._plan.forget()
+            elif publication is not None:
+                self._marker.note(publication)
             log_lines.all_triggered(self._runner.triggered, self._buffer.untaken)  # last: thousands take a while
         finally:
             self._plan.look_ahead()
+
+    def _publication(self) -> Publication | None:
+        """The next due marker after the only firing of this tick, for the script that commits it.
+
+        Computing the next due instant takes some microseconds. A single firing can wait for that, many cannot.
+        """
+        self._plan.look_ahead()
+        event, due_ms = self._plan.first_due
+        return None if event is None else Publication(event, due_ms)
 
     def _fire_prepared(self, to_fire: deque[tuple[Event, Due]]) -> None:
         self._holds_prepared = True

@@ -26,6 +26,7 @@ from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.next_due import Publication
 from clock.store.ledger.pauses import Pause
 from clock.store.moving import move_key
 from clock.store.server.checks import permissions
@@ -58,6 +59,16 @@ def _fire(redis: Redis) -> None:
     ledger.pause("a", Pause(from_ms(0), from_ms(1)))
     missed = Decision("a", "every second", NOON, NOON + 1000, DecisionKind.MISSED)
     assert [int(verdict) for verdict in ledger.commit([*_decisions(), missed])] == [1, 1, 1, 1]
+
+
+def _fire_plain(redis: Redis) -> None:
+    ledger = RedisLedger(redis, release="r", rank=1)
+    ledger.declare([("a", "every second")], NOON)
+    ledger.pause("a", Pause(from_ms(0), from_ms(1)))
+    fired = Decision("a", "every second", NOON - 1000, NOON, DecisionKind.FIRED, pushes=[Push(JOB, "low")])
+    published = Publication("a", NOON + 1000)
+    assert ledger.commit([fired], published) == [1]
+    assert published.before == (None, 0)
 
 
 def _orphan(redis: Redis) -> None:
@@ -320,6 +331,7 @@ USES: Mapping[str, Callable[[Redis], None]] = {
     "seal_batch": _batch,
     "declare": _fire,
     "fire": _fire,
+    "fire_plain": _fire_plain,
     "forget_event": _forget,
     "lease": _lease,
     "look_for_jobs": _look_for_jobs,

@@ -12,6 +12,7 @@ from clock.rehearsal.memory_ledger import MemoryLedger
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict, Verdicts
 from clock.store.ledger.entry import NOTHING, Entry, Origin
 from clock.store.ledger.ledger import BATCH
+from clock.store.ledger.next_due import Publication
 from clock.store.ledger.pauses import Pause
 from clock.store.ledger.renames import NO_RENAMES, OldNames
 from clock.testing import FakeClock
@@ -113,7 +114,7 @@ class AnsweringLedger(MemoryLedger):
         self.asked: list[list[Decision]] = []
         self.declared: list[tuple[list[str], int]] = []
 
-    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+    def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
         self.asked.append(list(decisions))
         return self._answers.pop(0) if self._answers else [Verdict.COMMITTED] * len(decisions)
 

@@ -14,6 +14,8 @@ import pytest
 from redis import Redis
 
 import clock
+from clock.clocks import to_ms
+from clock.store import keys
 from clock.store.ledger.ledger import BATCH, RedisLedger
 from clock.store.server import connection
 from clock.testing import FakeClock
@@ -90,3 +92,23 @@ def test_a_due_instant_with_user_code_reaches_redis_by_ten_calls_in_six_files(
     calls = [*code, *(call for call in way if call not in code)]
     assert len(calls) <= 10, calls
     assert len({file for file, _ in calls}) <= 6, calls
+
+
+def test_a_tick_with_one_due_event_is_one_round_trip(
+    declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = RedisLedger(redis)
+    timetable = declare('every(1).seconds.do(FetchNewsJob, "x")\n')
+    ticker = Ticker(timetable, ledger=ledger, clock=fake_clock, signature=Signature("web1", "v1"))
+    ticker.tick()
+    before = redis.llen("queue:default")
+    monkeypatch.setattr(ledger, "mark_next_due", None)  # a round trip of its own, only every few seconds
+
+    with calls_to_redis(monkeypatch) as ways:
+        for _ in range(3):
+            fake_clock.advance(timedelta(seconds=1))
+            ticker.tick()
+
+    assert len(ways) <= 3 + 1  # the script is sent twice if Redis does not have it yet
+    assert redis.llen("queue:default") == before + 3
+    assert redis.hget(keys.NEXT_DUE, "due") == str(to_ms(fake_clock.now() + timedelta(seconds=1))).encode()

@@ -30,6 +30,7 @@ from clock.store.ledger import pauses
 from clock.store.ledger.decision import Decision, Verdict
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.next_due import Publication
 from clock.store.ledger.pauses import Pause
 from clock.testing import FakeClock
 from clock.ticker import ON_THE_LOOP, Signature, Ticker
@@ -52,10 +53,10 @@ class CrashingLedger(RedisLedger):
 
     crash: str | None = None
 
-    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+    def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
         if self.crash == "before" and decisions:
             raise Crash
-        verdicts = super().commit(decisions)
+        verdicts = super().commit(decisions, publication)
         if self.crash == "after" and decisions:
             raise Crash
         if self.crash == "answer lost" and decisions:

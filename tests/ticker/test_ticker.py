@@ -16,6 +16,7 @@ from clock.store import keys
 from clock.store.ledger import overdue
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.next_due import Publication
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable
@@ -389,10 +390,10 @@ class AwayLedger(RedisLedger):
         self.answer_lost = answer_lost
         self.away = False
 
-    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+    def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
         if self.away and not self.answer_lost:
             raise StoreUnavailable("away")
-        verdicts = super().commit(decisions)
+        verdicts = super().commit(decisions, publication)
         if self.away:
             raise StoreUnavailable("away")
         return verdicts
@@ -557,12 +558,12 @@ class HurtLedger(RedisLedger):
         self._on_sent = sent
         self._on_heard = heard
 
-    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+    def begin(self, decisions: Sequence[Decision], publication: Publication | None = None) -> Verdicts:
         self._batches_until_hurt -= 1
         if self._batches_until_hurt != 0:
-            return super().begin(decisions)
+            return super().begin(decisions, publication)
         self._on_sent()
-        verdicts = super().begin(decisions)
+        verdicts = super().begin(decisions, publication)
 
         def heard() -> list[Verdict]:
             self._on_heard()

@@ -1,10 +1,10 @@
-"""Decisions as the fire script takes them: its keys, and one MessagePack argument, in columns."""
+"""Decisions as the fire scripts take them: their keys, and one MessagePack argument, in columns."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,13 +27,37 @@ _KEYS = [
     *keys.BATCH_KEYS,
 ]
 
+_PLAIN_KEYS = [keys.LEDGER_DECIDED, keys.LEDGER_DECLARATION, keys.QUEUES, keys.PAUSED, keys.LEASE, keys.NEXT_DUE]
 
-@dataclass(frozen=True, slots=True)
-class FireArguments:
-    """Every key that the script touches for some decisions, and the decisions, packed."""
+
+class FireArguments(NamedTuple):
+    """Every key that a script touches for some decisions, and its arguments about them."""
 
     keys: list[str]
-    packed: bytes
+    arguments: tuple[bytes | str, ...]
+
+
+def plain_arguments(decisions: Sequence[Decision]) -> FireArguments | None:
+    """The decisions as the script `fire_plain` takes them; None: one of them needs the script `fire`."""
+    queue = decisions[0].pushes[0].queue if decisions and decisions[0].pushes else ""
+    for made in decisions:
+        if len(made.pushes) != 1 or not made.declaration:
+            return None
+        [push] = made.pushes
+        if push.at is not None or push.lock or push.queue != queue:
+            return None
+        if made.watched or made.counted or made.joins or made.batches:
+            return None
+    columns = (
+        [made.event for made in decisions],
+        [made.declaration for made in decisions],
+        [str(made.after_ms) for made in decisions],
+        [str(made.due_ms) for made in decisions],
+        [_record(made) for made in decisions],
+        [made.pushes[0].payload for made in decisions],
+    )
+    names = [*_PLAIN_KEYS, keys.queue(queue), *[keys.HISTORY + made.event for made in decisions]]
+    return FireArguments(names, (msgspec.msgpack.encode(columns), queue))
 
 
 def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
@@ -73,7 +97,7 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
     names += [keys.WATCHED + made.event for made in decisions if made.watched]
     names += [keys.MISSED] if missed else []
     names += [keys.BACKFILLED] if backfilled else []
-    return FireArguments(names, msgspec.msgpack.encode(columns))
+    return FireArguments(names, (msgspec.msgpack.encode(columns),))
 
 
 def _lock(lock: Lock) -> list[str]:

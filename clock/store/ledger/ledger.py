@@ -8,11 +8,12 @@ the ledger's last decided instant is still the one before it. That is all of "ex
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from redis import Redis
+from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
 from clock.clocks import Clock, to_ms
@@ -21,7 +22,8 @@ from clock.store import keys
 from clock.store.ledger import history, next_due, pauses
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.entry import NOTHING, Entry, Origin
-from clock.store.ledger.fire_arguments import fire_arguments
+from clock.store.ledger.fire_arguments import FireArguments, fire_arguments, plain_arguments
+from clock.store.ledger.next_due import Publication
 from clock.store.ledger.pauses import Pause
 from clock.store.ledger.renames import NO_RENAMES, OldNames, Renames
 from clock.store.ledger.unfinished_firings import Unfinished
@@ -56,8 +58,11 @@ class Ledger(Protocol):
         move to the event. `names` are the names of all declared events.
         """
 
-    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
-        """Commit each decision whose due instant is still undecided, with its jobs."""
+    def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
+        """Commit each decision whose due instant is still undecided, with its jobs.
+
+        It may carry out the `publication`, too: then it sets `before`.
+        """
 
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
         """Send the decisions without waiting for the verdicts.
@@ -99,6 +104,7 @@ class RedisLedger:
         self._release: Arguments = [release, rank]
         self._declare = script(redis, "declare")
         self._fire = script(redis, "fire")
+        self._fire_plain = script(redis, "fire_plain")
         self._orphan = script(redis, "orphan")
         self._unfinished = Unfinished(redis)
         self._renames = Renames(redis, self._release)
@@ -145,38 +151,70 @@ class RedisLedger:
             for anchor, decided, counted, origin in zip(*(reply[place::4] for place in range(4)), strict=True)
         ]
 
-    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+    def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
         """Commit each decision whose due instant is still undecided, with its jobs; may be called again.
 
+        If all are, it may carry out the `publication`, too: then it sets `before`.
         Raises StoreUnavailable; decisions committed before that are refused as decided when they are tried again.
         """
-        return [verdict for batch in _batches(decisions) for verdict in self.begin(batch)()]
+        if len(decisions) > BATCH:
+            publication = None
+        return [verdict for batch in _batches(decisions) for verdict in self.begin(batch, publication)()]
 
-    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+    def begin(self, decisions: Sequence[Decision], publication: Publication | None = None) -> Verdicts:
         """Send up to `BATCH` decisions. The caller must call the returned function, which waits for the verdicts.
 
+        Most need only the script `fire_plain`. If it refuses them, the script `fire` gets them all.
         Both raise StoreUnavailable.
         """
-        fired = fire_arguments(decisions)
-        now = to_ms(self._clock.now()) if self._clock else ""
-        args: Arguments = [history.HISTORY_LENGTH, *self._release, fired.packed, now]
-        command = ("EVALSHA", self._fire.sha, len(fired.keys), *fired.keys, *args)
+        plain = plain_arguments(decisions)
+        if plain is None:
+            command = self._command_for_any(decisions)
+        elif publication is None:
+            command = self._command(self._fire_plain, plain, "", "")
+        else:
+            command = self._command(self._fire_plain, plain, publication.event, publication.due_ms)
         with translated():
             answer = ask(self._redis, *command)
 
         def verdicts() -> list[Verdict]:
-            with translated():
-                try:
-                    numbers, problems = answer()
-                except NoScriptError:  # the server was restarted
-                    self._redis.script_load(self._fire.script)
-                    numbers, problems = ask(self._redis, *command)()
-            self._report(list(map(keys.shown, problems)))
+            found = self._read(answer, command)
+            if plain is not None and found:
+                problems, before = found
+                if publication is not None and before:
+                    publication.before = next_due.marker(*before)
+                self._report(map(keys.shown, problems))
+                return [Verdict.COMMITTED] * len(decisions)
+            if plain is not None:
+                again = self._command_for_any(decisions)
+                with translated():
+                    found = self._read(ask(self._redis, *again), again)
+            numbers, problems = found
+            self._report(map(keys.shown, problems))
             return [Verdict(number) for number in numbers]
 
         return verdicts
 
-    def _report(self, problems: Sequence[str]) -> None:
+    def _command_for_any(self, decisions: Sequence[Decision]) -> Sequence[Any]:
+        """The command that commits decisions of all kinds."""
+        now = to_ms(self._clock.now()) if self._clock else ""
+        return self._command(self._fire, fire_arguments(decisions), now)
+
+    def _command(self, wanted: Script, fired: FireArguments, *more: str | int) -> Sequence[Any]:
+        sent = len(fired.keys), *fired.keys, history.HISTORY_LENGTH, *self._release, *fired.arguments
+        return ("EVALSHA", wanted.sha, *sent, *more)
+
+    def _read(self, answer: Callable[[], Any], command: Sequence[Any]) -> Any:
+        """The answer of a script. Raises StoreUnavailable."""
+        with translated():
+            try:
+                return answer()
+            except NoScriptError:  # the server was restarted
+                for wanted in (self._fire, self._fire_plain):
+                    self._redis.script_load(wanted.script)
+                return ask(self._redis, *command)()
+
+    def _report(self, problems: Iterable[str]) -> None:
         """Name keys with invalid contents, each once until the ledger is read again."""
         for problem in problems:
             if problem not in self._reported:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from redis import Redis
 
 from clock.store import keys
@@ -12,6 +13,17 @@ from clock.store.ledger.entry import instant_ms
 from clock.store.server.connection import translated
 
 Marker = tuple[str | None, int]  # event and due instant in ms; (None, 0): nothing will be due
+
+
+class Publication(msgspec.Struct):
+    """A marker to set in the script that commits decisions, if all of them are committed.
+
+    `before` is the marker before; None: the script has left it.
+    """
+
+    event: str
+    due_ms: int
+    before: Marker | None = None
 
 
 def set_marker(redis: Redis, event: str | None, due_ms: int) -> Marker:

@@ -17,6 +17,7 @@ from clock.problems import Problem, Problems
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.entry import Origin
 from clock.store.ledger.ledger import BATCH, Ledger
+from clock.store.ledger.next_due import Publication
 from clock.store.ledger.pauses import Pause, covering
 from clock.ticker import log_lines
 from clock.ticker.firing.decisions import (
@@ -110,9 +111,10 @@ class DecisionBuffer:
             self._waiting.popleft()
         self._under_way = decisions, verdicts
 
-    def commit(self) -> bool:
+    def commit(self, publication: Publication | None = None) -> bool:
         """Commit all decisions that wait. True: another clock has changed the ledger, which must be read again.
 
+        If the ledger takes all of them, it may carry out the `publication`.
         Raises StoreUnavailable; no decision is lost then, so call it again.
         """
         while self._cancelled:
@@ -122,7 +124,7 @@ class DecisionBuffer:
         can_be_taken = True
         while self._waiting and can_be_taken:
             decisions = list(self._waiting)
-            verdicts = self._ledger.commit(decisions)
+            verdicts = self._ledger.commit(decisions, publication)
             kept = self._settled(decisions, verdicts)
             self._waiting.clear()
             self._waiting.extend(kept)

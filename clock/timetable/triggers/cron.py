@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
 
-from clock.timetable.triggers.calendar_days import DayRule, MatchingDays, MonthsOfYear
+from clock.timetable.triggers.calendar_days import DayRule, EveryDay, MatchingDays, MonthsOfYear
 from clock.timetable.triggers.cron_fields import HOUR as HOURS
 from clock.timetable.triggers.cron_fields import MINUTE as MINUTES
 from clock.timetable.triggers.cron_fields import MONTH, SECOND, days_of_month, never_comes, numbers, weekdays
@@ -95,6 +95,8 @@ _STARS = ("*", "?", "/")
 @lru_cache(maxsize=CACHED)  # most expressions of a file differ only in their times
 def _days(day: str, months: frozenset[int], weekday: str) -> DayRule:
     """The days of both day fields: either matches, or both if one starts with a star or ends with `&`."""
+    if day in _STARS and weekday in _STARS and len(months) == 12:
+        return EveryDay()  # many times faster than a search
     both = day.startswith(_STARS) or weekday.startswith(_STARS) or "&" in day[-1] + weekday[-1]
     plain, tests = days_of_month(day.removesuffix("&"))
     is_weekday = weekdays(weekday.removesuffix("&"))

@@ -121,19 +121,6 @@ local function open(event, bid, text, parent)
 end
 
 local any_pause = holds(KEYS[5], 'hash') and kinds[KEYS[5]] ~= 'none'
-local function covers(period, due)
-  return due >= period['from'] and not (type(period['until']) == 'number' and due >= period['until'])
-end
-
-local function is_covered(text, due) -- raises an error if the text is not a pause
-  local latest = cjson.decode(text)
-  if covers(latest, due) then return true end
-  for _, period in ipairs(latest['earlier'] or {}) do
-    if covers(period, due) then return true end
-  end
-  return false
-end
-
 local function is_paused(event, due)
   for _, name in ipairs({ event, '' }) do
     local text = redis.call('HGET', KEYS[5], name)
