@@ -1,15 +1,22 @@
-"""A Django project that uses clock: `examples/django_tasks`, with real processes and a real database."""
+"""A Django project that uses clock: `examples/django_tasks`, with real processes and a real database.
+
+A fork server that has imported Django runs the commands of `manage.py` that end. Clocks, workers and the project's
+own tests are new interpreters.
+"""
 
 import json
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.examples import ARE_MANY
 from tests.patience import PATIENCE_SECONDS, eventually
-from tests.process.conftest import App, Running, app
+from tests.process.conftest import App, Completed, Running, app
+from tests.process.fork_server import ForkServer
 
 __all__ = ["app"]
 
@@ -18,18 +25,43 @@ if pytest.importorskip("django").VERSION < (6,):  # Django 6 has the framework
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
+#: What most commands import, as far as it needs no settings.
+MODULES = (
+    *("django.contrib.admin.options", "django.core.management", "django.db.backends.postgresql.base"),
+    *("django.contrib.auth.hashers", "django.db.migrations.executor", "django.template.backends.django"),
+    *("django.core.mail", "django.test", "clock.api", "clock.cli.app", "clock.django.apps"),
+)
+
+
+@pytest.fixture(scope="module")
+def manage_server() -> Iterator[ForkServer | None]:
+    """Starts `manage.py` quickly. None in a thorough run: each command is a new interpreter."""
+    if ARE_MANY:
+        yield None
+        return
+    server = ForkServer("manage.py", MODULES)
+    yield server
+    server.end()
+
+
 @pytest.fixture
-def project(app: App, repository: Path, postgresql: str) -> App:
+def project(app: App, repository: Path, postgresql: str, manage_server: ForkServer | None) -> App:
     """A copy of the project, on PostgreSQL and an embedded Valkey of its own."""
+    app.fork_server = manage_server
     shutil.copytree(repository / "examples" / "django_tasks", app.folder, dirs_exist_ok=True)
     app.environ["PGHOST"] = postgresql.partition("host=")[2]
     manage(app, "migrate", "--verbosity", "0")
     return app
 
 
+def run(app: App, *words: str) -> Completed:
+    """Run `manage.py` with these words to its end."""
+    return app.run_forked(app.fork_server, *words) if app.fork_server else app.run("manage.py", *words)
+
+
 def manage(app: App, *words: str) -> str:
     """What `manage.py` with these words prints; it must succeed."""
-    ended = app.run("manage.py", *words)
+    ended = run(app, *words)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 
@@ -166,11 +198,11 @@ def test_commands_take_the_projects_settings_and_say_what_is_wrong(project: App)
     assert "concurrency" in manage(project, "clock", "config")
     assert "clock web [OPTIONS]" in manage(project, "clock_web", "--help")
     assert "settings.CLOCK" in manage(project, "clock", "config")
-    checked = project.run("manage.py", "check")
+    checked = run(project, "check")
     assert "clock.queue" in checked.stderr  # no worker takes from `low`
     pushes = "from clock import every; from shop.jobs import SpeakGermanJob as Job; Job.perform_async()"
     project.write("lib/clock.py", f"{pushes}\nevery().day.at('25:00').do(print)\n")
-    broken = project.run("manage.py", "check")
+    broken = run(project, "check")
     assert broken.returncode == 1
     assert json.loads(manage(project, "clock", "queue", "list", "--json")) == []
     assert re.search(r"clock\.E002.*lib/clock.py:2", broken.stderr), broken.stderr
@@ -181,9 +213,9 @@ def test_commands_take_the_projects_settings_and_say_what_is_wrong(project: App)
     assert refused.returncode == 1
     sentence = "settings.CLOCK: unknown setting 'concurency'; did you mean 'concurrency'?"
     assert refused.stderr == f"clock: {sentence}\n"
-    assert project.run("manage.py", "shell", "-c", "1").stderr == f"clock: {sentence}\n"
+    assert run(project, "shell", "-c", "1").stderr == f"clock: {sentence}\n"
     for command in ("check", "migrate"):
-        checked = project.run("manage.py", command)
+        checked = run(project, command)
         assert f"(clock.E001) {sentence}" in checked.stderr
         assert "Traceback" not in checked.stderr
     project.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
@@ -194,14 +226,14 @@ def test_commands_take_the_projects_settings_and_say_what_is_wrong(project: App)
 def test_a_missing_table_and_a_broken_module_of_jobs_are_named_in_one_line(project: App) -> None:
     project.write("lib/clock.py", "from clock.django import database_events\n\ndatabase_events()\n")
     manage(project, "migrate", "clock", "zero", "--verbosity", "0")
-    assert "clock.loading" not in project.run("manage.py", "check").stderr
+    assert "clock.loading" not in run(project, "check").stderr
     clock = start(project, "clock")
     clock.wait_for("create the table with: manage.py migrate")
     assert clock.end() == 0
     assert "Traceback" not in clock.output
 
     (project.folder / "shop" / "jobs.py").write_text("import os\nimport nothere\n")
-    refused = project.run("manage.py", "worker")
+    refused = run(project, "worker")
 
     assert refused.returncode == 1
     assert re.fullmatch(

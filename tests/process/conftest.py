@@ -111,8 +111,12 @@ class App:
         """Run `python -m clock` with these words to its end."""
         if self.fork_server is None or not self.fork_server.is_as(self.environ):
             return self.run("-m", "clock", *words)
+        return self.run_forked(self.fork_server, *words)
+
+    def run_forked(self, server: ForkServer, *words: str) -> Completed:
+        """Run the program of a fork server with these words to its end."""
         with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
-            process = self.fork_server.start(words, self.folder, self.environ, [stdout.fileno(), stderr.fileno()])
+            process = server.start(words, self.folder, self.environ, [stdout.fileno(), stderr.fileno()])
             try:
                 code = process.wait(PATIENCE_SECONDS)
             finally:

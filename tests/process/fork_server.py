@@ -1,9 +1,12 @@
-"""Starts `python -m clock` in a moment: forks a Python that has imported clock and what it uses.
+"""Starts a program in a moment, `python -m clock` or a script: forks a Python that has imported what it uses.
 
 Imports take most of a start, and the tests start some thousand processes. The start itself is tested by
 `App.start_program` and `App.run`, which start a new interpreter, and by `make thorough`, where each start is one.
 
-    python -u fork_server.py SOCKET      the server: answers on the socket with this file descriptor
+    python -u fork_server.py SOCKET PROGRAM MODULE...
+
+The server answers on the socket with this file descriptor. PROGRAM is `clock`, or a script in the application's
+folder.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from pathlib import Path
 from typing import IO, Any
 
 _MOST_BYTES = 1 << 20
-#: What most processes import. No process has run anything of it yet.
+CLOCK = "clock"
+#: What most processes of clock import. No process has run anything of it yet.
 MODULES = (
     *("cronsim", "decimal", "difflib", "sqlite3", "yaml", "zoneinfo"),
     *("clock.cli.app", "clock.cli.commands.running.run", "clock.cli.commands.running.worker"),
@@ -32,12 +36,13 @@ MODULES = (
 
 
 class ForkServer:
-    """A server of forked processes, and how to reach it."""
+    """A server of forked processes of one program, and how to reach it. It imports `modules` at its start."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str = CLOCK, modules: tuple[str, ...] = MODULES) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        program = [sys.executable, "-u", __file__, str(theirs.fileno())]
-        self._server = subprocess.Popen(program, pass_fds=[theirs.fileno()])
+        command = [sys.executable, "-u", __file__, str(theirs.fileno()), program, *modules]
+        self._server = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+        self._program = ("-m", "clock") if program == CLOCK else (program,)
         theirs.close()
 
     def is_as(self, environ: Mapping[str, str]) -> bool:
@@ -47,11 +52,17 @@ class ForkServer:
     def start(
         self, words: tuple[str, ...], folder: Path, environ: Mapping[str, str], outputs: list[int]
     ) -> ForkedProcess:
-        """Start `python -m clock` with these words and these files as stdout and stderr."""
+        """Start the program with these words and these files as stdout and stderr."""
         os.umask(umask := os.umask(0))
-        request = {"words": words, "folder": str(folder), "environ": dict(environ), "umask": umask}
+        request = {
+            "program": self._program,
+            "words": words,
+            "folder": str(folder),
+            "environ": dict(environ),
+            "umask": umask,
+        }
         socket.send_fds(self._socket, [json.dumps(request).encode()], outputs)
-        return ForkedProcess(self, words, int(self._socket.recv(100)))
+        return ForkedProcess(self, (*self._program, *words), int(self._socket.recv(100)))
 
     def exit_code(self, pid: int) -> int:
         """The exit code of a process that has ended; minus the signal that has killed it."""
@@ -68,7 +79,7 @@ class ForkedProcess:
     """A process of the fork server, used as one of `subprocess.Popen`."""
 
     def __init__(self, server: ForkServer, words: tuple[str, ...], pid: int) -> None:
-        self.args, self.pid = ("clock", *words), pid
+        self.args, self.pid = words, pid
         self.stdout: IO[str] | None = None
         self.returncode: int | None = None
         self._server = server
@@ -111,7 +122,7 @@ def _of_interpreter(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def serve(descriptor: int) -> None:
-    """Start processes until the tests close the socket. Returns in each new process, which then runs clock."""
+    """Start processes until the tests close the socket. Returns in each new process, which runs the program."""
     tests = socket.socket(fileno=descriptor)
     while True:
         text, outputs, *_ = socket.recv_fds(tests, _MOST_BYTES, 2)
@@ -143,12 +154,20 @@ def become(request: dict[str, Any], outputs: list[int]) -> None:
     time.tzset()
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     sys.path[0] = request["folder"]
-    sys.argv[:] = ["-m", *request["words"]]
-    sys.orig_argv[:] = [sys.executable, "-u", "-m", "clock", *request["words"]]
+    sys.argv[:] = [request["program"][0], *request["words"]]
+    sys.orig_argv[:] = [sys.executable, "-u", *request["program"], *request["words"]]
+
+
+def main(descriptor: str, program: str, *modules: str) -> None:
+    """Import the modules, start processes, and run the program in each."""
+    for name in modules:
+        importlib.import_module(name)
+    serve(int(descriptor))
+    if program == CLOCK:
+        runpy.run_module("clock", run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(program, run_name="__main__")
 
 
 if __name__ == "__main__":
-    for name in MODULES:
-        importlib.import_module(name)
-    serve(int(sys.argv[1]))
-    runpy.run_module("clock", run_name="__main__", alter_sys=True)
+    main(*sys.argv[1:])
