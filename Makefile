@@ -37,10 +37,10 @@ all-tests: .venv/dev
 everyday: .venv/dev
 	$(PYTEST) auto -m "$(EVERYDAY)"
 
-lowest: .venv/dev ## The everyday tests with the lowest versions that pyproject.toml allows, on another Python if there is one
+lowest: .versions/lowest.built ## The everyday tests with the lowest versions that pyproject.toml allows, on another Python if there is one
 	@.ci/test_versions lowest "$(OF_VERSIONS)"
 
-pythons: .venv/dev ## The everyday tests with the other supported Pythons on this machine
+pythons: .versions/pythons.built ## The everyday tests with the other supported Pythons on this machine
 	@.ci/test_versions pythons "$(OF_VERSIONS)"
 
 thorough: .venv/dev ## Eight times as many examples, each night of each zone, a year's rehearsal, the long faults, real starts
@@ -86,6 +86,10 @@ clean: ## Remove what was made, data included
 	@echo "Installing what is measured beside clock..."
 	@.venv/bin/python -m venv .benchmarks
 	@.benchmarks/bin/$(INSTALL) --editable '.[benchmarks]'
+	@touch $@
+
+.versions/%.built: .venv/dev
+	@.ci/test_versions build_$*
 	@touch $@
 
 .venv/bin/python:
