@@ -61,7 +61,8 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
     assert [name for name, _ in rows] == [setting.name for setting in SETTINGS]
     for setting, (_, shown) in zip(SETTINGS, rows, strict=True):
         option, variable, default, about = (cell.strip(" `") for cell in shown.split("|"))
-        assert (option, variable or None, about) == (", ".join(setting.flags), setting.variable, setting.about)
+        flags = option.removeprefix("the argument `")
+        assert (flags, variable or None, about) == (", ".join(setting.flags), setting.variable, setting.about)
         assert (default or "none") == setting.shown_default
 
 
