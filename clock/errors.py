@@ -46,7 +46,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
-from clock.printable import shortened_list
+from clock.printable import is_utf8, shortened_list
 
 MESSAGE_LIMIT = 10_000  # characters of an error's message that are kept
 INNER_SHOWN = 10  # errors of a group that its message names
@@ -283,7 +283,7 @@ class RateLimited(JobError):
         if not 0 <= seconds <= LONGEST_HOLD:
             limit = f"it must be 0 to {LONGEST_HOLD:,} seconds, or a timedelta"
             raise ValueError(f"RateLimited: retry_after is {retry_after!r}; {limit}") from None
-        if not (name is None or (isinstance(name, str) and name)):
+        if not (name is None or (is_utf8(name) and name)):
             raise ValueError(f"RateLimited: name is {name!r}; it must be the name of a rate")
         super().__init__(f"held back for {seconds:g} s")
         self.seconds, self.name = seconds, name

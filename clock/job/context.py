@@ -9,10 +9,29 @@ from typing import Any
 import msgspec
 
 from clock.clocks import Clock, SystemClock, from_ms
+from clock.errors import JobError
 from clock.job.payload import Payload
 from clock.job.run.run_state import RunState
+from clock.printable import brief, printable
 
+LONGEST_NOTE = 200  # characters of a note on the progress, which each heartbeat sends
+LARGEST_FIGURE = 1e15  # floats below count in ones
 _SYSTEM_CLOCK = SystemClock()
+
+
+def figure(what: str, value: Any) -> int | float:
+    """A number of items, of any numeric type, as JSON holds it. Raises JobError for another value.
+
+    >>> figure("done", 3), figure("done", 2.5)
+    (3, 2.5)
+    """
+    try:
+        number = float("nan" if isinstance(value, (str, bytes)) else value)
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if not abs(number) <= LARGEST_FIGURE:
+        raise JobError(f"{what} is {brief(value, 60)}; it must be a number")
+    return int(number) if number.is_integer() else number
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -48,12 +67,17 @@ class Context(msgspec.Struct, frozen=True):
         return max(2, count + 2) if isinstance(count, int) else 1
 
     def report_progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
-        """Note how far the run has come, for the next heartbeat."""
+        """Note how far the run has come, for the next heartbeat. Raises JobError for an invalid number."""
         state = self.state
+        shown = {
+            "done": figure("progress: done", done),
+            "total": None if total is None else figure("progress: total", total),
+            "note": None if note is None else printable(note)[:LONGEST_NOTE],
+        }
         if state.started is None:
             state.started = self.clock.monotonic()
         spent = round(self.clock.monotonic() - state.started, 3)
-        state.progress = {"done": done, "total": total, "seconds": spent, "note": note}
+        state.progress = {**shown, "seconds": spent}
 
     def instant(self, name: str) -> datetime | None:
         """`due` or `previous` of the firing that pushed the job."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -20,6 +20,9 @@ from clock.errors import JobError
 from clock.job.job import Job
 from clock.job.push.arguments import arity
 from clock.job.run.position import Position, is_counted
+from clock.printable import brief
+
+_YIELD_PAIRS = "yield pairs (cursor, item)"
 
 
 class IterableJob(Job):
@@ -106,7 +109,8 @@ def _check_each(name: str, items: Callable[..., Any], each: Callable[..., Any]) 
 def _run(job: IterableJob, args: Sequence[Any]) -> None:
     position = Position(job, None if is_counted(job) else _plain(job.count(*args), job, "count"))
     try:
-        for cursor, item in _plain(job.items(*args, cursor=position.cursor), job, "items"):
+        for pair in _iterable(_plain(job.items(*args, cursor=position.cursor), job, "items"), job):
+            cursor, item = _pair(pair, job)
             with position.holding(cursor):
                 _plain(job.each(item, *args), job, "each")
             if position.note(cursor) and position.save():
@@ -121,7 +125,8 @@ async def _arun(job: IterableJob, args: Sequence[Any]) -> None:
     total = None if is_counted(job) else await _awaited(await asyncio.to_thread(job.count, *args))
     position = await asyncio.to_thread(Position, job, total)
     try:
-        async for cursor, item in _each_of(await _awaited(job.items(*args, cursor=position.cursor))):
+        async for pair in _each_of(await _awaited(job.items(*args, cursor=position.cursor)), job):
+            cursor, item = _pair(pair, job)
             with position.holding(cursor):
                 await _awaited(job.each(item, *args))
             if position.note(cursor) and await asyncio.to_thread(position.save):
@@ -148,11 +153,24 @@ async def _awaited(found: Any) -> Any:
     return await found if inspect.isawaitable(found) else found
 
 
-async def _each_of(items: Any) -> AsyncIterator[Any]:
+def _iterable(found: Any, job: IterableJob) -> Iterable[Any]:
+    if isinstance(found, Iterable):
+        return found
+    raise JobError(f"{type(job).__qualname__}.items returned {brief(found, 60)}; {_YIELD_PAIRS}")
+
+
+def _pair(found: Any, job: IterableJob) -> tuple[Any, Any]:
+    """The cursor and the item. A text of two characters does not count. Raises JobError."""
+    if isinstance(found, (tuple, list)) and len(found) == 2:
+        return found[0], found[1]
+    raise JobError(f"{type(job).__qualname__}.items yielded {brief(found, 60)}; {_YIELD_PAIRS}")
+
+
+async def _each_of(items: Any, job: IterableJob) -> AsyncIterator[Any]:
     """The items of a plain or an asynchronous iterable."""
     if hasattr(items, "__aiter__"):
         async for pair in items:
             yield pair
     else:
-        for pair in items:
+        for pair in _iterable(items, job):
             yield pair

@@ -189,7 +189,10 @@ class Job(JobMethods):
         return self.context.is_stopping()
 
     def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
-        """Report how far this run has come: `clock status` and the dashboard show it with the next heartbeat."""
+        """Report how far this run has come: `clock status` and the dashboard show it with the next heartbeat.
+
+        The first 200 characters of `note` are shown. Raises JobError for a `done` or `total` that is not a number.
+        """
         self.context.report_progress(done, total, note)
 
     @property

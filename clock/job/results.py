@@ -94,7 +94,9 @@ def kept_value(payload: Payload, value: object) -> Kept:
     try:
         text = encode(value)
     except (TypeError, ValueError, RecursionError):
-        return _kept(payload, {"status": "done", "missing": f"JSON does not support a {type(value).__name__}"})
+        return _kept(payload, {"status": "done", "missing": f"JSON does not support {_kind(value)}"})
+    if not is_utf8(text):
+        return _kept(payload, {"status": "done", "missing": "it has text that is not valid UTF-8"})
     size = len(text.encode(errors="replace"))
     if size > limit:
         return _kept(payload, {"status": "done", "missing": f"it has {size} bytes, over the limit of {limit}"})
@@ -107,6 +109,12 @@ def kept_error(payload: Payload, status: Status, error: BaseException | None) ->
     if error is not None:
         fields |= {"error_class": type(error).__name__, "error_message": message_of(error)}
     return _kept(payload, fields)
+
+
+def _kind(value: object) -> str:
+    """The type of a value in words. JSON supports these four types, but not all of their values."""
+    name = type(value).__name__
+    return f"a value in this {name}" if type(value) in (list, dict, int, float) else f"a {name}"
 
 
 def keeps_result(payload: Payload) -> bool:

@@ -338,6 +338,7 @@ def test_a_wrong_rule_that_is_appended_to_the_rules_of_a_class_is_named_by_the_n
 
 def test_wrong_pauses_of_rates_are_refused() -> None:
     wrong: list[dict[str, Any]] = [{"retry_after": None}, {"retry_after": -1}, {"retry_after": 3, "name": ""}]
+    wrong.append({"retry_after": 3, "name": "a\udcff"})
 
     for given in wrong:
         with pytest.raises(ValueError, match="RateLimited: "):

@@ -1,6 +1,7 @@
 """`IterableJob` in a worker: where it continues, what a stop costs, and what is pushed once."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -12,7 +13,7 @@ from redis import Redis
 
 from clock import Batch, IterableJob, Job
 from clock.errors import JobError
-from clock.job import registry
+from clock.job import Context, registry
 from clock.job.push.client import using_clock
 from clock.store.jobs.flow import batches
 from clock.store.jobs.flow.unique_locks import held
@@ -350,6 +351,68 @@ def test_an_each_that_yields_is_refused_as_calling_it_runs_nothing() -> None:
         class YieldLaterJob(CountThingsJob):
             async def each(self, number: int, *args: object) -> Any:
                 yield number
+
+
+def noted_item(self: Any, number: int) -> None: ...
+
+
+async def noted_later(self: Any, number: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [
+        ([1], "PairlessJob.items yielded 1; yield pairs (cursor, item)"),
+        (["ab"], "PairlessJob.items yielded 'ab'; yield pairs"),
+        ([(1, 2, 3)], "PairlessJob.items yielded (1, 2, 3); yield pairs"),
+        (None, "PairlessJob.items returned None; yield pairs (cursor, item)"),
+    ],
+)
+@pytest.mark.parametrize("each", [noted_item, noted_later])
+def test_items_that_are_not_pairs_are_named(each: Any, items: Any, text: str) -> None:
+    def listed(self: Any, *, cursor: Any) -> Any:
+        return items
+
+    pairless: Any = type("PairlessJob", (IterableJob,), {"items": listed, "each": each})
+
+    with pytest.raises(JobError, match=re.escape(text)):
+        pairless.perform_inline()
+    registry.forget(pairless)
+
+
+class ReportOddJob(Job):
+    def perform(self, done: Any, total: Any = None, note: Any = None) -> None:
+        self.progress(float("nan") if done == "nan" else done, total, note)
+
+
+@pytest.mark.parametrize(("done", "total"), [("5", None), ("nan", None), (1, "all"), (10**400, None), (None, 3)])
+def test_progress_that_is_no_number_fails_the_job_and_not_the_heartbeat(done: Any, total: Any) -> None:
+    with pytest.raises(JobError, match=r"progress: (done|total) is .*; it must be a number"):
+        ReportOddJob.perform_inline(done, total)
+
+
+def test_a_long_note_is_cut_and_its_control_characters_are_escaped() -> None:
+    context = Context()
+
+    context.report_progress(1, 2.5, "\x1b[31m" + "x" * 1_000)
+
+    assert context.state.progress is not None
+    assert context.state.progress["note"] == ("\\x1b[31m" + "x" * 1_000)[:200]
+
+
+def test_a_count_that_is_no_number_is_named() -> None:
+    class CountOddJob(IterableJob):
+        def items(self, *, cursor: Any) -> Iterator[tuple[int, int]]:
+            yield 1, 1
+
+        def each(self, number: int) -> None: ...
+
+        def count(self) -> Any:
+            return "many"
+
+    with pytest.raises(JobError, match=r"CountOddJob.count is 'many'; it must be a number"):
+        CountOddJob.perform_inline()
+    registry.forget(CountOddJob)
 
 
 def test_a_cursor_that_json_does_not_support_is_named(bench: Build, redis: Redis) -> None:

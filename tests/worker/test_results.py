@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from redis import Redis
@@ -145,6 +145,34 @@ def test_a_result_that_cannot_be_kept_is_named(bench: Build, redis: Redis, size:
     assert JobResult(jid).status == "done"
     with pytest.raises(ResultMissing, match=why):
         JobResult(jid).get()
+
+
+class ReturnOddJob(Job):
+    result_ttl = 60
+    odd: ClassVar[Any] = None
+
+    def perform(self) -> Any:
+        return self.odd
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        ({"path": ["a\udcff"]}, "it has text that is not valid UTF-8"),
+        (float("nan"), "JSON does not support a value in this float"),
+    ],
+)
+def test_a_job_is_done_even_if_redis_cannot_hold_its_result(
+    bench: Build, redis: Redis, monkeypatch: pytest.MonkeyPatch, odd: object, why: str
+) -> None:
+    monkeypatch.setattr(ReturnOddJob, "odd", odd)
+    jid = ReturnOddJob.perform_async()
+
+    bench().run_all()
+
+    assert redis.zcard("dead") == 0
+    with pytest.raises(ResultMissing, match=why):
+        JobResult(jid).get(timeout=0)
 
 
 def test_the_limit_can_be_raised_for_one_push(bench: Build) -> None:

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from clock.errors import JobCancelled, JobError, StoreError
-from clock.job.context import Context
+from clock.job.context import Context, figure
 from clock.job.options import in_seconds
 from clock.job.payload import encode
 from clock.job.push import client
 from clock.job.push.filling import ITEM
 from clock.job.run.run_state import EndedEarly
+from clock.printable import brief
 from clock.store.jobs.queues import Parcel
 from clock.store.ledger.held_pushes import ItemPushes, holding_in
 
@@ -57,7 +58,7 @@ class Position:
         self.cursor = kept.get("cursor")
         self._done = _number(kept.get("done"))
         self._spent = _number(kept.get("seconds"))
-        self._total = kept.get("total", total)
+        self._total = kept.get("total", None if total is None else figure(f"{job.wire_name}.count", total))
         exactly_once = payload.get("exactly_once", job.exactly_once)
         self._held = ItemPushes(job.context.jid, 0, None) if exactly_once else None
         self._began = self._saved = self._clock()
@@ -150,11 +151,11 @@ class Position:
 
     def _text(self, cursor: object) -> str:
         try:
-            return encode(cursor)
+            return encode(cursor).encode().decode()  # a surrogate raises a ValueError
         except (TypeError, ValueError, RecursionError):
             raise JobError(
-                f"{self._job.wire_name}.items yielded the cursor {cursor!r:.60}, which JSON does not support; "
-                "yield pairs (cursor, item) with an id, a number or a text as cursor"
+                f"{self._job.wire_name}.items yielded the cursor {brief(cursor, 60)}, which JSON does not support;"
+                " yield pairs (cursor, item) with an id, a number or a text as cursor"
             ) from None
 
 

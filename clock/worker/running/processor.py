@@ -86,7 +86,7 @@ class Processor:
                 self.process(claimed)
             except BaseException as error:  # a worker without a thread would run no job, unnoticed
                 logger.critical("Could not process a job: %s", message_of(error), exc_info=error)
-                self._bury(claimed, wrapped(claimed), error)
+                self._bury(claimed, readable(claimed), error)
 
     def process(self, claimed: Claimed) -> None:
         """Run one job, and move it to its next place."""
@@ -341,6 +341,14 @@ def arguments(payload: Payload) -> list[object]:
     """The arguments of a payload that `parse` has checked."""
     args = payload["args"]
     return args if isinstance(args, list) else []
+
+
+def readable(claimed: Claimed) -> Payload:
+    """The payload of a job, or a payload around it if it is invalid."""
+    try:
+        return parse(claimed.payload)
+    except UnreadablePayload:
+        return wrapped(claimed)
 
 
 def wrapped(claimed: Claimed) -> Payload:
