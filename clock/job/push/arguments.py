@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import cache
 
@@ -57,10 +57,33 @@ def checked_arguments(
     if not low <= len(args) <= high:
         check_arity(job, perform, args)
     for value in args:
-        if type(value) not in _SURELY_JSON:
+        if type(value) not in _SURELY_JSON and not _is_surely_json(value, DEEPEST):
             check_json(job, args)
             break
     return args
+
+
+def _is_surely_json(value: object, levels: int) -> bool:
+    """Whether an argument is of JSON's own types, down so many levels. Names nothing, so it is quick.
+
+    It leaves to the encoder what that refuses: text that is not valid UTF-8, and ints of too many digits.
+    """
+    inner: Iterable[object]
+    if isinstance(value, dict) and type(value) is dict:
+        for key in value:
+            if type(key) is not str:
+                return False
+        inner = value.values()
+    elif isinstance(value, list) and type(value) is list:
+        inner = value
+    else:
+        return isinstance(value, float) and type(value) is float and math.isfinite(value)
+    if levels == 0:
+        return False
+    for one in inner:  # noqa: SIM110  # all() would cost each push more
+        if type(one) not in _SURELY_JSON and not _is_surely_json(one, levels - 1):
+            return False
+    return True
 
 
 def check_arity(job: str, perform: Callable[..., object], args: Sequence[object], where: str = "") -> None:
