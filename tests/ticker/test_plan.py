@@ -16,7 +16,7 @@ from tests.ticker.conftest import START
 
 Declare = Callable[..., Timetable]
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
-HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 TWO_AT_SIX = """
 every().day.at("06:00").named("b").do(ran.append, 1)
 every().day.at("07:00").named("a").do(ran.append, 1)
@@ -104,6 +104,21 @@ def test_firings_are_taken_by_due_instant_and_at_one_instant_in_file_order(decla
     assert firings(plan) == [("often", SIX), ("hourly", half_past), ("often", half_past)]
 
 
+def test_an_event_whose_condition_refused_is_planned_for_the_next_minute(declare: Declare) -> None:
+    events = declare('@every(timedelta(hours=1), "hourly", if_=lambda t: True)\ndef run(name, due): ...\n').events
+    plan, unknown = unread(), unread()
+    plan.read(events, SIX)
+    plan.take_due(SIX)
+    [(event, due)] = plan.to_fire
+    plan.look_ahead()
+
+    plan.ask_again(event.name, due)
+    unknown.ask_again(event.name, due)
+
+    assert plan.next_due == SIX + MINUTE
+    assert unknown.next_due is None
+
+
 @pytest.mark.parametrize("fires", [True, False])
 def test_what_a_thread_is_running_is_not_planned_again(
     declare: Declare, fake_clock: FakeClock, fires: bool
@@ -117,4 +132,4 @@ def test_what_a_thread_is_running_is_not_planned_again(
 
     plan.read([event], START)
 
-    assert plan.next_due == SIX + (HOUR if fires else SECOND * 60)
+    assert plan.next_due == SIX + (HOUR if fires else MINUTE)

@@ -9,6 +9,7 @@ from redis import Redis
 from clock import Job
 from clock.clocks import to_ms
 from clock.job import registry
+from clock.problems import Problems
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.moves import Move
@@ -43,6 +44,78 @@ def test_a_dead_workers_jobs_go_back_to_the_front_of_their_queues_in_order(
     assert [thing for _, thing in jobs.ran] == [1, 2, 3]
     assert redis.keys("clock:in_progress:*") == []
     assert redis.zscore(keys.WORKERS, "dead:1:a") is None
+
+
+class SlowClock(FakeClock):
+    """Each look at the time takes a second."""
+
+    def monotonic(self) -> float:
+        self.advance(timedelta(seconds=1))
+        return super().monotonic()
+
+
+def test_the_jobs_of_many_dead_workers_are_put_back_for_two_seconds_at_a_time(bench: Build, redis: Redis) -> None:
+    slow = SlowClock(NOW)
+    NoteThingJob.perform_bulk([[1], [2], [3]])
+    for number in range(3):
+        worker = bench(f"dead:{number}:a")
+        worker.take()
+        die(worker, f"dead:{number}:a", slow)
+
+    counts = [recover(redis, clock=slow, problems=Problems(clock=FakeClock(NOW))) for _ in range(6)]
+
+    assert counts == [1, 0, 1, 0, 1, 0]  # a step of one worker, and the end of its jobs
+    assert redis.zcard(keys.WORKERS) == 0
+
+
+def test_a_dead_worker_whose_jobs_cannot_be_read_holds_up_no_other(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_async(1)
+    worker = bench("dead:2:a")
+    worker.take()
+    for identity in ("dead:1:a", "dead:2:a"):
+        die(worker, identity, fake_clock)
+    redis.set("clock:in_progress:dead:1:a", "a string")
+
+    assert recover(redis, clock=fake_clock) == 1
+
+
+def test_an_unreadable_job_of_a_dead_worker_goes_back_with_those_before_it(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_async(1)
+    redis.lpush("queue:default", "not json")
+    worker = bench("dead:1:a", concurrency=2)
+    worker.fetcher.claim(2)
+    die(worker, "dead:1:a", fake_clock)
+
+    assert recover(redis, clock=fake_clock) == 2
+    assert redis.llen("queue:default") == 2
+
+
+def test_parked_jobs_that_cannot_be_read_do_not_end_the_worker(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.set(keys.PARKED, "a string")
+
+    assert unpark(Delayed(redis)) == 0
+    assert "Could not read parked jobs" in caplog.text
+
+
+@pytest.mark.parametrize("held", [0, 1])
+def test_a_dead_worker_is_logged_with_the_number_of_its_jobs(
+    bench: Build, redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture, held: int
+) -> None:
+    NoteThingJob.perform_bulk([[1]] * held)
+    worker = bench("dead:1:a")
+    worker.fetcher.claim(1)
+    die(worker, "dead:1:a", fake_clock)
+
+    recover(redis, clock=fake_clock)
+
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line == f"Worker dead:1:a is dead: its heartbeat expired; put back {held} of its jobs"
 
 
 def test_a_living_workers_jobs_are_left_alone(bench: Build, redis: Redis, fake_clock: FakeClock) -> None:
