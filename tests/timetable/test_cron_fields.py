@@ -147,6 +147,7 @@ def test_rubys_expressions_are_due_as_fugit_says(expression: str, days: str) -> 
         ("0 5 L * * JST", ("0 5 L * *", "JST")),
         ("@daily Asia/Tokyo", ("@daily", "Asia/Tokyo")),
         ("0 0 * * SUN", ("0 0 * * SUN", "")),
+        ("0 9 * * Europe/Berlin", ("0 9 * * Europe/Berlin", "")),  # a field is missing
     ],
 )
 def test_a_zone_behind_an_expression_is_told_from_a_weekday(text: str, expected: tuple[str, str]) -> None:

@@ -59,7 +59,7 @@ class Except:
 
     def _moved_on(self, days: _OpenDays, after: int, end: int, anchor: int) -> Iterator[tuple[int, int]]:
         day = days.day_of(after) - 1
-        start = days.start_of(days.open_until(day) or day - LONGEST_BREAK_DAYS) - DAY
+        start = days.start_of(days.open_until(day) or day - LONGEST_BREAK_DAYS)
         for due in self.trigger.due_between(min(after, start), end, anchor, None):
             day = days.day_of(due)
             if (to := days.open_from(day)) is not None:
@@ -68,11 +68,12 @@ class Except:
     def _moved_back(self, days: _OpenDays, after: int, end: int, anchor: int) -> Iterator[tuple[int, int]]:
         for due in self.trigger.due_between(after, end + LONGEST_BREAK_DAYS * DAY, anchor, None):
             day = days.day_of(due)
+            to = days.open_until(day)
             # If the clocks go back over midnight, a day may start after the next one, but never by two days.
-            earliest = days.start_of((days.open_until(day - 1) or day - LONGEST_BREAK_DAYS) - 1)
+            earliest = days.start_of((to or day) - 1)
             if earliest > end:
                 return
-            if (to := days.open_until(day)) is not None:
+            if to is not None:
                 yield earliest, due if to == day else days.moved(due, to)
 
 
@@ -96,7 +97,7 @@ class _OpenDays:
         self._name = name
         self._excepted = excepted
         self._offsets = offsets
-        self._closed = range(0)  # the last row that was too long, so it is computed only once
+        self._closed = range(0)  # the last row that was too long, so each day of it is looked at only once
         self.is_open = lru_cache(maxsize=None)(self._ask)
 
     def _ask(self, day: int) -> bool:
@@ -127,10 +128,10 @@ class _OpenDays:
         at = day
         while (beyond - at) * step > 0:
             if at in self._closed:
-                at = self._closed.stop if step > 0 else self._closed.start - 1
+                at = (self._closed[-1] if step > 0 else self._closed[0]) + step
             elif self.is_open(at):
                 return at
             else:
                 at += step
-        self._closed = range(day, beyond) if step > 0 else range(beyond + 1, day + 1)
+        self._closed = range(min(day, beyond - step), max(day, beyond - step) + 1)
         return None
