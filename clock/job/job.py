@@ -13,14 +13,14 @@ from clock.errors import JobCancelled, JobError
 from clock.job import registry
 from clock.job.class_checks import check_class, check_perform, check_wire_name
 from clock.job.context import Context
-from clock.job.encryption import check_secret
 from clock.job.flow.batch import OwnBatch, own_batch
 from clock.job.flow.limits import Limit, Rate
 from clock.job.flow.unique import Unique
 from clock.job.middleware.chain import ServerMiddleware, await_inside, run_inside
 from clock.job.middleware.defaults import server_middleware_for
+from clock.job.options import Order
 from clock.job.payload import Payload
-from clock.job.push.arguments import check_arity, check_json
+from clock.job.push import client
 from clock.job.push.job_methods import JobMethods
 from clock.job.run.job_logger import job_logger
 from clock.job.types import OnCommit
@@ -102,11 +102,8 @@ class Job(JobMethods):
 
     @classmethod
     def check_arguments(cls, *args: Any) -> None:
-        """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
-        check_arity(cls.wire_name, cls.perform, args)
-        check_json(cls.wire_name, args)
-        if cls.encrypt:
-            check_secret(cls.wire_name, args)
+        """Check that `perform` and the rules accept these arguments, and JSON supports them. Raises JobError."""
+        client.check(Order(cls), args)
 
     @classmethod
     def is_coroutine(cls) -> bool:

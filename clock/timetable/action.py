@@ -101,7 +101,7 @@ class Enqueue:
         return called(self.shown or name, args, {})
 
     def check(self) -> None:
-        """Check the arguments, and prepare the push. Raises ArgumentsError."""
+        """Check the arguments, and prepare the push. Raises JobError."""
         self.job.check_arguments(*_filled(self.args, _SOME_MOMENT))
         if not any(isinstance(arg, _Placeholder) for arg in self.args):
             if any(isinstance(arg, (list, dict)) for arg in self.args):

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock import Job
+from clock import Job, Unique
 from clock.errors import (
     ArgumentsError,
     ConfigurationError,
     DeclarationError,
     EncryptionKeyMissing,
+    JobError,
     UndecryptableArgument,
 )
 from clock.inspection import QueueJobs
@@ -75,6 +76,16 @@ def test_each_way_to_push_encrypts(redis: Redis) -> None:
     assert len(payloads) == 5
     assert all(decrypted_args(payload) == [payload["args"][0], SECRET] for payload in payloads)
     assert not any("078-05" in str(payload) for payload in payloads)
+
+
+@pytest.mark.parametrize("unique", [True, Unique(by="secret"), Unique(by=["user", "secret"])])
+def test_no_lock_holds_a_hash_of_the_encrypted_argument(redis: Redis, unique: bool | Unique) -> None:
+    with pytest.raises(JobError, match="'secret' is encrypted, and the key of the lock would be a hash of it"):
+        OpenAccountJob.set(unique=unique).perform_async(7, SECRET)
+    assert waiting(redis) == []
+
+    OpenAccountJob.set(unique=Unique(by="user")).perform_async(7, SECRET)
+    assert len(waiting(redis)) == 1
 
 
 def test_a_ciphertext_moved_to_another_job_cannot_be_read_there(redis: Redis) -> None:

@@ -1,10 +1,11 @@
 """Wrong inputs of unique, limits, rates, batches, iteration and results: one sentence names each mistake."""
 
 import inspect
+import re
 from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -12,8 +13,10 @@ from redis import Redis
 
 import clock
 from clock import Batch, IterableJob, Job, Limit, Rate, RateLimited, Unique, api, job
-from clock.errors import ClockError, JobError
+from clock.errors import ClockError, DeclarationError, JobError
 from clock.job import registry
+from clock.timetable.clock_file.rows.database_rows import read_rows
+from clock.timetable.timetable import Settings, SyncedEvents
 
 
 class OneArgumentJob(Job):
@@ -334,6 +337,37 @@ def test_a_wrong_rule_that_is_appended_to_the_rules_of_a_class_is_named_by_the_n
 
         with pytest.raises(JobError, match="GrowingRulesJob: limits is"):
             GrowingRulesJob.perform_async()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"unique": Unique(by=lambda n: n["id"])}, "unique's `by` failed with TypeError"),
+        ({"limits": Limit(lambda n: n, 1)}, "Limit: the name is 7; it must be a text"),
+        (
+            {"rates": Rate("r", 3, per=1, weight=lambda n: n)},
+            "Rate: weight is 7; it must be a whole number, 1 to 3",
+        ),
+    ],
+)
+def test_a_rule_that_does_not_accept_the_arguments_of_an_event_is_named_when_the_event_is_declared(
+    options: Any, words: str
+) -> None:
+    job = OneArgumentJob.set(**options)
+
+    with pytest.raises(DeclarationError, match=re.escape(words)):
+        loads_event(job)
+    with pytest.raises(JobError, match=re.escape(words)):
+        job.signature(7)
+    OneArgumentJob.set(**options).set(unique=None, limits=None, rates=None).signature(7)
+
+
+def loads_event(job: Any) -> None:
+    row = {"name": "polish", "every": 60, "args": [7]}
+    [error] = read_rows(
+        SyncedEvents(lambda: [row], timedelta(minutes=1), job, "here"), [row], Settings(tz=UTC)
+    ).errors
+    raise error
 
 
 def test_wrong_pauses_of_rates_are_refused() -> None:

@@ -69,6 +69,15 @@ class Unique:
                 takes = f"perform takes {', '.join(known) or 'no argument'}"
                 raise JobError(f"{where}: unique names the parameter {name!r}; {closest(name, known, takes)}")
 
+    def check_encrypted(self, job: JobClass, args: Sequence[object]) -> None:
+        """Check that the encrypted argument, the last one, does not count: a hash can be guessed. JobError."""
+        last = [*inspect.signature(job.perform).bind(None, *args).arguments][-1]
+        if self.by is None or last in self.names:
+            raise JobError(
+                f"{job.wire_name}: {last!r} is encrypted, and the key of the lock would be a hash of it; "
+                "name other parameters: unique = Unique(by=...)"
+            )
+
     def lock(self, job: JobClass, args: Sequence[object], jid: str) -> Lock:
         """The lock that a push with these arguments needs. Raises JobError."""
         return Lock(self.key(job, args), jid, _window_ms(self.window), self.on_conflict)

@@ -23,13 +23,13 @@ from clock.job.delays import due_at
 from clock.job.encryption import check_secret
 from clock.job.flow.unique import unique_of
 from clock.job.middleware.defaults import client_middleware_for
-from clock.job.options import Order
+from clock.job.options import RULES, Order
 from clock.job.payload import seconds
 from clock.job.push import filling
-from clock.job.push.arguments import checked_arguments
+from clock.job.push.arguments import check_arity, check_json, checked_arguments
 from clock.job.push.bulk_arguments import check_all
 from clock.job.push.carriers import Batches, Carrier, Collector
-from clock.job.push.payload_builder import pack_all, pack_one
+from clock.job.push.payload_builder import check_rules_of, pack_all, pack_one
 from clock.job.push.spreading import spread
 from clock.job.push.template import template_of
 from clock.job.shared_value import SharedValue
@@ -239,10 +239,14 @@ def in_front(order: Order, parcels: list[Parcel]) -> list[Parcel]:
 
 
 def check(order: Order, args: Sequence[object]) -> None:
-    """Check the arguments of an order. Raises ArgumentsError."""
-    order.job.check_arguments(*args)
-    if order.options.get("encrypt"):
-        check_secret(order.job.wire_name, args)
+    """Check the arguments of an order, also with the functions in its rules. Raises JobError."""
+    name = order.job.wire_name
+    check_arity(name, order.job.perform, args)
+    check_json(name, args)
+    if order.options.get("encrypt", order.job.encrypt):
+        check_secret(name, args)
+    if any(order.options.get(rule, getattr(order.job, rule)) for rule in RULES):
+        check_rules_of(order.job, order.options, args)
 
 
 def checked(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Sequence[object]:

@@ -90,6 +90,13 @@ def _is_built_singly(fields: Payload) -> bool:
     return bool(fields.keys() & {"encrypt", "unique", "then"}) or depends_on_arguments(fields)
 
 
+def check_rules_of(job: JobClass, over: Mapping[str, Any], args: Sequence[object]) -> None:
+    """Check that the functions in the job's rules accept these arguments. Raises JobError."""
+    fields = payload_fields(job, over)
+    _set_lock(job, {**fields, "jid": ""}, args)
+    rule_fields(job, fields, args)
+
+
 def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
     """The payload of a job pushed now, as a worker would read it; None if client middleware stopped the push."""
     fields = payload_fields(job, over)
@@ -167,6 +174,9 @@ def _set_lock(job: JobClass, payload: Payload, args: Sequence[object]) -> Lock |
     rule = payload.get("unique")
     if not isinstance(rule, Unique):
         return None
+    if payload.get("encrypt"):
+        check_secret(job.wire_name, args)
+        rule.check_encrypted(job, args)
     lock = rule.lock(job, args, str(payload["jid"]))
     payload["unique"] = field_for(rule, lock)
     return lock

@@ -83,7 +83,7 @@ class Setter(Order, Generic[P]):
         return self.job.wire_name
 
     def check_arguments(self, *args: Any) -> None:
-        """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
+        """Check that `perform` and the rules accept these arguments, and JSON supports them. Raises JobError."""
         client.check(self, args)
 
     def signature(self, *args: P.args, **kwargs: P.kwargs) -> Signature:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Never, ParamSpec, Self, TypeVar, overload
 
 import schedule
 
-from clock.errors import ArgumentsError, DeclarationError, UnknownWord
+from clock.errors import DeclarationError, JobError, UnknownWord
 from clock.timetable.action import Action, Call, Enqueue, is_enqueueable
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.callable_checks import check_call, check_called
@@ -276,7 +276,7 @@ class Builder(schedule.Job):
             action = Enqueue(function, args)
             try:
                 action.check()
-            except ArgumentsError as error:
+            except JobError as error:
                 raise self._error(str(error)) from None
             return action
         if not callable(function):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from clock.errors import ArgumentsError, DeclarationError
+from clock.errors import DeclarationError, JobError
 from clock.timetable.action import DUE_AT, Enqueue
 from clock.timetable.clock_file.clockwork_form import OPTIONS, checked_period, read_options
 from clock.timetable.clock_file.draft import Entry
@@ -54,7 +54,7 @@ def enqueue(job: Any, args: object, where: str) -> Enqueue:
     action = Enqueue(job, tuple(DUE_AT if arg == "DUE_AT" else arg for arg in listed))
     try:
         action.check()
-    except ArgumentsError as error:
+    except JobError as error:
         raise DeclarationError(f"{where}{error}") from None
     return action
 
