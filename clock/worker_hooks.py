@@ -42,7 +42,7 @@ def worker_error_handler(function: F) -> F:
 
 
 def death_handler(function: F) -> F:
-    """Call `function(payload, error)` for each job that is not tried again: it moves to `dead`, or is dropped.
+    """Call `function(payload, error)` for each job that has failed for good: it moves to `dead`, or is dropped.
 
     The payload of a dropped job has `discarded_at`, in ms since 1970. Raises JobError if `function` cannot be
     called with two arguments.

@@ -39,7 +39,7 @@ class JobSet(JobPlace):
         return f"{type(self).__name__}()"
 
     def delete(self, *jobs: FoundJob, progress: OnProgress | None = None, **conditions: Unpack[Conditions]) -> int:
-        """Delete jobs for good: those that are passed, or those that meet all conditions. How many.
+        """Delete jobs for good: those that are passed, or those that meet all conditions. Returns how many.
 
         `progress` is called with a `Progress` after each bounded step. A job that has left in the meantime,
         because a worker has it for instance, is not touched. Raises JobError.
@@ -49,7 +49,7 @@ class JobSet(JobPlace):
     def add_to_queue(
         self, *jobs: FoundJob, progress: OnProgress | None = None, **conditions: Unpack[Conditions]
     ) -> int:
-        """Enqueue jobs now; how many. Takes what `delete` takes. A failed job keeps all its retries."""
+        """Enqueue jobs now; returns how many. Accepts the arguments of `delete`. Failed jobs keep all retries."""
         return self._do(self._enqueue, "add_to_queue", jobs, progress, conditions)
 
     def reschedule(
@@ -72,7 +72,7 @@ class JobSet(JobPlace):
         return self._do(act, "reschedule", jobs, progress, conditions, but=due)
 
     def clear(self) -> int:
-        """Delete all jobs of the set for good; how many there were."""
+        """Delete all jobs of the set for good. Returns how many."""
         return self._jobs.clear()
 
     def steps(

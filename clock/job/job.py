@@ -30,24 +30,24 @@ from clock.log import JobLogContext, fields_of, running_job
 class Job(JobMethods):
     """A piece of work that a worker does: subclass it, name it VerbNounsJob and give it `perform`.
 
-    Its run may be repeated after a failure or a crash, so `perform` must be idempotent. Options are class
+    A worker may run it again after a failure or a crash, so a second run must do no harm. Options are class
     attributes, and subclasses inherit them:
 
     - `queue`: the queue in which it waits; "default" if not given;
-    - `retry`: True (25 times, over about 20 days), False, or how often;
-    - `retry_for`: seconds since the first failure after which it is not tried again, instead of a number;
+    - `retry`: True (25 times, over about 20 days), False, or the number of retries;
+    - `retry_for`: seconds (or a timedelta) after the first failure in which it is retried, instead of a number;
     - `retry_queue`: the queue of retries, if it differs from `queue`;
-    - `dead`: whether it is kept among the dead when it is not tried again;
-    - `backtrace`: True, or how many lines of the traceback are kept with a failure;
-    - `result_ttl`: seconds (or a timedelta) for which what it returns is kept for `JobResult`;
+    - `dead`: whether it moves to `dead` when it has failed for good;
+    - `backtrace`: True, or the number of lines of the traceback that are stored with a failure;
+    - `result_ttl`: seconds (or a timedelta) for which its result is stored, for `JobResult`;
     - `redact`: arguments whose values listings do not show;
     - `unique`: True or `Unique(...)`: of jobs with the same key, only one waits or runs at a time;
-    - `limits`: `Limit(...)` or a list: how many jobs with a name run at a time;
-    - `rates`: `Rate(...)` or a list: how many jobs with a name start in a time;
+    - `limits`: `Limit(...)` or a list: how many jobs with the limit's name run at a time;
+    - `rates`: `Rate(...)` or a list: how many jobs with the rate's name start in a period;
     - `encrypt`: True: the last argument, a dict, is encrypted in Redis;
     - `tags`: words shown with it on Sidekiq's web page and in its log lines;
-    - `timeout`: seconds (or a timedelta) after which it is interrupted, which counts as a failure;
-    - `expires_in`: seconds (or a timedelta) after which it is dropped if it has not started;
+    - `timeout`: seconds (or a timedelta) after which the worker interrupts it, which counts as a failure;
+    - `expires_in`: seconds (or a timedelta) in which it must start; if it starts later, the worker drops it;
     - `enqueue_after_commit`: a function that calls another one after the database transaction is committed, such
       as Django's `transaction.on_commit`: the job is pushed then.
 
@@ -112,7 +112,7 @@ class Job(JobMethods):
 
     @classmethod
     def run(cls, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
-        """Run the job of `context.payload` inside the server middleware; what `perform` returns.
+        """Run the job of `context.payload` inside the server middleware. Returns the result of `perform`.
 
         For workers and tests. Raises what `perform` raises, JobTimeout, and Discard for a job to be dropped.
         """
@@ -146,17 +146,17 @@ class Job(JobMethods):
         return job
 
     def retry_in(self, count: int, error: BaseException) -> float | timedelta | str | None:
-        """How many seconds after failure number `count` (from 0) the job is tried again; yours to define.
+        """Define it to return the seconds until the retry that follows failure number `count` (from 0).
 
         As in Sidekiq, up to 10 * (count + 1) seconds are added, so jobs that failed together do not come back
-        together. "kill" sends it to the dead at once, "discard" drops it, None leaves it to the worker's back-off.
+        together. "kill" moves the job to `dead` at once, "discard" drops it, None means the usual time.
         """
         return None
 
     def retries_exhausted(self, payload: Payload, error: BaseException) -> object:
-        """Called when the job has failed for the last time, before it goes to the dead; yours to define.
+        """Define it to act when the job has failed for good: the worker calls it before the job moves to `dead`.
 
-        "discard" drops it instead.
+        Return "discard" to drop the job instead.
         """
         return None
 
@@ -167,7 +167,7 @@ class Job(JobMethods):
 
     @property
     def due_at(self) -> datetime | None:
-        """The due instant of the firing that pushed this job, in UTC, on every retry; None: not a clock's."""
+        """The due instant of the firing that pushed this job, in UTC, also on a retry. None: not from a clock."""
         return self.context.instant("due")
 
     @property
@@ -182,7 +182,7 @@ class Job(JobMethods):
 
     @property
     def stopping(self) -> bool:
-        """Whether the worker is about to stop: a long job may end early, and is run again from its start."""
+        """Whether the worker is about to stop: a long job may return early, and runs again from its start."""
         return self.context.is_stopping()
 
     def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
@@ -194,11 +194,11 @@ class Job(JobMethods):
 
     @property
     def cancelled(self) -> bool:
-        """Whether the job was cancelled while it runs. It is noticed with the worker's next heartbeat."""
+        """Whether the job was cancelled during this run. The worker notices that at its next heartbeat."""
         return self.context.state.cancelled
 
     def check(self) -> None:
-        """Raise JobCancelled if the job was cancelled: call it wherever the job may end."""
+        """Raise JobCancelled if the job was cancelled: call it at each point at which the job may end."""
         if self.context.state.cancelled:
             raise JobCancelled
 

@@ -43,7 +43,7 @@ class JobResult:
         return cast("Status", self._read().get("status", "unknown"))
 
     def get(self, timeout: float | None = None) -> Any:
-        """Wait until the job has ended; what `perform` returned. `timeout` is in seconds, None: no limit.
+        """Wait until the job has ended. Returns the result of `perform`. `timeout` is in seconds, None: no limit.
 
         Raises TimeoutError; JobFailed if the job failed for good, was dropped or cancelled; ResultMissing if the
         value could not be kept, or client middleware stopped the push. A job that waits for a retry has not ended.

@@ -64,7 +64,7 @@ def disable(*, this_thread: bool = False) -> Mode:
 
 
 def mode() -> Literal["fake", "inline", "disabled"]:
-    """The present mode: collected, run immediately, or sent to Redis.
+    """The present mode: "fake", "inline" or "disabled".
 
     >>> with inline():
     ...     mode()

@@ -20,10 +20,10 @@ CONNECTIONS = 10  # as many requests read at once; others wait a moment
 def open_dashboard(
     *, access: Gatekeeper, clock_file: Path | str | None = None, redis: str | None = None
 ) -> Dashboard:
-    """A dashboard to mount in an application: `.asgi` or `.wsgi` is what the framework takes.
+    """A dashboard to mount in an application: a framework mounts its `.asgi` or `.wsgi`.
 
-    `access` decides, for each request, what the user may see and do: an `Access`, or None for nothing at all.
-    `clock_file` and `redis` go before the environment and config/clock.yml. Raises ConfigurationError,
+    `access` decides, for each request, what the user may see and do: an `Access`, or None for no access.
+    `clock_file` and `redis` override the environment and config/clock.yml. Raises ConfigurationError,
     DeclarationError, StoreUnavailable.
     """
     given = {"clock_file": None if clock_file is None else Path(clock_file), "redis": redis}

@@ -50,7 +50,7 @@ class Limit:
 @checked_call
 @dataclass(frozen=True, repr=False)
 class Rate:
-    """At most `count` jobs with this name start per `per`, a timedelta or seconds.
+    """At most `count` jobs with this name start in each period `per`, a timedelta or seconds.
 
     - `name`: a text, or a function of the job's arguments that returns one;
     - `window`: False: a bucket of `count` tokens that fills up evenly: after a pause `count` jobs start at once,

@@ -24,13 +24,13 @@ LONGEST_WINDOW = 366 * 86_400.0  # seconds
 @checked_call
 @dataclass(frozen=True, repr=False)
 class Unique:
-    """Which jobs are the same, how long one keeps the others out, and what a conflict does.
+    """Defines which jobs are equal, how long one of them blocks the others, and what a blocked push does.
 
     - `by`: a function of the arguments, or names of parameters; None: all arguments;
     - `until`: "done": until the job has ended for good; "start": until a worker starts it;
     - `on_conflict`: "skip": the push returns the holder's jid; "replace": the new job takes the place of the
       waiting one; "raise": the push raises NotUnique;
-    - `window`: a timedelta, or seconds: the lock lasts so long after the push, whatever happens to the job.
+    - `window`: a timedelta, or seconds: the lock lasts this long after the push, even if the job ends earlier.
     """
 
     by: Callable[..., object] | Sequence[str] | str | None = None

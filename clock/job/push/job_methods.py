@@ -67,7 +67,7 @@ class JobMethods:
 
     @classmethod
     def perform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
-        """Push the job for a worker to run as soon as it can; its jid, '' if a client middleware stopped it.
+        """Push the job for a worker to run as soon as it can. Returns its jid, '' if middleware stopped it.
 
         Arguments are JSON's own types. Those given by keyword go to their positions in `perform`, as a payload
         holds arguments by position. Raises ArgumentsError, StoreUnavailable.
@@ -96,7 +96,7 @@ class JobMethods:
     def perform_in(
         cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
-        """Push the job to be run in `interval` (seconds, or a timedelta); its jid, '' if middleware stopped it.
+        """Push the job to run in `interval`, seconds or a timedelta. Returns its jid, '' if middleware stopped it.
 
         Raises ValueError for an invalid time, ArgumentsError, StoreUnavailable.
         """
@@ -106,7 +106,7 @@ class JobMethods:
     def perform_at(
         cls: type[Performs[P, object]], instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
-        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid, as `perform_in`.
+        """Push the job to run at `instant` (aware, or float seconds since 1970). Returns its jid, as `perform_in`.
 
         Raises ValueError for an invalid time, such as a naive datetime; ArgumentsError, StoreUnavailable.
         """
@@ -163,7 +163,7 @@ class JobMethods:
 
     @classmethod
     def perform_inline(cls, *args: Any, **kwargs: Any) -> Any:
-        """Run the job here and now, and return what `perform` does.
+        """Run the job here and now. Returns the result of `perform`.
 
         Its arguments pass through JSON, and middleware runs around it, as in a worker.
         None if middleware stopped or dropped it. Raises ArgumentsError, and what `perform` raises.
@@ -233,7 +233,7 @@ class JobMethods:
 
     @classmethod
     def perform_one(cls) -> Any:
-        """In tests, inside `clock.testing.fake()`: run the first of this class's jobs; what `perform` returns."""
+        """In tests, inside `clock.testing.fake()`: run the first job of this class. Returns its result."""
         return client.collector(_job(cls), "perform_one()").perform_one(_job(cls))
 
     @classmethod

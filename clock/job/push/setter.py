@@ -99,7 +99,7 @@ class Setter(Order, Generic[P]):
         return PreparedPush(self, self.perform_async)
 
     def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Push the job for a worker to run as soon as it can, or after `wait`; its jid."""
+        """Push the job for a worker to run as soon as it can, or after `wait`. Returns its jid."""
         return client.push(self, args, kwargs)
 
     async def aperform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
@@ -112,7 +112,7 @@ class Setter(Order, Generic[P]):
         return jid
 
     def perform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
+        """Push the job to run in `interval` (seconds, or a timedelta). Returns its jid."""
         return self._at(interval).perform_async(*args, **kwargs)
 
     async def aperform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
@@ -120,7 +120,7 @@ class Setter(Order, Generic[P]):
         return await self._at(interval).aperform_async(*args, **kwargs)
 
     def perform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
+        """Push the job to run at `instant` (aware, or float seconds since 1970). Returns its jid."""
         return self._at(instant).perform_async(*args, **kwargs)
 
     async def aperform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:

@@ -198,7 +198,7 @@ def on(name: CallbackName | WorkerEvent) -> Callable[[F], F]:
     """Call the decorated function at an event of the clock or of the worker.
 
     In a clock file: `before_tick`, `after_tick` (no arguments), `before_run`, `after_run` (the event and its due
-    instant). False from a `before_*` keeps the tick or the event from running.
+    instant). If a `before_*` function returns False, the tick or the event does not run.
 
     In a module of jobs: `startup`, `quiet`, `shutdown`, `exit`, `heartbeat`, `beat` of the worker (no arguments).
 
@@ -234,16 +234,18 @@ def sync_events(
     do: Callable[..., object] | Enqueueable,
     session: Callable[[], AbstractContextManager[Any]] | None = None,
 ) -> None:
-    """Fire events that live in a database: `source` returns their rows, and is read again `every` so often.
+    """Run events that are stored in a database: the clock reads the rows of `source` at the interval `every`.
 
     `source` is a function; or Django's: a model, a manager or a query set, which is evaluated each time; or
     SQLAlchemy's: a select, with a `session` to run it in, such as a sessionmaker.
 
     A row is a mapping or an object. It has `name` or `id`, and `cron` or `every` (a timedelta, seconds, or text
     like "10 minutes"; Clockwork's name `frequency` works, too). It may have `at`, `tz`, `args`, `enabled` and the
-    options of Clockwork's form. A row whose schedule is edited starts again. So does a row with `attributes`, a
-    mapping, if one of them changes that is not in its `ignored_attributes`. `do` is a job class, enqueued with the
-    row's `args` (default: its `id`), or a function, called with the row. Raises DeclarationError.
+    options of Clockwork's form. `do` is a job class, enqueued with the row's `args` (default: its `id`), or a
+    function, called with the row.
+
+    If a row's schedule is edited, its event starts over. It also starts over if one of the row's `attributes`, a
+    mapping, changes, unless `ignored_attributes` lists that name. Raises DeclarationError.
     """
     where = draft.where()
     load = getattr(getattr(source, "objects", source), "all", source)

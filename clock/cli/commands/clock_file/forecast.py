@@ -46,8 +46,8 @@ def forecast(
 ) -> None:
     """Show which jobs of CLOCK_FILE (default: lib/clock.py) will start late, and by how much.
 
-    It also shows the busiest minutes, and suggests a .spread(...) for events that would then wait less. Run
-    times are the means of the last 3 days, as workers have measured them. Times without an offset are in the clock
+    It also shows the busiest minutes, and suggests a .spread(...) for events whose jobs would then wait less. Run
+    times are the means of the last 3 days, as measured by workers. Times without an offset are in the clock
     file's zone.
 
     \b

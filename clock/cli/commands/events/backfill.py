@@ -45,8 +45,8 @@ def backfill(
 
     Its jobs get the jids and the due instants that the schedule would have given them, and the history records
     the runs as backfilled. Due instants that ran are skipped, so the command may be stopped and repeated. Times
-    without an offset are in the event's zone. The history keeps 1,000 records: it does not show whether older runs
-    were made, so they are skipped without --beyond-history.
+    without an offset are in the event's zone. The history keeps 1,000 records per event. Older due instants may
+    have run, so the command skips them without --beyond-history.
 
     \b
     Example: python -m clock backfill nightly --from 2026-11-01 --to 2026-11-08 --dry-run

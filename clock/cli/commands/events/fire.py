@@ -26,8 +26,8 @@ from clock.timetable import action, find_event
 def fire(name: str, **options: Any) -> None:
     """Run the event NAME now, outside its schedule.
 
-    NAME is an event of the file or a row of a database. Its jobs are pushed and the history records the run as
-    manual. Its scheduled runs are not affected.
+    NAME is an event of the file or a row of a database. The command pushes the event's job, or calls its function
+    in this process. The history records the run as manual. The event's scheduled runs are not affected.
 
     \b
     Example: python -m clock fire nightly

@@ -34,7 +34,8 @@ def pause(
 ) -> None:
     """Pause the event NAME, or with --all the whole clock.
 
-    Runs due during the pause are recorded as paused and never caught up. Without --until, it lasts until `resume`.
+    Runs that are due during the pause are recorded as paused and never caught up. Without --until, the pause lasts
+    until `resume`.
 
     \b
     Example: python -m clock pause nightly --until 2h --note "the mail server moves"

@@ -30,7 +30,7 @@ from clock.timetable.clock_file.zones.zone_names import find_zone
 def schedules() -> None:
     """Add, change and delete events at run time, without a deploy.
 
-    They are stored in Redis. Clocks read them every 5 seconds. A change never runs an event by itself.
+    Redis stores these events. Clocks read them every 5 seconds. A change never runs an event by itself.
     """
 
 
@@ -65,7 +65,7 @@ def list_command(as_json: bool, **options: Any) -> None:
 @click.option(
     "--catch-up",
     type=click.Choice(["latest", "all", "skip"]),
-    help="Which missed runs are made later; default: latest.",
+    help="Which missed runs are caught up; default: latest.",
 )
 @click.option("--monitor", metavar="SLUG", help="Report its runs to the monitor of that slug.")
 @click.option("--version", type=click.IntRange(0), help="Change only this version; 0: only create.")

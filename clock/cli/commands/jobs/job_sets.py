@@ -62,7 +62,7 @@ def _search(name: str, place: type[JobSet]) -> click.Command:
     @_command(
         "search",
         f"List the jobs of `{place.name}` that contain TEXT.\n\n"
-        "TEXT is looked for in JID, class, arguments and error, in upper or lower case.",
+        "Searches JID, class, arguments and error for TEXT, in upper or lower case.",
         f"{name} search ada@example.com",
     )
     @click.argument("text")
@@ -109,7 +109,7 @@ def _reschedule(name: str, place: type[JobSet]) -> click.Command:
     @_command(
         "reschedule",
         "Change the due time of jobs, selected by JID or by filters.\n\n"
-        "WHEN is on this machine's clock unless it has a UTC offset. Dead jobs become scheduled ones.",
+        "WHEN is in this machine's time zone unless it has a UTC offset. Dead jobs become scheduled jobs.",
         f"{name} reschedule --class 'Import*' --at 2h",
     )
     @click.option(

@@ -38,7 +38,7 @@ def limits(ctx: click.Context) -> None:
 @json_option
 @shared_options
 def list_command(limit: int = 100, as_json: bool = False, **options: Any) -> None:
-    """List the limits that are in use or were set: name, maximum, holders, blocked jobs.
+    """List the limits that jobs hold or wait for, or that were set: name, maximum, holders, blocked jobs.
 
     \b
     Example: python -m clock limits list --json
@@ -54,13 +54,13 @@ def list_command(limit: int = 100, as_json: bool = False, **options: Any) -> Non
         echo_table(["name", "maximum", "holders", "blocked"], rows, max(0, len(found) - limit))
 
 
-@limits.command("show", short_help="Show what holds NAME, and what it holds back.")
+@limits.command("show", short_help="Show the jobs that hold NAME, and those that it blocks.")
 @click.argument("name")
 @limit_option
 @json_option
 @shared_options
 def show_command(name: str, limit: int, as_json: bool, **options: Any) -> None:
-    """Show the jobs that hold a place of the limit NAME, and the jobs that it holds back, in their order.
+    """Show the jobs that hold a place of the limit NAME, and the jobs that it blocks, in their order.
 
     \b
     Example: python -m clock limits show crm
@@ -89,7 +89,7 @@ def show_command(name: str, limit: int, as_json: bool, **options: Any) -> None:
 @click.argument("maximum", type=click.IntRange(0, LARGEST))
 @shared_options
 def set_command(name: str, maximum: int, **options: Any) -> None:
-    """Set the maximum of the limit NAME at once, for all workers. 0 holds back all its jobs.
+    """Set the maximum of the limit NAME at once, for all workers. With 0, none of its jobs starts.
 
     It replaces the maximum in the code until `limits reset`.
 

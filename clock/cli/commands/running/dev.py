@@ -40,8 +40,9 @@ class _Process:
 def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) -> None:
     """Run the clock and a worker together until Ctrl-C.
 
-    Each output line is prefixed with its process. They restart when a Python file changes. If one of them exits,
-    the others are stopped too. If the extra `web` is installed, the dashboard runs as well; it may change things.
+    Each output line is prefixed with its process. Clock and worker restart when a Python or YAML file changes. If
+    one process exits, `dev` stops the others. If the extra `web` is installed, the dashboard runs, too, and allows
+    changes.
 
     \b
     Example: python -m clock dev lib/clock.py -r jobs
