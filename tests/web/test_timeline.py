@@ -31,9 +31,9 @@ def test_past_decisions_and_future_due_instants_are_in_one_picture(ana: Visitor,
 
 
 def test_the_day_of_a_clock_change_has_23_or_25_hours_and_says_so(ana: Visitor) -> None:
-    assert "it has 23 hours" in ana.text("/timeline", day="2026-03-29")
-    assert "it has 25 hours" in ana.text("/timeline", day="2026-10-25")
-    assert "The clocks are set" not in ana.text("/timeline", day="2026-03-30")
+    assert "This day has 23 hours" in ana.text("/timeline", day="2026-03-29")
+    assert "This day has 25 hours" in ana.text("/timeline", day="2026-10-25")
+    assert "DST transition" not in ana.text("/timeline", day="2026-03-30")
     assert day_of(date(2026, 3, 29), BERLIN).change == 2 * 3600
 
 
