@@ -52,6 +52,24 @@ def test_a_clock_file_without_events(app: App, text: str) -> None:
     assert "lib/clock.py:1: error: No events found" in checked.stdout
 
 
+@pytest.mark.parametrize("call", ["_exit(0)", "execl('/bin/true', 'true')"])
+def test_a_call_in_the_clock_file_that_would_end_its_process_without_a_word(app: App, call: str) -> None:
+    app.write("lib/clock.py", f"import os\nfrom clock import every\nos.{call}\nevery().day.do(print)\n")
+
+    line = f"lib/clock.py:3: os.{call.partition('(')[0]}() ends the process that loads this file; remove it"
+    assert refused(app, "list") == f"clock: {line}"
+    assert refused(app) == f"clock: {line}"
+
+
+def test_a_forked_child_of_the_clock_file_may_end_itself(app: App) -> None:
+    fork = "if (pid := os.fork()) == 0:\n    os._exit(3)\ncode = os.waitpid(pid, 0)[1] >> 8\n"
+    app.write(
+        "lib/clock.py", f"import os\nfrom clock import every\n{fork}every(code).days.do(print).named('child')\n"
+    )
+
+    assert "every 3 days" in app.clock("list").stdout
+
+
 def test_a_syntax_error_in_the_clock_file(app: App) -> None:
     app.write("lib/clock.py", "from clock import every\n\nevery(10.minutes.do(print)\n")
 

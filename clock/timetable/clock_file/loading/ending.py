@@ -9,12 +9,12 @@ outside.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from ctypes import PyDLL, c_ulong, py_object
+from os import _exit  # loading replaces os._exit
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NoReturn
 
@@ -159,7 +159,7 @@ class Ending:
 def leave(text: str) -> NoReturn:
     """Print an error and end the process at once: the file's own code cannot be ended in another way."""
     print(f"clock: {text}", file=sys.__stderr__, flush=True)  # no thread is left to raise it in
-    os._exit(1)
+    _exit(1)
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -34,7 +35,7 @@ def run(source: SourceFile, ending: Ending) -> dict[str, object]:
     module = ModuleType("__main__" if source.is_script else _MODULE)
     module.__file__ = code.co_filename
     vars(module).update(_HELPERS)
-    with _in_place(module), _arguments(source.path), _no_processes(source), ending.silencing():
+    with _in_place(module), _arguments(source.path), _no_processes(source), _no_silent_end(), ending.silencing():
         try:
             with child_ends_here():
                 exec(code, vars(module))  # noqa: S102  # the user's own file, as `python FILE` would
@@ -108,6 +109,32 @@ def _refuse_process(*_: object) -> None:
     )
     draft.current().ending.fail(error)
     raise error
+
+
+@contextmanager
+def _no_silent_end() -> Iterator[None]:
+    """Refuse `os._exit` and `os.exec*` on this thread: the command that loads the file would end silently."""
+    loading, loader = True, (os.getpid(), threading.get_ident())
+
+    def refusing(name: str, function: Callable[..., object]) -> Callable[..., object]:
+        def refuse(*args: Any, **options: Any) -> object:
+            if not loading or (os.getpid(), threading.get_ident()) != loader:  # a forked child; a watchdog of ours
+                return function(*args, **options)
+            raise ClockError(f"os.{name}() ends the process that loads this file; remove it")
+
+        return refuse
+
+    before = {
+        name: getattr(os, name) for name in ("_exit", *(name for name in dir(os) if name.startswith("exec")))
+    }
+    try:
+        for name, function in before.items():
+            setattr(os, name, refusing(name, function))
+        yield
+    finally:
+        loading = False
+        for name, function in before.items():
+            setattr(os, name, function)
 
 
 def _raised_at(error: BaseException, path: Path) -> str:
