@@ -43,8 +43,8 @@ lowest: .versions/lowest.built ## The everyday tests with the lowest versions th
 pythons: .versions/pythons.built ## The everyday tests with the other supported Pythons on this machine
 	@.ci/test_versions pythons "$(OF_VERSIONS)"
 
-thorough: .venv/dev ## Eight times as many examples, each night of each zone, a year's rehearsal, the long faults, real starts
-	CLOCK_EXAMPLES=many $(PYTEST) $(WORKERS) tests/timetable tests/rehearsal tests/worker tests/process tests/test_stress.py
+thorough: .venv/dev ## Eight times as many examples, each night of each zone, a year's rehearsal, a month of restarts, the long faults, real starts
+	CLOCK_EXAMPLES=many $(PYTEST) $(WORKERS) tests/timetable tests/ticker tests/rehearsal tests/worker tests/process tests/test_stress.py
 
 coverage: .venv/dev ## The lines and branches of clock/ that no test reaches: make coverage TESTS='tests/job -m "not slow"'
 	@rm -rf build/coverage && mkdir -p build/coverage
