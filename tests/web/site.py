@@ -33,16 +33,23 @@ class Site:
     url: str
     browser: Any
     complaints: list[str] = field(default_factory=list)
+    _contexts: list[Any] = field(default_factory=list)
 
     def page(self, **how: Any) -> Any:
         """A new page of the browser, in its own context; nothing that it is asked to do waits for ever."""
         context = self.browser.new_context(**how)
+        self._contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         context.set_default_navigation_timeout(PATIENCE_MS)
         page = context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
         page.on("request", lambda request: self._note(request.url))
         return page
+
+    def close_pages(self) -> None:
+        """Close all pages: an open page requests itself every few seconds."""
+        while self._contexts:
+            self._contexts.pop().close()
 
     def _note(self, url: str) -> None:
         if not url.startswith(self.url):

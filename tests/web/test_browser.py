@@ -73,10 +73,17 @@ RUN_AXE = """([rules, left_out, most]) => Promise.race([
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
+def served_month() -> Iterator[Site]:
     """One month, one server and one browser for this module: no other test may run inside their event loop."""
     with served() as found:
         yield found
+
+
+@pytest.fixture
+def site(served_month: Site) -> Iterator[Site]:
+    """The served month; its pages are closed after the test."""
+    yield served_month
+    served_month.close_pages()
 
 
 def _axe() -> str:
