@@ -21,6 +21,13 @@ def test_a_column_for_which_there_is_no_room_goes_below_its_row_and_is_wrapped_n
     assert max(map(len, lines)) <= 40
 
 
+def test_a_row_in_a_file_is_one_line_with_the_whole_name_however_long() -> None:
+    head, row = table(["event", "schedule"], [["n" * 300, "every day at 06:00"]])
+
+    assert row.split(maxsplit=1) == ["n" * 300, "every day at 06:00"]
+    assert head.split() == ["event", "schedule"]
+
+
 def test_a_value_far_too_long_for_a_terminal_is_cut_there_and_whole_in_a_file() -> None:
     assert "x" * 401 not in "".join(table(["job", "error"], [["a", "x" * 5_000]], width=80)).replace(" ", "")
     assert "x" * 5_000 in table(["job", "error"], [["a", "x" * 5_000]])[1]
