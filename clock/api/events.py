@@ -13,7 +13,7 @@ from pathlib import Path
 from clock.api.awaitable import awaitable
 from clock.api.checks import check_count
 from clock.api.connecting import connected, instant
-from clock.errors import ConfigurationError, UnknownEvent
+from clock.errors import ConfigurationError, UnknownEvent, UnreadableTime
 from clock.inspection.events.event_rows import events
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, recorded
@@ -37,6 +37,7 @@ from clock.ticker import (
 from clock.timetable import Event, Timetable, action, find_event, load, with_rows
 
 SECOND = timedelta(seconds=1)
+YEARS = (1900, 9000)  # near the ends of the calendar, zones and searches for the next run leave it
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,10 @@ class Events:
         Changes nothing. Needs a timetable. Raises UnknownEvent, ConfigurationError for over 10,000 runs.
         """
         event = find_event(self._declarations(name), name)
+        for given in (start, end):
+            if not (isinstance(given, datetime) and given.tzinfo and YEARS[0] <= given.year <= YEARS[1]):
+                accepted = f"an aware datetime in the years {YEARS[0]} to {YEARS[1]}"
+                raise ConfigurationError(f"{brief(given)} is not a start or an end of a period; pass {accepted}")
         return plan_backfill(self._redis, event, start, end, now=instant(), beyond_history=beyond_history)
 
     def backfill(
@@ -269,5 +274,9 @@ def _spans(at: datetime | str, event: Event | None) -> list[AskedPeriod]:
     """The spans of time that are meant. Raises UnreadableTime."""
     if isinstance(at, str):
         return periods_of(at, event.zone if event else UTC)
+    if not (isinstance(at, datetime) and at.tzinfo and YEARS[0] <= at.year <= YEARS[1]):
+        raise UnreadableTime(
+            str(at), f"must be an aware datetime in the years {YEARS[0]} to {YEARS[1]}, or a text"
+        )
     start = at.astimezone(UTC)
     return [AskedPeriod(start, start + SECOND)]

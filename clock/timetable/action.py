@@ -101,12 +101,13 @@ class Enqueue:
         return called(self.shown or name, args, {})
 
     def check(self) -> None:
-        """Check the arguments, and prepare the push. Raises JobError."""
+        """Check the arguments and the options, and prepare the push. Raises JobError."""
         self.job.check_arguments(*_filled(self.args, _SOME_MOMENT))
+        prepared = self.job.prepared_push()
         if not any(isinstance(arg, _Placeholder) for arg in self.args):
             if any(isinstance(arg, (list, dict)) for arg in self.args):
                 object.__setattr__(self, "args", deepcopy(self.args))  # the file may change them afterwards
-            object.__setattr__(self, "_prepared", self.job.prepared_push())
+            object.__setattr__(self, "_prepared", prepared)
 
     @property
     def is_prepared(self) -> bool:

@@ -9,7 +9,7 @@ from redis import Redis
 
 from clock import api
 from clock.clocks import to_ms
-from clock.errors import ConfigurationError, JobError, UnknownEvent
+from clock.errors import ConfigurationError, JobError, UnknownEvent, UnreadableTime
 from clock.job import Job
 from clock.job.push.client import using_clock
 from clock.job.registry import forget
@@ -152,3 +152,15 @@ def test_why_explains_an_instant_by_datetime_and_by_text(redis: Redis, clock_fil
     assert by_instant == by_text == ["2026-11-24 07:00:00 UTC: will be due"]
     with pytest.raises(UnknownEvent):
         events.why("dayly", NOW)
+
+
+@pytest.mark.parametrize("at", [NOW.replace(tzinfo=None), 5, None, datetime.max.replace(tzinfo=UTC)])
+def test_a_time_without_a_zone_or_outside_the_calendar_is_refused(
+    redis: Redis, clock_file: Path, now: None, at: Any
+) -> None:
+    events = api.Events.of_file(clock_file)
+
+    with pytest.raises(UnreadableTime, match="must be an aware datetime in the years 1900 to 9000, or a text"):
+        events.why("daily", at)
+    with pytest.raises(ConfigurationError, match="pass an aware datetime in the years 1900 to 9000"):
+        events.plan_backfill("daily", at, NOW)

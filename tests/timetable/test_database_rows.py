@@ -168,6 +168,14 @@ def test_due_at_among_the_arguments_stands_for_the_due_instant() -> None:
     assert str(event.action) == "SendLetterJob(DUE_AT)"
 
 
+@pytest.mark.parametrize("enabled", ["false", "0", b"\0", float("nan")])
+def test_a_text_that_would_count_as_enabled_is_refused(enabled: object) -> None:
+    found = read_rows(synced(), [{"name": "x", "every": 60, "enabled": enabled}], SETTINGS)
+
+    assert (found.events, len(found.errors)) == ((), 1)
+    assert "it must be True or False" in str(found.errors[0])
+
+
 def test_a_row_that_is_not_enabled_has_no_event() -> None:
     assert read({"id": 1, "every": 60, "enabled": False}, {"id": 2, "every": 60, "enabled": 0}) == []
 

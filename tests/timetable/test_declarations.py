@@ -21,6 +21,13 @@ Declared = Callable[..., Event]
 DUE = datetime(2026, 11, 24, 11, tzinfo=UTC)
 
 BAD = [
+    # jobs whose pushes would all fail, or would be one job
+    ("every().day.do(SendLetterJob.set(jid='x'), DUE_AT)", "each run of an event has its own jid; leave out jid="),
+    (
+        "every().day.do(SendLetterJob.set(at_front=True), 7)",
+        "at_front is for jobs that are enqueued now;",
+    ),
+    ("every().day.do(SendLetterJob, [DUE_AT])", "pass DUE_AT as a whole argument"),
     # the fluent form
     ("every().day.at('32:00').do(act)", "at('32:00'): Invalid"),
     ("every().day.at('25:00').do(act)", "at('25:00'): hour must be 0-23. Use"),

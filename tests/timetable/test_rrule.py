@@ -124,6 +124,11 @@ def test_the_zone_and_the_end_of_a_rule(declared: Callable[..., Event], rule: st
     ("rule", "mistake"),
     [
         ("FREQ=HOURLY", r"FREQ=HOURLY is not supported; write every\(n\).hours or a cron expression"),
+        ("FREQ=MONTHLY;BYDAY=53MO", "BYDAY=53MO: a month has at most 5 of each weekday"),
+        ("FREQ=YEARLY;BYMONTH=2;BYDAY=TU,-6MO", "BYDAY=TU,-6MO: a month has at most 5"),
+        ("FREQ=DAILY;BYDAY=MO;FREQ=WEEKLY", "FREQ is given twice"),
+        ("DTSTART:00010105T090000 RRULE:FREQ=DAILY", "DTSTART must be in the years 1900 to 9000"),
+        ("DTSTART:99990105T090000 RRULE:FREQ=DAILY", "DTSTART must be in the years 1900 to 9000"),
         ("FREQ=FORTNIGHTLY", "FREQ is 'FORTNIGHTLY'; it must be one of YEARLY, MONTHLY, WEEKLY, DAILY"),
         ("BYDAY=MO", "FREQ is ''"),
         ("FREQ=WEEKLY;INTERVAL=2", "INTERVAL needs DTSTART"),

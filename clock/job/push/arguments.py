@@ -22,6 +22,7 @@ MOST_BITS = math.floor(MOST_DIGITS * math.log2(10))
 _ALLOWED = "None, True, False, int, float, str, and lists and dicts (with str keys) of these"
 #: The name of a type, or of a type that it inherits from -> what to pass instead
 _HINTS = {
+    "_Placeholder": "pass DUE_AT as a whole argument",
     "Enum": "pass value.value",
     "datetime": "pass value.isoformat()",
     "date": "pass value.isoformat()",
@@ -191,7 +192,7 @@ def _check_plain(job: str, where: str, value: object) -> None:
 def _hint(value: object) -> str:
     """The value to pass instead of a value that JSON does not have."""
     names = [kind.__name__ for kind in type(value).__mro__]
-    for name in ["Enum"] if "Enum" in names else names:
+    for name in [names[0], "Enum"] if "Enum" in names else names:
         if name in _HINTS:
             return _HINTS[name]
     if is_dataclass(value) and not isinstance(value, type):

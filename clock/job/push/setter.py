@@ -96,6 +96,10 @@ class Setter(Order, Generic[P]):
         """The pushes of the job by a clock's events. Raises JobError."""
         if "jid" in self.options:
             raise JobError(f"{self.wire_name}: each run of an event has its own jid; leave out jid=")
+        if self.at_front:
+            raise JobError(
+                f"{self.wire_name}: at_front is for jobs that are enqueued now; an event cannot have it"
+            )
         return PreparedPush(self, self.perform_async)
 
     def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:

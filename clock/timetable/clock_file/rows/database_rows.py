@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from clock.errors import ClockError, DeclarationError
+from clock.printable import brief
 from clock.timetable.action import Action, Call, is_enqueueable
 from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of
 from clock.timetable.event import Event, wrong_rename
@@ -75,7 +76,12 @@ def selected(statement: Any, session: Callable[[], AbstractContextManager[Any]])
 
 def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | None:
     values = _values(row)
-    if not values.pop("enabled", True):
+    enabled = values.pop("enabled", True)
+    if enabled not in (True, False):  # a text such as "false" would count as true
+        raise DeclarationError(
+            f"{synced.source}: enabled is {brief(enabled)}; it must be True or False: {brief(row)}"
+        )
+    if not enabled:
         return None
     identity, name, args = values.pop("id", None), values.pop("name", None), values.pop("args", None)
     if name is None:

@@ -11,6 +11,8 @@ from itertools import product
 from clock.timetable.triggers.calendar_days import month_of
 from clock.timetable.triggers.zone_offsets import DAY, date_of, to_seconds
 
+YEARS = (1900, 9000)  # near the ends of the calendar, zones cannot be computed
+MOST_IN_MONTH = 5  # of one weekday
 MOST_COUNTED = 10_000  # runs that COUNT may name: they are counted from DTSTART
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
@@ -92,10 +94,14 @@ def parse_rrule(given: object) -> RuleText:
     text = " ".join(given.split()).upper() if "TZID" not in given.upper() else " ".join(given.split())
     start = _START.match(text + " ")
     text = text[start.end() :] if start else text
-    parts = dict(_part(part) for part in text.upper().removeprefix("RRULE:").strip(" ;").split(";"))
+    given_parts = [_part(part) for part in text.upper().removeprefix("RRULE:").strip(" ;").split(";")]
+    parts = dict(given_parts)
     wall, is_utc = _stamp("DTSTART", start["at"]) if start else (None, False)
     end, end_is_utc = _stamp("UNTIL", parts["UNTIL"], of_day=DAY - 1) if "UNTIL" in parts else (None, False)
     count, interval = (_number(parts, name) for name in ("COUNT", "INTERVAL"))
+    for name, _ in given_parts if len(parts) < len(given_parts) else ():
+        if [one for one, _ in given_parts].count(name) > 1:
+            raise ValueError(f"{name} is given twice")
     _check(parts, wall, count, interval or 1)
     shown = ";".join(f"{name}={value}" for name, value in parts.items())
     return RuleText(
@@ -168,6 +174,11 @@ def _problems(parts: Mapping[str, str], start: int | None, count: int | None, in
         yield "INTERVAL needs DTSTART, from which it counts: DTSTART:20260105T090000"
     if frequency in ("DAILY", "WEEKLY") and re.search(r"\d", parts.get("BYDAY", "")):
         yield f"BYDAY={parts['BYDAY']} needs FREQ=MONTHLY or YEARLY"
+    ordinals = [int(one[:-2]) for one in parts.get("BYDAY", "").split(",") if one[:-2] not in ("", "+", "-")]
+    if (frequency == "MONTHLY" or "BYMONTH" in parts) and any(abs(one) > MOST_IN_MONTH for one in ordinals):
+        yield f"BYDAY={parts['BYDAY']}: a month has at most {MOST_IN_MONTH} of each weekday"
+    if start is not None and not YEARS[0] <= date_of(start // DAY).year <= YEARS[1]:
+        yield f"DTSTART must be in the years {YEARS[0]} to {YEARS[1]}"
     if "BYSETPOS" in parts and any("," in parts.get(name, "") for name in _OF_TIMES):
         yield "BYSETPOS counts days here; give one time of day"
     if frequency != "YEARLY" and "BYWEEKNO" in parts:
