@@ -16,9 +16,10 @@ from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable, WorkerStuck
 from clock.job.encryption import key_ids
 from clock.job.middleware.metrics import METRICS
+from clock.job.payload import seconds
 from clock.job.run.job_run import RunListener
 from clock.problems import Problems
-from clock.store import Redis
+from clock.store import Redis, keys
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.unserved_queues import unserved_problems
@@ -94,7 +95,14 @@ class Worker:
         self._register = WorkerRegister(redis)
         self._delayed = Delayed(redis, problems)
         in_progress = InProgress(redis, identity, options.dead, problems=problems)
-        self._fetcher = Fetcher(in_progress, options=options, clock=clock, problems=problems, on_empty=self.stop)
+        self._fetcher = Fetcher(
+            in_progress,
+            options=options,
+            clock=clock,
+            problems=problems,
+            on_empty=self.stop,
+            is_drained=self._is_drained,
+        )
         self._moves = JobMoves(in_progress, self._fetcher.claims, clock=clock, problems=problems)
         self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
         self._limits = Limits(options, self.quiet)
@@ -126,6 +134,9 @@ class Worker:
         if is_stuck:
             raise WorkerStuck(self._identity)
         self._problems.raise_fatal()
+
+    def _is_drained(self) -> bool:
+        return self._delayed.first_due()[keys.FREED] > seconds(self._clock.now())
 
     @property
     def seconds_since_look(self) -> float:

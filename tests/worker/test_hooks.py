@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock import death_handler, on, worker_error_handler, worker_hooks
+from clock import Limit, death_handler, on, worker_error_handler, worker_hooks
 from clock.clocks import SystemClock, to_ms
 from clock.errors import ConfigurationError, DeclarationError, HookFailed, JobError
 from clock.store import keys
@@ -360,6 +360,17 @@ def test_a_burst_waits_for_a_job_that_runs_and_runs_what_it_pushes(redis: Redis)
     work.wait()
 
     assert [thing for _, thing in jobs.ran] == ["held", "pushed"]
+
+
+def test_a_burst_runs_jobs_that_a_limit_held_back_behind_a_job_that_fails(redis: Redis) -> None:
+    one_by_one = Limit("burst", 1)
+    BreakThingJob.set(limits=one_by_one).perform_async()
+    for number in range(3):
+        NoteThingJob.set(limits=one_by_one).perform_async(number)
+
+    worker_of(redis, burst=True).run()
+
+    assert [thing for _, thing in jobs.ran] == [0, 1, 2]
 
 
 def test_a_worker_ends_after_its_number_of_jobs_and_leaves_the_others(redis: Redis) -> None:

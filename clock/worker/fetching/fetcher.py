@@ -36,7 +36,8 @@ logger = logging.getLogger("clock.worker")
 class Fetcher:
     """Claims jobs, hands them to the worker's threads, and acknowledges them.
 
-    With `options.burst`, `on_empty` is called when no job waits in the queues and none runs.
+    With `options.burst`, `on_empty` is called when no job waits in the queues and none runs. `is_drained` returns
+    False while jobs that a limit held back are about to enter their queues.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Fetcher:
         clock: Clock,
         problems: Problems | None = None,
         on_empty: Callable[[], object] = lambda: None,
+        is_drained: Callable[[], bool] = lambda: True,
     ) -> None:
         self._on_empty = on_empty
+        self._is_drained = is_drained
         self._part = (problems or Problems(clock=clock)).part("fetching jobs")
         self._options = options
         self._clock = clock
@@ -112,7 +115,7 @@ class Fetcher:
         soon = self.handoff.pace.how_many(self._options.concurrency)
         wanted = max(soon, self.handoff.resting) - len(self.handoff)
         # Read before the claim: a job that ends after it may have pushed another.
-        is_idle = self.handoff.resting == self._options.concurrency and not self.handoff
+        is_idle = self.handoff.resting == self._options.concurrency and not self.handoff and self._is_drained()
         found = self.claim(wanted) if wanted > 0 else 0
         if is_idle and not found:
             self._on_empty()
