@@ -258,6 +258,16 @@ AWAY: dict[str, Callable[[Redis, str], object]] = {
 }
 
 
+def test_an_expired_job_frees_its_lock(bench: Build, redis: Redis, fake_clock: FakeClock) -> None:
+    RebuildIndexJob.set(expires_in=60).perform_async(7)
+    fake_clock.advance(timedelta(minutes=2))
+
+    bench().run_all()
+
+    assert jobs.ran == []
+    assert locks(redis) == []
+
+
 @pytest.mark.parametrize("away", AWAY)
 def test_a_deleted_job_frees_its_lock(redis: Redis, away: str) -> None:
     jid = RebuildIndexJob.perform_in(60 if "schedule" in away else 0, 7)
