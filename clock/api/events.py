@@ -152,13 +152,13 @@ class Events:
         timetable = self._declarations(name)
         event = find_event(timetable, name)
         with action(timetable.scheduler):
-            held = fire_manually(
+            run = fire_manually(
                 event,
                 ledger=RedisLedger(self._redis),
                 clock=client_clock(),
                 signature=_signature(timetable.path),
             )
-        return held.jids
+        return run.jids
 
     def plan_backfill(
         self, name: str, start: datetime, end: datetime, *, beyond_history: bool = False

@@ -193,6 +193,13 @@ def test_a_pause_is_of_an_event_or_of_all(clock: Command) -> None:
     assert clock("pause", "nightly", "--all").exit_code == 2
 
 
+UNIQUE = """
+from clock import Job
+class PolishHistoryJob(Job):
+    unique = True
+    def perform(self): ...
+every().day.at("01:30").do(PolishHistoryJob).named("polish")
+"""
 ROWS = """
 from clock import Job, sync_events
 from datetime import timedelta
@@ -221,6 +228,23 @@ def test_a_row_is_fired_by_hand_and_why_and_history_tell_of_it(clock: Command, r
     assert redis.llen("queue:default") == 1
     assert "fired manually" in clock("history", "weekly").output
     assert "no clock has run 'weekly' with its current schedule yet" in clock("why", "weekly", "2026-11-02").output
+
+
+def test_a_job_that_a_lock_kept_out_is_reported_as_not_pushed(
+    clock: Command, application: Path, redis: Redis
+) -> None:
+    (application / "lib" / "clock.py").write_text(FILE + UNIQUE)
+    first = clock("fire", "polish").output
+    second = clock("fire", "polish").output
+    holder = first.split()[-1]
+
+    assert redis.llen("queue:default") == 1
+    assert first == f"Fired 'polish': 1 job pushed\n  {holder}\n"
+    heading, kept_out = second.splitlines()
+    assert heading == "Fired 'polish': 0 jobs pushed"
+    assert kept_out.endswith(f" was not pushed, as {holder} holds its lock")
+    latest = clock("history", "polish").output.splitlines()[-1]
+    assert f"fired manually; {kept_out.split()[0]} was not pushed, as {holder} held its lock; on " in latest
 
 
 def test_a_declaration_in_a_function_that_is_fired_by_hand_is_an_error(

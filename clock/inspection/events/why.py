@@ -106,14 +106,23 @@ def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     parts += [record["reason"]] if record.get("reason") else []
     if record.get("late_ms", 0) and record["decision"] != DecisionKind.MANUAL:
         parts.append(f"{duration(record['late_ms'] / 1000)} late")
-    if record.get("jobs"):
-        parts.append(f"{counted(record['jobs'], 'job')}: {', '.join(record['jids'])}")
+    parts += _jobs(record)
     parts.append(f"on {record.get('host')} (release {record.get('release')})")
     outcomes: Mapping[str, Mapping[str, Any]] = record.get("outcomes", {})
     return [
         f"{due}: {'; '.join(parts)}",
         *(f"  job {jid}: {_outcome(outcome, zone)}" for jid, outcome in outcomes.items()),
     ]
+
+
+def _jobs(record: Mapping[str, Any]) -> Iterator[str]:
+    """The jobs that were pushed, and those that a lock kept out."""
+    kept_out: Mapping[str, str] = record.get("kept_out", {})
+    jids = [jid for jid in record.get("jids", ()) if jid not in kept_out]
+    if jids:
+        yield f"{counted(record.get('jobs', 0) - len(kept_out), 'job')}: {', '.join(jids)}"
+    for jid, holder in kept_out.items():
+        yield f"{jid} was not pushed, as {holder} held its lock"
 
 
 def _words(decision: str) -> str:

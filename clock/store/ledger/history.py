@@ -29,14 +29,22 @@ _decode = msgspec.json.Decoder().decode
 #: The fields that every record of a decision and every outcome of a job has, and the types of their other fields.
 RECORD: Mapping[str, type] = {"decision": str, "due": int}
 OUTCOME: Mapping[str, type] = {"jid": str, "outcome": str, "at": int, "took_ms": int}
-OPTIONAL: Mapping[str, type] = {"late_ms": int, "count": int, "first": int, "jobs": int, "jids": list}
+OPTIONAL: Mapping[str, type] = {
+    "late_ms": int,
+    "count": int,
+    "first": int,
+    "jobs": int,
+    "jids": list,
+    "kept_out": dict,
+}
 
 
 def read(redis: Redis, event: str, count: int = HISTORY_LENGTH) -> Iterator[Record]:
     """The latest `count` records of an event, newest first. Invalid records are skipped.
 
     A record has `decision` and `due` (ms), as the case may be `late_ms`, `reason`, `host`, `release`, `jobs`,
-    `jids`, `count` and `first` (ms) of a run, and `outcomes`: the outcomes of each jid's job so far.
+    `jids`, `kept_out` (jid of a job that was not pushed -> jid of the job that held its lock), `count` and `first`
+    (ms) of a run, and `outcomes`: the outcomes of each jid's job so far.
     Raises StoreUnavailable, WrongType.
     """
     outcomes = _entries(redis, keys.OUTCOMES + event, OUTCOMES_LENGTH, OUTCOME)

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from msgspec.structs import replace
 
 from clock.clocks import Clock, to_ms
 from clock.errors import ActionFailed, StoreError
 from clock.forking import child_ends_here
-from clock.store.ledger.decision import DecisionKind, Verdict
-from clock.store.ledger.held_pushes import HeldPushes, holding
-from clock.store.ledger.ledger import Ledger
+from clock.store.ledger.decision import Decision, DecisionKind, Verdict
+from clock.store.ledger.held_pushes import holding, unique_pushes
+from clock.store.ledger.ledger import RedisLedger
 from clock.ticker.firing.decisions import Outcome, Signature, decision_of
 from clock.ticker.planning.catch_up import Due
 from clock.timetable import Event
 
+LOOKED_AT = 10  # records of the history: the clock may have written others since
+
 logger = logging.getLogger("clock.clock")
 
 
-def fire_manually(event: Event, *, ledger: Ledger, clock: Clock, signature: Signature) -> HeldPushes:
+@dataclass(frozen=True, slots=True)
+class ManualRun:
+    """The jids of the jobs that were pushed; and of those that a lock kept out, with the jids of the holders."""
+
+    jids: Sequence[str]
+    kept_out: Mapping[str, str]
+
+
+def fire_manually(event: Event, *, ledger: RedisLedger, clock: Clock, signature: Signature) -> ManualRun:
     """Run the action of an event with the present second as its due instant, and push its jobs.
 
     The history records the run as `manual`. The ledger is unchanged, so the event's own due instants are not
@@ -45,4 +58,11 @@ def fire_manually(event: Event, *, ledger: Ledger, clock: Clock, signature: Sign
             "a key that the jobs go to (queues, schedule or queue:*) has the wrong type in Redis",
             cause="wrong_type",
         )
-    return held
+    kept_out = _kept_out(ledger, decision) if unique_pushes(pushes) else {}
+    return ManualRun([jid for jid in jids if jid not in kept_out], kept_out)
+
+
+def _kept_out(ledger: RedisLedger, decision: Decision) -> Mapping[str, str]:
+    """The jobs that were not pushed, from the record of the run."""
+    records: Any = ledger.history(decision.event, LOOKED_AT)
+    return next((record.get("kept_out", {}) for record in records if record["due"] == decision.due_ms), {})

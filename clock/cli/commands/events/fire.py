@@ -39,14 +39,16 @@ def fire(name: str, **options: Any) -> None:
     event = find_event(timetable, name)
     set_default(redis)
     with action(timetable.scheduler):  # like in a clock, `schedule.every` is an error in it
-        held = fire_manually(
+        run = fire_manually(
             event,
             ledger=RedisLedger(redis),
             clock=clock,
             signature=signature(release(timetable.path, clock)),
         )
-    count = len(held.jids)
-    audit(redis, "fire", f"{name}: {' '.join(held.jids)}", count)
+    count = len(run.jids)
+    audit(redis, "fire", f"{name}: {' '.join(run.jids)}", count)
     echo(f"Fired {name!r}: {count} {'job' if count == 1 else 'jobs'} pushed")
-    for jid in held.jids:
+    for jid in run.jids:
         echo("  ", jid)
+    for jid, holder in run.kept_out.items():
+        echo("  ", f"{jid} was not pushed, as {holder} holds its lock")
