@@ -68,10 +68,12 @@ class Metrics:
     def count_firings(self) -> Callable[[Decision], None]:
         """Count decisions and time firings. Returns the listener for decisions."""
         registry = self._registry
-        firings = Counter("clock_firings", "Runs decided, by outcome.", ["event", "outcome"], registry=registry)
+        firings = Counter(
+            "clock_firings", "Due instants decided, by outcome.", ["event", "outcome"], registry=registry
+        )
         lateness = Histogram(
             "clock_firing_lateness_seconds",
-            "Delay between the due time and the run.",
+            "Time from the due instant to the run.",
             buckets=LATENESS_BUCKETS,
             registry=registry,
         )
@@ -88,7 +90,9 @@ class Metrics:
         """Count and time the jobs that run in this process. Returns the listener for runs."""
         registry = self._registry
         runs = Counter("clock_jobs", "Jobs run, by outcome.", ["job", "queue", "outcome"], registry=registry)
-        took = Histogram("clock_job_run_seconds", "Run time.", ["job"], buckets=RUN_BUCKETS, registry=registry)
+        took = Histogram(
+            "clock_job_run_seconds", "Run time of jobs.", ["job"], buckets=RUN_BUCKETS, registry=registry
+        )
 
         def note(run: JobRun) -> None:
             if run.outcome != "unfit":
@@ -134,10 +138,14 @@ class _InRedis(Collector):
             GaugeMetricFamily("clock_dead_jobs", "Jobs that failed for good.", sizes.dead),
             GaugeMetricFamily("clock_limit_holders", "Jobs that hold a place of a limit.", held),
             GaugeMetricFamily("clock_blocked_jobs", "Jobs that a full limit holds back.", blocked),
-            CounterMetricFamily("clock_limit_overlaps", "Jobs that ran after their worker was lost.", overlaps),
-            CounterMetricFamily("clock_locks_healed", "Locks and places freed whose job was removed.", healed),
+            CounterMetricFamily(
+                "clock_limit_overlaps", "Jobs that ran on after their worker was declared dead.", overlaps
+            ),
+            CounterMetricFamily(
+                "clock_locks_healed", "Locks and places freed because another program removed their job.", healed
+            ),
             GaugeMetricFamily("clock_batches_unfinished", "Batches that are not done.", unfinished),
-            GaugeMetricFamily("clock_batch_jobs_pending", "Jobs that these batches wait for.", pending),
+            GaugeMetricFamily("clock_batch_jobs_pending", "Jobs that unfinished batches wait for.", pending),
             CounterMetricFamily("clock_batch_jobs_lost", "Jobs of batches that other programs removed.", lost),
             GaugeMetricFamily("clock_skew_seconds", "How far Redis's clock is ahead of this process's.", skew),
         ]
