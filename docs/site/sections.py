@@ -57,7 +57,7 @@ SECTIONS = (
             "monitoring": "Status, health checks, Prometheus, StatsD, logs",
             "observability": "Sentry, OpenTelemetry, and outside monitors of events",
             "dashboard": "Serving the dashboard, mounting it behind your own login, permissions",
-            "scaling": "Several applications on one server, clusters, durable writes, the ceiling of one server",
+            "scaling": "Several applications on one server, clusters, durable writes, the limits of one server",
             "troubleshooting": "Every fault that a process reports: its cause and its cure",
         },
     ),
@@ -94,7 +94,7 @@ SECTIONS = (
             "api": "The data in Redis from Python: queues, retries, dead jobs, workers, events",
             "reference/redis-keys": "Each key in Redis: type and meaning",
             "reference/metrics": "Each Prometheus metric",
-            "glossary": "Event, run, first seen, job, retry, dead and the other words",
+            "glossary": "Event, run, first seen, job, retry, dead and other words",
         },
     ),
     Section(
