@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clock.store.jobs.flow.limit_keys import LIMITED, limits_text
 from clock.store.jobs.in_progress import Limited
 from clock.store.jobs.moves import Claimed
 
@@ -13,6 +12,6 @@ def by_limits(jobs: Iterable[Claimed]) -> Limited:
     """The numbers of the jobs with limits, by the start of their payloads."""
     found: Limited = {}
     for job in jobs:
-        if LIMITED in job.payload:
-            found.setdefault(limits_text(job.payload), []).append(job.number)
+        if job.limits is not None:
+            found.setdefault(job.limits, []).append(job.number)
     return found

@@ -489,3 +489,42 @@ def test_places_that_were_changed_from_outside_are_counted_again(bench: Build, r
     assert len(holders(redis)) == 4
     assert limit_holders.counts(redis, ["shared"]) == [(4, 1)]
     assert violations(redis) == []
+
+
+def test_a_payload_of_another_program_frees_its_place_though_its_limits_are_written_with_spaces(
+    bench: Build, redis: Redis
+) -> None:
+    row = {"jid": "x", "class": "SyncContactsJob", "args": [1], "limits": [{"name": "one", "max": 1}]}
+    redis.lpush("queue:default", json.dumps(row, separators=(" , ", " : ")))
+
+    bench().run_all()
+
+    assert [jid for jid, _ in jobs.ran] == ["x"]
+    assert redis.zcard("clock:limit_holders") == 0
+
+
+def test_a_job_with_rates_of_another_program_gets_its_slot_also_behind_jobs_with_the_same_limits(
+    bench: Build, redis: Redis
+) -> None:
+    limits = [{"name": "shared", "max": 9}]
+    rates = [{"name": "mail", "count": 1, "per": 60_000}]
+    rows = [{"limits": limits, "class": "SharedJob", "args": [number], "jid": f"j{number}"} for number in range(5)]
+    for row in [*rows[:3], *({**row, "rates": rates} for row in rows[3:])]:
+        redis.lpush("queue:default", json.dumps(row, separators=(",", ":")))
+
+    assert claim(bench()) == ["j0", "j1", "j2", "j3"]
+
+    assert redis.zrange("clock:rate_slots", 0, -1) == [b"j4"]
+
+
+def test_only_the_jobs_with_limits_among_those_of_one_claim_are_acknowledged_with_them(
+    bench: Build, redis: Redis
+) -> None:
+    SharedJob.perform_async(1)
+    SyncContactsJob.set(limits=None).perform_async(2)
+    SharedAndOwnJob.perform_bulk([[3], [4]])
+
+    found = bench().fetcher.claims.claim(10)
+
+    shared, both = (b'{"limits":[{"name":"shared","max":4}', b',{"name":"own","max":9}]')
+    assert [job.limits for job in found] == [shared + b"]", None, shared + both, shared + both]

@@ -185,7 +185,7 @@ def test_tests_see_the_rules_and_run_all_jobs() -> None:
     with fake():
         for number in range(5):
             PostLetterJob.perform_async(number)
-        assert PostLetterJob.jobs[0]["rates"] == [{"name": "mailgun", "count": 3, "per": 60000, "weight": 1}]
+        assert PostLetterJob.jobs[0]["rates"] == [{"name": "mailgun", "count": 3, "per": 60000}]
         assert PostLetterJob.drain() == 5
     with inline():
         PostLetterJob.perform_async(6)

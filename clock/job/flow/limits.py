@@ -88,9 +88,12 @@ class Rate:
             "name": _named(job, "Rate", self.name, args),
             "count": self.count,
             "per": round(self._seconds() * 1000),
-            "weight": weight,
         }
-        return {**found, "window": True} if self.window else found
+        if weight != 1:
+            found["weight"] = weight
+        if self.window:
+            found["window"] = True
+        return found
 
     def _seconds(self) -> float:
         return self.per.total_seconds() if isinstance(self.per, timedelta) else self.per

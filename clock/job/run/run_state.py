@@ -27,7 +27,6 @@ class RunState:
     progress: Mapping[str, object] | None = None
     ended_early: EndedEarly = ""
     cancelled = False
-    may_be_limited = False  # whether the payload had the field "limits" before the run
     on_cancel: Callable[[], object] | None = None
     result: object = None
     batch: object = None  # the job's own batch, once it has been used

@@ -23,7 +23,7 @@ from clock.store.jobs import cancellations
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.flow.batch_errors import BatchErrors
-from clock.store.jobs.flow.limit_keys import LIMIT_KEYS, LIMITED, RATE_KEYS
+from clock.store.jobs.flow.limit_keys import LIMIT_KEYS, RATE_KEYS, limits_if_any, limits_text
 from clock.store.jobs.flow.unique_locks import Lock, lock_keys, push_kept_out
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
 from clock.store.jobs.moves import CannotMove, Claimed, Move
@@ -37,7 +37,7 @@ LONGEST_NUMBER = 19  # digits; a number of ours has fewer
 
 #: The number of an acknowledged job, the key of the lock that it frees, and its jid (for both: `HAS_FOLLOWERS`).
 Freed = tuple[int, str, str]
-#: The numbers of acknowledged jobs that have limits, by the start of their payloads (`limits_text`).
+#: The numbers of acknowledged jobs that have limits, by the start of their payloads (`Claimed.limits`).
 Limited = dict[bytes, list[int]]
 
 logger = logging.getLogger("clock.redis")
@@ -130,6 +130,7 @@ class InProgress:
 
     def _read(self, first: int, entries: list[bytes], *, was_asked: bool) -> list[Claimed]:
         """The claimed jobs of a reply of the claim script; notes which queues are paused, and logs an error."""
+        runs = entries.pop().split() if entries and entries[-1].startswith(b"\n\n\n\n") else []
         if entries and entries[-1].startswith(b"\n\n\n"):
             self._batch_errors.report(entries.pop()[3:])
         if was_asked:
@@ -141,6 +142,8 @@ class InProgress:
                 entries.pop()
             if paused or self.paused:
                 self.paused = frozenset(paused)
+        if runs:
+            return _with_limits(first, entries, [int(place) for place in runs])
         return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
 
     def end_wait(self) -> None:
@@ -201,7 +204,7 @@ class InProgress:
         ]
         names += [*lock_keys(), *keys.BATCH_KEYS, *LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
         args: list[str | int | float] = [job.number, payload, score, int(where != ""), int(ran)]
-        args += [*ending.lock_words, ending.how, to_ms(now), int(LIMITED in job.payload)]
+        args += [*ending.lock_words, ending.how, to_ms(now), int(job.limits is not None)]
         args += ending.kept.words if ending.kept else []
         with translated():
             moved = bool(self._set_aside(keys=names, args=args))
@@ -352,7 +355,7 @@ class InProgress:
             with translated():
                 entries: Any = self._redis.hmget(self._hash, step)
             yield [
-                (_claimed(_number(field), entry), field)
+                (_claimed(_number(field), entry, limits_if_any(entry.partition(b"\n")[2])), field)
                 for field, entry in zip(step, entries, strict=True)
                 if entry is not None
             ]
@@ -362,9 +365,20 @@ def _number(field: bytes) -> int:
     return int(field) if field.isdigit() and len(field) < LONGEST_NUMBER else -1
 
 
-def _claimed(number: int, entry: bytes) -> Claimed:
+def _claimed(number: int, entry: bytes, limits: bytes | None = None) -> Claimed:
     queue, _, payload = entry.partition(b"\n")
-    return Claimed(number, queue.decode(errors="replace"), payload)
+    return Claimed(number, queue.decode(errors="replace"), payload, limits)
+
+
+def _with_limits(first: int, entries: Sequence[bytes], runs: Sequence[int]) -> list[Claimed]:
+    """The claimed jobs, the first of which has the number `first`.
+
+    Those of each run have the same limits. `runs`: the place of its first job and the place behind its last one.
+    """
+    limits: list[bytes | None] = [None] * len(entries)
+    for start, end in zip(runs[::2], runs[1::2], strict=True):
+        limits[start:end] = [limits_text(entries[start].partition(b"\n")[2])] * (end - start)
+    return [_claimed(first + place, entry, limits[place]) for place, entry in enumerate(entries)]
 
 
 def _day(now: datetime) -> str:

@@ -12,11 +12,16 @@ from clock.store import keys
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """A job in progress: its number in the worker's hash, its queue, and its raw payload."""
+    """A job in progress: its number in the worker's hash, its queue, and its raw payload.
+
+    `limits` is the start of the payload up to the end of its limits, or b"" if another program wrote it; None if
+    the job has no limits.
+    """
 
     number: int
     queue: str
     payload: bytes
+    limits: bytes | None = None
 
     @property
     def entry(self) -> bytes:

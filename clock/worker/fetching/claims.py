@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from clock.clocks import Clock
 from clock.errors import StoreError
 from clock.log import write_gathered_lines
-from clock.store.jobs.flow.limit_keys import LIMITED, ONLY_RATES, limits_text
 from clock.store.jobs.in_progress import Freed, InProgress, Limited
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.worker.options import WorkerOptions
@@ -31,7 +30,8 @@ class Claims:
         self._frees: list[Freed] = []  # guarded by _lock; of jobs that are to be acknowledged
         self._done: list[int] = []  # guarded by _lock; to be acknowledged
         self._limited: Limited = {}  # guarded by _lock; to be acknowledged, too: jobs that have limits
-        self._latest = (b"", self._done)  # guarded by _lock; how the latest payload with rules starts; its numbers
+        # The limits of the latest job, and the list that has its number.
+        self._latest: tuple[bytes | None, list[int]] = (None, self._done)  # guarded by _lock
         self._claiming = threading.Lock()  # held for a round trip
         self._may_be_lost = False  # guarded by _claiming: the answer to a claim may have been lost
         self._latest_queue = options.queue_names[0]  # used by the one thread that waits: its next job is likely
@@ -50,32 +50,25 @@ class Claims:
         """Whether there are jobs to be acknowledged."""
         return bool(self._done or self._limited)
 
-    def finish(self, job: Claimed, *frees: tuple[str, str], may_be_limited: bool = True) -> None:
+    def finish(self, job: Claimed, *frees: tuple[str, str]) -> None:
         """Note that a job is done: the next round trip acknowledges it, and frees its locks, each (key, jid).
 
-        A pair may be `HAS_FOLLOWERS`. `may_be_limited`: False if it has no field "limits".
+        A pair may be `HAS_FOLLOWERS`.
         """
         with self._lock:
-            numbers = self._done
-            if may_be_limited:
-                text, numbers = self._latest
-                if not (text and job.payload.startswith(text)):
-                    numbers = self._numbers_like(job.payload)
+            limits, numbers = self._latest
+            if job.limits is not limits:
+                numbers = self._numbers_with(job.limits)
             numbers.append(job.number)
             for pair in frees:
                 self._frees.append((job.number, *pair))
             self._held.pop(job.number, None)
 
-    def _numbers_like(self, payload: bytes) -> list[int]:
-        """The list for the number of a finished job with this payload; with `_lock` held."""
-        if LIMITED not in payload:
-            return self._done
-        if payload.startswith(ONLY_RATES):
-            self._latest = (ONLY_RATES, self._done)
-        else:
-            text = limits_text(payload)
-            self._latest = (text, self._limited.setdefault(text, []))
-        return self._latest[1]
+    def _numbers_with(self, limits: bytes | None) -> list[int]:
+        """The list for the numbers of finished jobs with these limits; with `_lock` held."""
+        numbers = self._done if limits is None else self._limited.setdefault(limits, [])
+        self._latest = (limits, numbers)
+        return numbers
 
     def drop(self, jobs: Iterable[Claimed]) -> None:
         """Note that jobs have gone elsewhere."""
@@ -94,7 +87,7 @@ class Claims:
                 done, self._done = self._done, []
                 frees, self._frees = self._frees, []
                 limited, self._limited = self._limited, {}
-                self._latest = (b"", self._done)
+                self._latest = (None, self._done)
             if not (done or limited or limit or always):
                 return ()
             write_gathered_lines()  # a job that is acknowledged has its line in the log

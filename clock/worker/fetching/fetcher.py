@@ -151,8 +151,7 @@ class Fetcher:
     def finish(self, slot: Slot, job: Claimed, seconds: float, frees: Sequence[tuple[str, str]] = ()) -> None:
         """Note that `job` was run and took so long; it is acknowledged with the next round trip."""
         self.handoff.pace.note(seconds)
-        state = slot.state
-        self.claims.finish(job, *frees, may_be_limited=state is None or state.may_be_limited)
+        self.claims.finish(job, *frees)
         slot.job = None
         if self._idle or self.stopping:
             self.acknowledge()

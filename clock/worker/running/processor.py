@@ -120,8 +120,6 @@ class Processor:
         log_start(payload, claimed.queue, self._clock)
         started = self._clock.monotonic()
         state = RunState(partial(self._moves.save, claimed), started, str(payload.get("jid")))
-        if "limits" in payload:
-            state.may_be_limited = True
         self._slot.state = state
         error = run(job, Context(payload, self._is_stopping, claimed.queue, self._clock, state, decrypted))
         took = self._clock.monotonic() - started

@@ -17,8 +17,9 @@
 --   the time by which rates count (ms; '': Redis's)
 --   the names of the queues
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2]. Then "\nqueue" for each
--- queue that is paused, and "\n\n" if there are cancelled jobs; last, after "\n\n\n", the first error of the data of
--- batches: the jobs concerned stay in progress.
+-- queue that is paused, and "\n\n" if there are cancelled jobs; then, after "\n\n\n", the first error of the data of
+-- batches: the jobs concerned stay in progress; last, after "\n\n\n\n", the claimed jobs with limits, as runs with the
+-- same limits: the place of the first job, from 0, and the place behind the last one.
 --
 -- One script, because a job must at every instant be in its queue or in progress; acknowledging goes along to
 -- save the round trip. A worker that claims is alive: the script adds it to the set of workers, so others look for
@@ -29,6 +30,9 @@ local FIVE_YEARS = 157680000
 local MOST_BYTES = 1000000 -- of payloads in one call, unless the first job has more: a few ms
 local MOST_HELD_BACK = 1000 -- by limits and rates in one call: about 10 ms
 local USUAL, SMALL = 1024, 16384 -- bytes of a job: of such, 16 and 4 are popped at once
+-- To format a number costs Redis as much as a command, so the usual numbers are texts.
+local AS_TEXT = { [1] = '1', [4] = '4', [16] = '16' }
+local DIGITS = { [0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' }
 need('HSET', KEYS[1], '0', '')
 local acknowledged = tonumber(ARGV[5])
 local freed = tonumber(ARGV[6 + acknowledged])
@@ -60,7 +64,7 @@ acknowledge(6, 5 + acknowledged)
 local at = groups_at + 1
 while at < before_names do
   local first, last = at + 2, at + 1 + tonumber(ARGV[at + 1])
-  local rules = ARGV[at] ~= '' and next(left) == nil and decode_rules(ARGV[at] .. '}')
+  local rules = ARGV[at] ~= '' and next(left) == nil and rules_at_start(ARGV[at])
   if not rules then
     for i = first, last do
       local entry = redis.call('HGET', KEYS[1], ARGV[i])
@@ -85,60 +89,95 @@ if done > 0 then
   redis.pcall('INCRBY', KEYS[3], done)
   redis.pcall('EXPIRE', KEYS[3], FIVE_YEARS)
 end
-local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
+local claimed, count, wanted, number = {}, 0, tonumber(ARGV[1]), tonumber(ARGV[2]) -- `count`: of those claimed
 if wanted == 0 then
   save_places(K)
   return { not_ended ~= '' and '\n\n\n' .. not_ended or nil }
 end
 redis.call('HLEN', KEYS[1]) -- if it is not a hash, this ends the script before a job has left its queue
-local run, now, held_back = nil, nil, 0 -- `run`: the rules of the job before
-local function may_claim(queue, payload, id)
-  local rules = rules_of(payload)
-  if not rules and not run then return true end
-  if rules == run and run.free > 0 then
-    run.free, run.used = run.free - 1, run.used + 1
+local run, free, used = nil, 0, 0 -- the rules of the job before; how many more such jobs may be claimed, and were
+local limited, first_limited = {}, nil -- the runs that are returned; the place of the first job of the present one
+local now, held_back = nil, 0
+local function change_run(rules)
+  if run then end_run(K, R, run, used) end
+  free, used = 0, 0
+  if rules == run then return end
+  if first_limited then
+    limited[#limited + 1] = first_limited
+    limited[#limited + 1] = count
+  end
+  run, first_limited = rules, nil
+end
+local function may_claim(queue, payload, rules)
+  local is_same = rules == run
+  if is_same and free > 0 then
+    free, used = free - 1, used + 1
     return true
   end
-  local is_same = rules == run
-  if run then end_run(K, R, run) end
-  run = rules
+  change_run(rules)
   if not rules then return true end
-  now = now or now_ms(ARGV[before_names])
-  if not admit(K, R, rules, queue, payload, id, now) then return false end
-  if is_same then admit_more(K, R, rules, now) end
+  if rules.rates[1] then now = now or now_ms(ARGV[before_names]) end
+  if not admit(K, R, rules, queue, payload, number + count, now) then return false end
+  if is_same and rules == latest_rules then free = admit_more(K, R, rules, now) end
+  if rules.limits[1] then first_limited = first_limited or count end
   return true
 end
+local at, fields, is_checked, tens = 0, nil, true, '' -- `at`: the place in `popped` of the job that is looked at
+local function claim_each(popped, queue, prefix)
+  for place = at + 1, #popped do
+    local payload, is_claimed = popped[place], true
+    at = place
+    -- As `rules_of` finds the latest rules, but without a call; rates of another program would follow a "[{".
+    local is_like_latest = free > 0 and find(payload, latest, 1, true) == 1
+    if is_like_latest and not (may_have_rates and find(payload, '[{', length, true)) then
+      free, used = free - 1, used + 1
+    elseif run or is_checked and find(payload, 'limits"', 1, true) then
+      is_claimed = may_claim(queue, payload, is_checked and rules_of(payload) or nil)
+    end
+    if is_claimed then
+      local entry, digit = prefix .. payload, (number + count) % 10
+      if digit == 0 then tens = '' .. (number + count) / 10 end
+      count = count + 1
+      claimed[count] = entry
+      fields[#fields + 1] = tens .. DIGITS[digit]
+      fields[#fields + 1] = entry
+    else
+      held_back = held_back + 1
+    end
+    is_checked = true
+  end
+end
+if number > 9 then tens = '' .. (number - number % 10) / 10 end
 local bytes, seen, few = 0, 0, 1 -- how many jobs are popped at once: their sizes are not known before, and may differ
 local paused = {}
 for i = 21, last_queue do
-  local name, fields = ARGV[before_names + i - 20], {}
+  local name = ARGV[before_names + i - 20]
+  fields = {}
   local is_paused = redis.pcall('SISMEMBER', KEYS[5], name) == 1
   if is_paused then paused[#paused + 1] = '\n' .. name end
-  while not is_paused and #claimed < wanted and bytes < MOST_BYTES and held_back < MOST_HELD_BACK do
-    local popped = redis.pcall('RPOP', KEYS[i], math.min(few, wanted - #claimed))
+  while not is_paused and count < wanted and bytes < MOST_BYTES and held_back < MOST_HELD_BACK do
+    local popped = redis.pcall('RPOP', KEYS[i], wanted - count < few and wanted - count or AS_TEXT[few])
     if not popped or popped.err then break end
-    for j = 1, #popped do
-      local id = '' .. number + #claimed -- as text: Redis formats a number with more digits
-      local is_valid, is_admitted = pcall(may_claim, name, popped[j], id) -- an error would lose the jobs that were popped
-      if is_admitted or not is_valid then
-        local entry = name .. '\n' .. popped[j]
-        fields[#fields + 1] = id
-        fields[#fields + 1] = entry
-        claimed[#claimed + 1] = entry
-      else
-        held_back = held_back + 1
-      end
-      bytes, seen = bytes + #popped[j], seen + 1
+    at = 0
+    while true do
+      local is_done, problem = pcall(claim_each, popped, name, name .. '\n')
+      if is_done then break end
+      if not is_checked then error(problem) end
+      if not pcall(change_run, nil) then run, free, used, first_limited = nil, 0, 0, nil end
+      at, is_checked = at - 1, false -- an error would lose the jobs that were popped: this one is claimed
     end
+    for j = 1, #popped do bytes = bytes + #popped[j] end
+    seen = seen + #popped
     few = bytes < USUAL * seen and 16 or bytes < SMALL * seen and 4 or 1
   end
   if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 end
-if run then end_run(K, R, run) end
+change_run(nil)
 save_places(K)
 save_rates(R)
-if #claimed > 0 then redis.pcall('ZADD', KEYS[4], 'GT', ARGV[4], ARGV[3]) end
+if count > 0 then redis.pcall('ZADD', KEYS[4], 'GT', ARGV[4], ARGV[3]) end
 if redis.pcall('EXISTS', KEYS[6]) == 1 then claimed[#claimed + 1] = '\n\n' end
 for i = 1, #paused do claimed[#claimed + 1] = paused[i] end
 if not_ended ~= '' then claimed[#claimed + 1] = '\n\n\n' .. not_ended end
+if #limited > 0 then claimed[#claimed + 1] = '\n\n\n\n' .. table.concat(limited, ' ') end
 return claimed

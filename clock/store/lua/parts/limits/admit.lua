@@ -8,6 +8,7 @@
 -- is claimed.
 local function is_moved(K, key, score, member, now, names)
   if has_failed(redis.pcall('ZADD', key, score, member)) then return false end
+  K.has_blocked = K.has_blocked or key == K.blocked
   for _, limit in ipairs(names) do hand_over(K, limit.name, now) end
   return true
 end

@@ -10,7 +10,7 @@ local function free_places(K, ended, lists)
     freed = freed + seen.own - own
     seen.own, seen.count = own, seen.count - (seen.own - own)
   end
-  if freed == 0 or redis.pcall('EXISTS', K.blocked) ~= 1 then return end
+  if freed == 0 or not K.has_blocked then return end
   for name in pairs(ended) do hand_over(K, name, now_ms(), lists) end
 end
 

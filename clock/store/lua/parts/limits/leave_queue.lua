@@ -2,7 +2,7 @@
 --
 -- Whether a job that is claimed had its places already, since it was blocked. It leaves them: it gets others.
 local function leave_queue(K, rules, payload)
-  if K.has_reserved == nil then K.has_reserved = redis.pcall('EXISTS', K.reserved) == 1 end
+  if K.has_reserved == nil then look_at(K) end
   local jid = K.has_reserved and jid_of(payload)
   if not jid or redis.pcall('ZREM', K.reserved, jid) ~= 1 then return false end
   for _, limit in ipairs(rules.limits) do

@@ -1,13 +1,21 @@
 -- Part of every script that calls `places_of`. Not a script itself: it has no KEYS[1]. Returns a table.
 --
 -- What this call knows of a limit, read once: `count` jobs hold a place, `own` of them are in progress at `K.worker`;
--- `saved` of these are noted in Redis, as the members `members`; `max` was set by hand.
+-- `saved` of these are noted in Redis, as the members `members`; `max` was set by hand. The first look at a limit sets
+-- `K.has_maxima`, `K.has_reserved` and `K.has_blocked`: whether these keys exist. Usually none does.
+local function look_at(K)
+  local exist = redis.pcall('EXISTS', K.limits, K.reserved, K.blocked) ~= 0
+  K.has_maxima = exist and redis.pcall('EXISTS', K.limits) == 1
+  K.has_reserved = exist and redis.pcall('EXISTS', K.reserved) == 1
+  K.has_blocked = exist and redis.pcall('EXISTS', K.blocked) == 1
+end
+
 local function places_of(K, name)
   local places = K.seen[name]
   if places then return places end
-  if K.has_maxima == nil then K.has_maxima = redis.pcall('EXISTS', K.limits) == 1 end
+  if K.has_maxima == nil then look_at(K) end
   local max = K.has_maxima and tonumber(redis.pcall('HGET', K.limits, name))
-  local count = redis.pcall('ZLEXCOUNT', K.holders, '[' .. name .. '\n', '(' .. name .. '\v')
+  local count = K.has_reserved and redis.pcall('ZLEXCOUNT', K.holders, '[' .. name .. '\n', '(' .. name .. '\v')
   places = { count = type(count) == 'number' and count or 0, own = 0, members = {}, max = max }
   local found = redis.pcall('ZRANGEBYLEX', K.holders, '[' .. name .. '\v', '(' .. name .. '\f')
   for _, member in ipairs(found) do

@@ -1,16 +1,17 @@
 -- Part of every script that calls `rules_of`. Not a script itself: it has no KEYS[1]. Returns nil, or a table:
--- `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`, `window`); `free`, `used`: see `admit_more`.
+-- `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`, `window`).
 --
 -- Reads the limits and rates of the payload that starts at `first`. A job that has one of the two has the field
 -- "limits", so the search for its name is all that other jobs cost. Our own payloads have these fields first, so
 -- the same text is decoded once in a call, and compared if the job before had it. Invalid entries of another program
 -- are left out.
-local read_rules = {} -- the start of a payload -> its rules, or false: they do not end there
+local read_rules = {} -- the start of a payload up to the end of its rules -> these, or false: they do not end there
 local latest, latest_rules = nil, nil -- the start of the latest payload with rules that are known, and these
 local length, may_have_rates = 0, false -- of such a payload: the length of this start; whether rates may follow
 local LIMITS, RATES = '{"limits":[', ',"rates":['
 local function add_rule(list, entry, fields)
   if type(entry) ~= 'table' or type(entry.name) ~= 'string' or string.find(entry.name, '%c') then return end
+  if entry.weight == nil then entry.weight = 1 end
   for _, field in ipairs(fields) do
     if type(entry[field]) ~= 'number' or entry[field] < (field == 'max' and 0 or 1) then return end
   end
@@ -29,7 +30,7 @@ end
 local function decode_rules(text)
   local is_json, job = pcall(cjson.decode, text)
   if not is_json or type(job) ~= 'table' or type(job.limits) ~= 'table' then return nil end
-  local rules = { limits = {}, rates = {}, free = 0, used = 0 }
+  local rules = { limits = {}, rates = {} }
   for _, limit in ipairs(job.limits) do add_rule(rules.limits, limit, { 'max' }) end
   if type(job.rates) == 'table' then
     for _, rate in ipairs(job.rates) do add_rule(rules.rates, rate, { 'count', 'per', 'weight' }) end
@@ -37,29 +38,43 @@ local function decode_rules(text)
   return rules
 end
 
--- A local name is faster, and this runs for each job.
+-- A local name is faster, and this runs for each job. Lua reads each byte of a new text, also of a part of another, to
+-- hash it, so the usual jobs are found by searches.
 local find, sub = string.find, string.sub
+local function has_rates(text, from)
+  return find(text, '[{', from, true) and find(text, 'rates":[{', from, true)
+end
+
+local function rules_at_start(text) -- of a payload of ours, up to the end of its rules
+  local known = read_rules[text]
+  if known ~= nil then return known end
+  local name, max = string.match(text, '^{"limits":%[{"name":"([^"\\%c]*)","max":(%d+)}%]$')
+  if name then -- usual, and faster
+    known = { limits = { { name = name, max = tonumber(max) } }, rates = {} }
+  else
+    known = decode_rules(text .. '}') or false
+  end
+  read_rules[text] = known
+  return known
+end
+
 local function rules_of(text, first)
   local at = first or 1 -- the start of the payload
-  if latest and sub(text, at, at + length - 1) == latest then
-    if not (may_have_rates and find(text, 'rates":[{', at + length, true)) then return latest_rules end
+  if latest and find(text, latest, at, true) == at and not (may_have_rates and has_rates(text, at + length)) then
+    return latest_rules
   end
-  if sub(text, at, at + #LIMITS - 1) == LIMITS then
+  local field = find(text, 'limits"', at, true)
+  if not field then return nil end
+  if field == at + 2 and sub(text, at, at + #LIMITS - 1) == LIMITS then
     local stop = find(text, ']', at + #LIMITS, true) or 0
-    local has_rates = sub(text, stop + 1, stop + #RATES) == RATES
-    if has_rates then stop = find(text, ']', stop + #RATES + 1, true) or 0 end
-    local start = sub(text, at, stop + 8) -- with the name of the next field: it is not "rates"
-    local known = read_rules[start]
-    if known == nil then
-      known = decode_rules(sub(text, at, stop) .. '}') or false
-      read_rules[start] = known
-    end
+    local with_rates = sub(text, stop + 1, stop + #RATES) == RATES
+    if with_rates then stop = find(text, ']', stop + #RATES + 1, true) or 0 end
+    local known = rules_at_start(sub(text, at, stop))
     if known then
-      latest, latest_rules, length, may_have_rates = start, known, #start, #known.rates == 0
+      latest, latest_rules = sub(text, at, stop + 8), known -- with the name of the next field: it is not "rates"
+      length, may_have_rates = #latest, not known.rates[1]
     end
-    if known and (has_rates or not find(text, 'rates":[{', stop, true)) then return known end
-  elseif not find(text, 'limits"', at, true) then
-    return nil
+    if known and (with_rates or not has_rates(text, stop)) then return known end
   end
   return decode_rules(sub(text, at))
 end
