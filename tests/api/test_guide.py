@@ -3,11 +3,13 @@
 import asyncio
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from redis import Redis
 
 from clock import api
+from clock.api.job_ref import State
 from tests.api.conftest import Payload
 
 GUIDE = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text()
@@ -36,3 +38,9 @@ OBJECTS = ("Queue", "ScheduledSet", "RetrySet", "DeadSet", "Workers", "Clocks", 
 def test_the_guide_names_every_object_and_every_condition() -> None:
     assert all(f"`{name}(" in GUIDE for name in OBJECTS)
     assert all(f"`{name}=" in GUIDE for name in api.Conditions.__optional_keys__)
+
+
+def test_the_guide_names_every_state_of_a_job() -> None:
+    [sentence] = re.findall(r"^`state` is (.*?)\.", GUIDE, re.MULTILINE | re.DOTALL)
+
+    assert set(re.findall(r"`(\w+)`", sentence)) == set(get_args(State))

@@ -75,3 +75,9 @@ def test_a_text_in_two_forms_is_chosen_by_its_number() -> None:
 
     assert texts("queues.intro", n=1) == "1 job waits for a worker."
     assert texts("queues.intro", n=10_000_000) == "10,000,000 jobs wait for a worker."
+
+
+def test_the_page_of_keys_lists_every_key_that_goes_to_a_page() -> None:
+    [pages] = re.findall(r"const go = \{(.*?)\}", (ROOM / "static/dashboard.js").read_text())
+
+    assert re.findall(r"g (\w)", Texts()("keyboard.go_key")) == re.findall(r"(\w):", pages)
