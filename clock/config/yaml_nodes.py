@@ -95,8 +95,15 @@ def _document(path: Path, text: str) -> yaml.Node | None:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigurationError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+        raise ConfigurationError(f"{where}: not valid YAML: {_problem_of(error)}") from error
     return node
+
+
+def _problem_of(error: yaml.YAMLError) -> str:
+    problem, context = getattr(error, "problem", None), getattr(error, "context", None)
+    if problem and context and problem.startswith("but "):  # the second half of a sentence
+        return f"{context}, {problem}"
+    return problem or str(error)
 
 
 def _check_size(path: Path, document: yaml.Node | None) -> None:

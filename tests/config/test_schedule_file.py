@@ -195,6 +195,10 @@ def test_nothing_declared_is_nothing(read: Read) -> None:
         ("5\n", "schedule.yml: expected a mapping of events by name under schedule, not 5"),
         ("a: [\n", "schedule.yml:2: not valid YAML: "),
         ("a: !ruby/object {}\n", "schedule.yml:1: not valid YAML: "),
+        (
+            "a: {}\n---\nb: {}\n",
+            "not valid YAML: expected a single document in the stream, but found another",
+        ),
         ("a:\n  cron: <%= x %>\n", "schedule.yml:2: <% is ERB, which only Ruby runs"),
         (
             "a: {every: '${HOW_OFTEN}'}\n",

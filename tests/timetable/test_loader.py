@@ -212,3 +212,20 @@ def test_a_pipe_and_a_link_to_itself_are_configuration_errors(tmp_path: Path) ->
     with pytest.raises(ConfigurationError, match=r"no clock file .*link\.py: Too many levels of symbolic links"):
         load(link)
     assert application_folder(link) == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("schedule.yml", "is YAML, and a clock file is Python; write schedule_file: "),
+        ("clock.rb", "is Ruby, and a clock file is Python; docs/from-clockwork.md shows"),
+    ],
+)
+def test_a_file_in_another_language_is_refused_with_its_cure(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text("a: {every: 1h}\n")
+
+    with pytest.raises(ConfigurationError, match=text):
+        load(path)
+    with pytest.raises(ConfigurationError, match="no clock file"):
+        load(tmp_path / "missing.yml")

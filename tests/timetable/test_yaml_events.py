@@ -206,6 +206,14 @@ def test_the_clock_file_may_be_missing_where_there_are_events_in_yaml(tmp_path: 
             {"every": "1h", "args": "me", "status": "Enabled"},
             "status is 'Enabled'; it must be 'enabled' or 'disabled'",
         ),
+        (
+            {"cron": ["@daily", "@hourly"], "args": "me"},
+            "cron has several values; write an event for each",
+        ),
+        (
+            {"every": "1h", "args": ["me", {"on": [date(2026, 1, 2)]}]},
+            "args has the date 2026-01-02, which JSON lacks; write it in quotes",
+        ),
         ({"every": "1h", "args": "me", "status": False}, "status is False; it must be 'enabled' or 'disabled'"),
         ({"every": "1h", "args": "me", "retry": "often"}, "SendLetterJob.set: retry is 'often'"),
         ({"every": 10**30, "args": "me"}, "1000000000000000000000000000000 is too long for a period"),

@@ -101,11 +101,23 @@ class SourceFile:
         return None
 
 
+_IN_SETTINGS = "write schedule_file: {0} into config/clock.yml, or set CLOCK_SCHEDULE_FILE={0}"
+#: Suffix of a file that people give in place of a clock file -> its language, and what to do
+_OTHER_LANGUAGES = {
+    ".yml": ("YAML", _IN_SETTINGS),
+    ".yaml": ("YAML", _IN_SETTINGS),
+    ".rb": ("Ruby", "docs/from-clockwork.md shows each of its lines in Python"),
+}
+
+
 def read(path: Path) -> SourceFile:
     """Read a clock file. Raises ConfigurationError if it cannot be read."""
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe would wait for its writer
             raise ConfigurationError(f"no clock file {path}: it is a pipe, a socket or a device")
+        if path.suffix.lower() in _OTHER_LANGUAGES and path.is_file():
+            language, advice = _OTHER_LANGUAGES[path.suffix.lower()]
+            raise ConfigurationError(f"{path} is {language}, and a clock file is Python; {advice.format(path)}")
         return SourceFile(path, path.read_bytes())
     except FileNotFoundError as error:
         raise ConfigurationError(

@@ -8,7 +8,7 @@ deploying a file fires nothing. A Ruby field that is not supported here is an er
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Any
 
 from clock.config import Declared
@@ -53,6 +53,8 @@ def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
     if "retry" in options:
         options["retry"] = _count(options["retry"])
     args = _arguments(values.pop("args", None), declared.values)
+    for found in _dates_in(args):
+        raise DeclarationError(f"{where}args has the date {found}, which JSON lacks; write it in quotes")
     if "every" in values and "at" not in values:
         values.setdefault("skip_first_run", True)
     entry = entry_of(declared.name, values, declared.where)
@@ -109,10 +111,11 @@ def _is_enabled(where: str, status: object) -> bool:
 def _with_options(
     where: str, name: str, value: object, *options: object, is_rubys: bool
 ) -> Iterator[tuple[str, Any]]:
-    """sidekiq-scheduler's list of a period or a cron expression, and options."""
+    """sidekiq-scheduler's list of a period or a cron expression, and options. Raises DeclarationError."""
     for option in options:
-        fields = option if isinstance(option, dict) else {str(option): None}
-        yield from _in_our_words(where, fields, is_rubys=is_rubys)
+        if not isinstance(option, dict):
+            raise DeclarationError(f"{where}{name} has several values; write an event for each of them")
+        yield from _in_our_words(where, option, is_rubys=is_rubys)
     yield from _in_our_words(where, {name: value}, is_rubys=is_rubys)
 
 
@@ -143,6 +146,14 @@ def _found(where: str, find_job: FindJob, name: object) -> Any:
         return find_job(name)
     except ClockError as error:
         raise DeclarationError(f"{where}{error}") from None
+
+
+def _dates_in(args: object) -> Iterator[date]:
+    """The dates and times that YAML reads without quotes, at any depth."""
+    if isinstance(args, date):  # a datetime is one, too
+        yield args
+    for inner in args.values() if isinstance(args, dict) else args if isinstance(args, list) else ():
+        yield from _dates_in(inner)
 
 
 def _arguments(args: object, values: Mapping[str, Any]) -> list[object]:
