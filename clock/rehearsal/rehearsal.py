@@ -84,8 +84,8 @@ def run(
     extra. The clock ticks exactly at each due instant; with `tick_speed` it ticks only that often, as Clockwork
     does. It stops after `max_ticks` ticks, and then needs no `end_time`. During `downtime`, a list of (from, to),
     it does not tick, so a test can check the catch-up. The clock starts for the first time at `start_time`, so
-    events are due only after it (in Clockwork's form also at it). With a `ledger` it continues instead: that of an earlier
-    history, or production's (`read_ledger`).
+    events are due only after it (in Clockwork's form also at it). With a `ledger`, that of an earlier history or
+    production's (`read_ledger`), it continues instead.
 
     Raises ConfigurationError, also if the span is empty, and DeclarationError.
     """
