@@ -1,5 +1,6 @@
 import asyncio
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from clock import Job, JobTimeout
 from clock.job import Context
 from clock.testing import FakeClock
 
+not_traced = pytest.mark.skipif(
+    sys.gettrace() is not None, reason="a thread that coverage traces may not be interrupted"
+)
 cleaned: list[str] = []
 deadlines: list[datetime | None] = []
 
@@ -83,6 +87,7 @@ def in_thread(run_it: Callable[[], object]) -> list[BaseException]:
     return errors
 
 
+@not_traced
 def test_a_thread_over_its_timeout_is_interrupted_and_cleans_up() -> None:
     cleaned.clear()
 
@@ -151,6 +156,7 @@ class CountUpJob(Job):
 
 
 @pytest.mark.slow
+@not_traced
 def test_an_interruption_hits_the_job_or_nothing() -> None:
     """Jobs end just before, just after and just while they are interrupted, many times."""
     ended, interrupted = [0], [0]

@@ -10,7 +10,7 @@ import pytest
 from clock.timetable.triggers.adjustments import Jitter, Spread
 from clock.timetable.triggers.clockwork import ClockworkAt, parse_at
 from clock.timetable.triggers.counting import Counting
-from clock.timetable.triggers.holidays import Except
+from clock.timetable.triggers.holidays import Except, Otherwise
 from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
 from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
 from tests.examples import few_every_day
@@ -28,6 +28,7 @@ CONDITIONS: dict[str, Condition] = {
     "not at the weekend": lambda t: t.weekday() < 5,
     "even days": lambda t: t.day % 2 == 0,
     "never": lambda t: False,
+    "at second 7": lambda t: t.second == 7 and t.hour == 9,
 }
 
 
@@ -44,7 +45,7 @@ def fires(
         decided = due
 
 
-@pytest.mark.parametrize("words", CONDITIONS)
+@pytest.mark.parametrize("words", list(CONDITIONS)[:4])
 @pytest.mark.parametrize(
     ("zone", "start"),
     few_every_day(
@@ -84,23 +85,29 @@ def test_a_monthly_event_on_the_first_never_starves(period: timedelta, of_36: in
 
 
 @pytest.mark.parametrize(
-    ("trigger", "expected"),
+    ("trigger", "condition", "expected"),
     [
-        (Elapsed(DAY // timedelta(seconds=1), 0), ["24 09:00:00", "25 09:00:00", "26 09:00:00"]),
-        (Days(ZoneInfo("UTC"), 1, at_anchor=True), ["24 09:00:00", "25 09:00:00", "26 09:00:00"]),
-        (Elapsed(45, 0), ["24 09:00:00", "24 09:00:45", "24 09:01:30"]),
-        (Elapsed(7 * 3600, 0), ["24 09:00:00", "24 16:00:00", "25 09:00:00"]),
+        (Elapsed(DAY // timedelta(seconds=1), 0), "office hours", ["24 09:00:00", "25 09:00:00", "26 09:00:00"]),
+        (Days(ZoneInfo("UTC"), 1, at_anchor=True), "office hours", ["24 09:00:00", "25 09:00:00", "26 09:00:00"]),
+        (Elapsed(45, 0), "office hours", ["24 09:00:00", "24 09:00:45", "24 09:01:30"]),
+        (Elapsed(45, 0), "at second 7", ["24 09:00:07", "24 09:01:07", "24 09:02:07"]),
+        (Elapsed(60, 0), "at second 7", []),
+        (Elapsed(7 * 3600, 0), "office hours", ["24 09:00:00", "24 16:00:00", "25 09:00:00"]),
     ],
 )
-def test_without_at_it_is_asked_at_whole_minutes_or_seconds(trigger: Trigger, expected: list[str]) -> None:
+def test_without_at_it_is_asked_at_whole_minutes_or_seconds(
+    trigger: Trigger, condition: str, expected: list[str]
+) -> None:
     utc = ZoneInfo("UTC")
     start = datetime(2026, 11, 23, 20, 0, 37, tzinfo=UTC)
 
-    found = fires(trigger, utc, start, start + timedelta(days=4), CONDITIONS["office hours"])
+    found = fires(trigger, utc, start, start + timedelta(days=4), CONDITIONS[condition])
 
     assert [f"{due:%d %H:%M:%S}" for due, _ in zip(found, range(3), strict=False)] == expected
 
 
+TWO_DAYS = ClockworkAt(2 * 86_400, parse_at("10:00"), ZoneInfo("UTC"))
+MONDAYS = ClockworkAt(7 * 86_400, parse_at("Monday 11:30"), ZoneInfo("UTC"))
 DAILY = ClockworkAt(86_400, parse_at("10:00"), ZoneInfo("UTC"))
 
 
@@ -137,6 +144,70 @@ def test_what_the_ledger_holds_that_is_not_ours_counts_as_nothing() -> None:
     anchor = to_seconds(datetime(2026, 11, 23, 20, tzinfo=UTC))
     previous = to_seconds(datetime(2026, 11, 26, 10, tzinfo=UTC))
 
-    for text in ("", "x", "1,2", "-1", "1e5"):
+    for text in ("", "x", "1,2", "-1", "1e5", "1" * 20):
         assert counting.read(text, anchor, previous) == [previous]
         assert counting.read(text, anchor, None) == [None]
+
+
+@pytest.mark.parametrize("around", [Spread, Jitter])
+def test_a_period_of_two_days_is_counted_from_the_instant_before_it_is_moved(around: type[Spread]) -> None:
+    trigger, utc = around(Union([TWO_DAYS, MONDAYS]), "nightly", 3600), ZoneInfo("UTC")
+    start = datetime(2026, 11, 23, 20, tzinfo=UTC)
+    end = start + timedelta(days=15)
+
+    found = list(fires(trigger, utc, start, end, lambda _: True))
+
+    assert [due.day for due in found] == [24, 26, 28, 30, 30, 2, 4, 6, 7, 8]
+    anchor = to_seconds(start)
+    assert found == list(map(to_datetime, trigger.due_between(anchor - 1, to_seconds(end), anchor, None)))
+
+
+@pytest.mark.parametrize(("otherwise", "days"), [("next", [23, 4, 7, 14]), ("previous", [23, 28, 7, 14])])
+def test_a_week_is_counted_from_the_instant_that_a_holiday_has_moved_by_days(
+    otherwise: Otherwise, days: list[int]
+) -> None:
+    utc, closed = ZoneInfo("UTC"), [29, 30, 1, 2, 3]
+    trigger = Except(MONDAYS, "weekly", lambda day: day.day in closed, otherwise, utc)
+    start = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+    found = fires(trigger, utc, start, start + timedelta(days=22), lambda _: True)
+
+    assert [due.day for due in found] == days
+
+
+def test_a_time_of_day_that_a_change_of_the_clocks_skips_is_back_on_the_next_day() -> None:
+    zone = ZoneInfo("America/New_York")
+    start = datetime(2026, 3, 6, 2, 30, tzinfo=zone)
+
+    found = fires(Days(zone, 1, at_anchor=True), zone, start, start + timedelta(days=4), lambda _: True)
+
+    assert [f"{due.astimezone(zone):%d %H:%M}" for due in found] == [
+        *("06 02:30", "07 02:30", "08 03:00", "09 02:30", "10 02:30")
+    ]
+
+
+def test_it_is_asked_up_to_the_end_and_not_after_it() -> None:
+    counting, anchor = Counting(Elapsed(3600, 0)), to_seconds(datetime(2026, 11, 23, 20, tzinfo=UTC))
+
+    assert list(counting.asked_between(anchor + 60, anchor + 179, anchor, [None])) == [anchor + 120]
+
+
+def test_the_ledger_holds_the_last_instant_that_counted_for_each_time() -> None:
+    counting = Counting(Spread(Union([TWO_DAYS, MONDAYS]), "nightly", 3600))
+    anchor = to_seconds(datetime(2026, 11, 23, 20, tzinfo=UTC))
+    first, second = anchor + 14 * 3600, anchor + 62 * 3600
+
+    assert counting.read(f"{first},-", anchor, None) == [first, None]
+    assert counting.read("-,-", anchor, anchor) == [None, None]
+    assert counting.last(anchor, [None, None]) is None
+    last = counting.last(anchor, [first, second])
+    assert last is not None
+    assert second <= last < second + 3600
+
+
+def test_without_the_ledgers_text_the_last_instant_up_to_the_previous_one_has_counted() -> None:
+    anchor, month = to_seconds(datetime(2026, 11, 23, 20, tzinfo=UTC)), 60 * 86_400
+    counting = Counting(Elapsed(month, 0))
+
+    assert counting.read("", anchor, anchor) == [anchor]
+    assert counting.read("", anchor, anchor + 2 * month - 86_400) == [anchor + month]  # it was moved back by a day
