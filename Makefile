@@ -11,7 +11,7 @@ EVERYDAY := not slow and not process
 OF_VERSIONS := $(EVERYDAY) and not text
 INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check coverage mutants fuzz api lint all-tests everyday lowest pythons thorough docs screenshots format benchmark clean
+.PHONY: help demo test check coverage mutants fuzz api lint all-tests everyday lowest pythons thorough docs screenshots format benchmark figures clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,9 @@ benchmark: .benchmarks/all ## Measure, as ratios to peers and to the raw cost of
 	@mkdir -p build
 	@set -o pipefail; { .benchmarks/bin/python -m benchmarks.workers.machine; for benchmark in benchmarks/*.py; do \
 		echo; echo "$$benchmark"; .benchmarks/bin/python $$benchmark || exit 1; done; } | tee build/benchmark.md
+
+figures: .venv/dev ## Read the figures of build/benchmark.md, and write them into README and docs
+	@$(BIN)/python -m benchmarks.figures build/benchmark.md
 
 clean: ## Remove what was made, data included
 	rm -rf .venv .benchmarks .versions .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

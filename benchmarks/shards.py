@@ -196,7 +196,7 @@ def cpu_seconds(nodes: Sequence[Redis]) -> float:
 def main() -> None:
     """Print what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("model", "simulate", "measure"))
+    parser.add_argument("what", nargs="?", choices=("model", "simulate", "measure"), default="measure")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--shards", type=int, action="append")
     given = parser.parse_args()

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,20 +120,27 @@ def start_of(redis: Redis, program: Program) -> None:
     time.sleep(0.5)
 
 
-def drain(redis: Redis, program: Program, kind: str, count: int, level: str = "warning") -> float:
-    """Push `count` jobs, then let a worker run them: jobs per second, from the first to the last."""
+def drain(
+    redis: Redis, program: Program, kind: str, count: int, level: str = "warning", processes: int = 1
+) -> float:
+    """Push `count` jobs, then let workers run them: jobs per second, from the first to the last."""
     redis.flushall()
     push(redis, program, kind, count)
-    with worker(redis, program, kind, level):
+    with ExitStack() as workers:
+        for _ in range(processes):
+            workers.enter_context(worker(redis, program, kind, level))
         wait_until(lambda: redis.exists("benchmark:end"), f"{program.name} has run {count} jobs")
         started, ended = (float(redis.get(f"benchmark:{name}") or 0) for name in ("start", "end"))
     return count / (ended - started)
 
 
-def drain_for(redis: Redis, program: Program, kind: str, seconds: float, level: str = "warning") -> float:
+def drain_for(
+    redis: Redis, program: Program, kind: str, seconds: float, level: str = "warning", processes: int = 1
+) -> float:
     """The same with as many jobs as the program does in about `seconds`, 100,000 at most."""
     speed = drain(redis, program, kind, 1_000, level)
-    return drain(redis, program, kind, min(100_000, max(1_000, int(speed * seconds))), level)
+    count = min(100_000, max(1_000, int(speed * seconds))) * processes
+    return drain(redis, program, kind, count, level, processes)
 
 
 def _environment(redis: Redis, level: str = "warning") -> dict[str, str]:

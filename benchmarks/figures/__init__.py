@@ -1,0 +1,1 @@
+"""The figures that README and the guides quote."""
