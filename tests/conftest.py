@@ -1,3 +1,4 @@
+import gc
 import logging
 import os
 import shutil
@@ -28,6 +29,16 @@ sys.dont_write_bytecode = False
 # A run under `nohup`, or in the background of a shell, has them ignored, as would every process that it starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Pause the garbage collector while tests are collected: what is made lives on, and each pass visits it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
