@@ -14,7 +14,14 @@ from clock.api.checks import LARGEST
 from clock.api.connecting import connected, instant
 from clock.errors import DeclarationError
 from clock.inspection.audit import Change, note_change
-from clock.inspection.events.schedules import DEFAULT_ZONE, check_name, event_of, next_runs, split
+from clock.inspection.events.schedules import (
+    DEFAULT_ZONE,
+    check_name,
+    check_not_encrypted,
+    event_of,
+    next_runs,
+    split,
+)
 from clock.job.options import Order
 from clock.printable import brief
 from clock.store import Redis
@@ -152,6 +159,7 @@ class Schedules:
         check_name(name)
         timing, rest = split({**_given(name, fields), "job": _job_name(name, job)})
         event_of(name, {**timing, **rest})
+        check_not_encrypted(name, str(rest["job"]))
         event = self._declared.get(name)
         if event or name in timetable_changes.declared(self._redis):
             where = event.source if event else "the clock file"

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from redis import Redis
 
-from clock import api
+from clock import Job, api
 from clock.clocks import to_ms
 from clock.errors import DeclarationError, ScheduleConflict
 from clock.inspection.audit import changes
@@ -49,6 +49,12 @@ def new_ticker(redis: Redis, timetable: Timetable, clock: FakeClock) -> Ticker:
     return Ticker(
         whole, ledger=RedisLedger(redis), clock=clock, signature=Signature("web1", "v1"), mode=ON_THE_LOOP
     )
+
+
+class HideRecipeJob(Job):
+    encrypt = True
+
+    def perform(self, secret: dict[str, str]) -> None: ...
 
 
 @dataclass
@@ -254,6 +260,13 @@ def test_without_a_zone_a_schedule_is_in_utc(redis: Redis) -> None:
     api.Schedules().put("morning", job="FetchNewsJob", cron="0 6 * * *", args=[1], tz=None)  # type: ignore[arg-type]
 
     assert api.Schedules().stored()[0].fields["tz"] == "UTC"
+
+
+def test_a_job_that_encrypts_its_argument_is_refused(redis: Redis) -> None:
+    with pytest.raises(DeclarationError, match="HideRecipeJob encrypts its last argument"):
+        api.Schedules(redis=redis).put("hidden", every=60, job=HideRecipeJob, args=[{"ssn": "078"}])
+
+    assert redis.exists("clock:schedules") == 0
 
 
 def test_the_name_of_an_event_in_the_clock_file_is_refused(redis: Redis) -> None:

@@ -81,6 +81,15 @@ def event_of(name: str, fields: Mapping[str, Any]) -> Event:
     return read.events[0]
 
 
+def check_not_encrypted(name: str, job_class: str) -> None:
+    """Check that the job encrypts no argument: a schedule holds arguments as they are. Raises DeclarationError."""
+    if registry.lookup(job_class).encrypt:
+        raise DeclarationError(
+            f"{name!r}: {job_class} encrypts its last argument, which a schedule in Redis would hold as it is; "
+            "declare the event in the clock file"
+        )
+
+
 def check_name(name: object) -> None:
     """Check the name of a schedule. Raises DeclarationError."""
     if not is_utf8(name) or not str(name).strip():
