@@ -203,6 +203,12 @@ def test_a_number_that_cannot_be_counted_is_refused(clock: Clock, words: tuple[s
     assert (shown.exit_code, "is not in the range" in shown.output) == (2, True)
 
 
+def test_an_empty_text_to_search_for_is_refused(clock: Clock, redis: Redis) -> None:
+    shown = clock("dead", "search", "")
+
+    assert (shown.exit_code, "the text is empty; give a text to search for" in shown.output) == (2, True)
+
+
 def test_an_empty_key_of_a_lock_is_refused(clock: Clock, redis: Redis) -> None:
     shown = clock("unique", "free", "")
 

@@ -70,6 +70,8 @@ def _search(name: str, place: type[JobSet]) -> click.Command:
     def command(text: str, wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
         redis, clock = opened(answering_settings(**options))
         row = partial(_row, now=seconds(clock.now()))
+        if not text:
+            raise click.UsageError("the text is empty; give a text to search for")
         show_found(place(redis=redis), {**wanted, "text": text}, limit, as_json, row)
 
     return command
