@@ -19,13 +19,13 @@ class DoNothingJob(Job):
         """Do nothing."""
 
 
-class LimitedNothingJob(DoNothingJob):
-    """Does nothing, under a limit that never takes effect."""
+class WithLimitJob(DoNothingJob):
+    """Does nothing, under a limit that never takes effect. Its name is as long as that of the job without a rule."""
 
     limits = Limit("never full", 1_000_000)
 
 
-class RatedNothingJob(DoNothingJob):
+class WithARateJob(DoNothingJob):
     """Does nothing, under a rate that never takes effect."""
 
     rates = Rate("never reached", 1_000_000_000, per=1)
@@ -56,8 +56,8 @@ class StampWaitJob(Job):
 BY_NAME: dict[str, type[Job]] = {
     "mark": MarkInstantJob,
     "nothing": DoNothingJob,
-    "limited": LimitedNothingJob,
-    "rated": RatedNothingJob,
+    "limited": WithLimitJob,
+    "rated": WithARateJob,
     "held": HeldBackJob,
     "nap": TakeNapJob,
     "stamp": StampWaitJob,
