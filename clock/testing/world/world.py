@@ -24,6 +24,7 @@ from clock.job import Job, encryption
 from clock.job.payload import Payload, decode
 from clock.job.push.client import using_clock
 from clock.job.registry import lookup
+from clock.printable import brief
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.frozen_time import Move, moving_world
 from clock.rehearsal.instants import aware, upcoming
@@ -297,6 +298,8 @@ def world(
     """
     if workers < 0 or slots < 1:
         raise ValueError(f"workers={workers}, slots={slots}: a world has 0 or more workers of 1 or more slots")
+    if isinstance(queues, str) or not queues or not all(isinstance(name, str) and name for name in queues):
+        raise ValueError(f"queues is {brief(queues)}; it must be a list of one or more names of queues")
     timetable = file if isinstance(file, Timetable) or file is None else load(file)
     zone = zone_named(tz, "world: ") if tz is not None else timetable.settings.tz if timetable else UTC
     options = WorkerOptions(tuple(Queue(name) for name in queues), slots)

@@ -6,6 +6,7 @@ import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -334,3 +335,9 @@ def test_jobs_that_come_at_once_after_idle_hours_run_once_each() -> None:
         w.run(hours=3)
 
         assert [run.args for run in w.ran(NoteJob, "done")] == [["a"], ["b"], ["c"]]
+
+
+@pytest.mark.parametrize("queues", ["default", [], [5], [""]])
+def test_queues_of_a_world_that_are_not_a_list_of_names_are_refused(queues: Any) -> None:
+    with pytest.raises(ValueError, match="it must be a list of one or more names of queues"):
+        testing.world(NIGHT, queues=queues)
