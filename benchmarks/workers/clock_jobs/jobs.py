@@ -20,7 +20,7 @@ class DoNothingJob(Job):
 
 
 class WithLimitJob(DoNothingJob):
-    """Does nothing, under a limit that never takes effect. Its name is as long as that of the job without a rule."""
+    """Does nothing, under a limit that never takes effect. The name is as long as that of the job without."""
 
     limits = Limit("never full", 1_000_000)
 
