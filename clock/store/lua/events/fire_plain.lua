@@ -27,10 +27,12 @@ local latest = {} -- an event may have several decisions
 for n, event in ipairs(events) do
   if (latest[event] or decided[n]) ~= afters[n] or declared[n] ~= declarations[n] then return false end
   latest[event] = dues[n]
-  for _, text in ipairs({ pauses[1], pauses[n + 1] }) do
-    local is_valid, covered = true, false
-    if text then is_valid, covered = pcall(is_covered, text, tonumber(dues[n])) end
-    if covered or not is_valid then return false end
+  if pauses[1] or pauses[n + 1] then
+    for _, text in ipairs({ pauses[1], pauses[n + 1] }) do
+      local is_valid, covered = true, false
+      if text then is_valid, covered = pcall(is_covered, text, tonumber(dues[n])) end
+      if covered or not is_valid then return false end
+    end
   end
 end
 if type(redis.pcall('SADD', KEYS[3], ARGV[5])) ~= 'number' then return false end
