@@ -362,6 +362,17 @@ def test_a_rule_that_does_not_accept_the_arguments_of_an_event_is_named_when_the
     OneArgumentJob.set(**options).set(unique=None, limits=None, rates=None).signature(7)
 
 
+def test_a_rule_that_cannot_be_evaluated_now_does_not_keep_an_event_from_being_declared() -> None:
+    def owner_of(n: int) -> str:
+        raise ConnectionError("the database does not answer")
+
+    job = OneArgumentJob.set(unique=Unique(by=owner_of))
+
+    job.signature(7)
+    with pytest.raises(JobError, match="failed with ConnectionError: the database does not answer"):
+        job.perform_async(7)
+
+
 def loads_event(job: Any) -> None:
     row = {"name": "polish", "every": 60, "args": [7]}
     [error] = read_rows(

@@ -27,6 +27,9 @@ from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.jobs.queues import Parcel
 from clock.store.ledger import held_pushes
 
+#: Errors of a function in a rule that waiting does not cure.
+_MISTAKES = (TypeError, NameError, AttributeError, LookupError, ArithmeticError, ValueError)
+
 
 def pack_one(
     job: JobClass, over: Mapping[str, Any], args: Sequence[object], due: float | None, now: float
@@ -91,10 +94,17 @@ def _is_built_singly(fields: Payload) -> bool:
 
 
 def check_rules_of(job: JobClass, over: Mapping[str, Any], args: Sequence[object]) -> None:
-    """Check that the functions in the job's rules accept these arguments. Raises JobError."""
+    """Check that the functions in the job's rules accept these arguments. Raises JobError.
+
+    A function may fail for a reason that can be gone at the push: a database that does not answer.
+    """
     fields = payload_fields(job, over)
-    _set_lock(job, {**fields, "jid": ""}, args)
-    rule_fields(job, fields, args)
+    try:
+        _set_lock(job, {**fields, "jid": ""}, args)
+        rule_fields(job, fields, args)
+    except JobError as error:
+        if error.__cause__ is None or isinstance(error.__cause__, _MISTAKES):
+            raise
 
 
 def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
