@@ -8,7 +8,7 @@ the ledger's last decided instant is still the one before it. That is all of "ex
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
@@ -178,7 +178,12 @@ class RedisLedger:
             answer = ask(self._redis, *command)
 
         def verdicts() -> list[Verdict]:
-            found = self._read(answer, command)
+            with translated():
+                try:
+                    found = answer()
+                except NoScriptError:  # the server was restarted
+                    self._load_scripts()
+                    found = ask(self._redis, *command)()
             if plain is not None and found:
                 problems, before = found
                 if publication is not None and before:
@@ -186,9 +191,7 @@ class RedisLedger:
                 self._report(map(keys.shown, problems))
                 return [Verdict.COMMITTED] * len(decisions)
             if plain is not None:
-                again = self._command_for_any(decisions)
-                with translated():
-                    found = self._read(ask(self._redis, *again), again)
+                found = self._answer_of_any(decisions)
             numbers, problems = found
             self._report(map(keys.shown, problems))
             return [Verdict(number) for number in numbers]
@@ -204,15 +207,19 @@ class RedisLedger:
         sent = len(fired.keys), *fired.keys, history.HISTORY_LENGTH, *self._release, *fired.arguments
         return ("EVALSHA", wanted.sha, *sent, *more)
 
-    def _read(self, answer: Callable[[], Any], command: Sequence[Any]) -> Any:
-        """The answer of a script. Raises StoreUnavailable."""
+    def _answer_of_any(self, decisions: Sequence[Decision]) -> Any:
+        """The answer of the script `fire`. Raises StoreUnavailable."""
+        command = self._command_for_any(decisions)
         with translated():
             try:
-                return answer()
-            except NoScriptError:  # the server was restarted
-                for wanted in (self._fire, self._fire_plain):
-                    self._redis.script_load(wanted.script)
                 return ask(self._redis, *command)()
+            except NoScriptError:
+                self._load_scripts()
+                return ask(self._redis, *command)()
+
+    def _load_scripts(self) -> None:
+        for wanted in (self._fire, self._fire_plain):
+            self._redis.script_load(wanted.script)
 
     def _report(self, problems: Iterable[str]) -> None:
         """Name keys with invalid contents, each once until the ledger is read again."""
