@@ -21,7 +21,7 @@ PARTS = (
     "fields_of",
     "is_outranked",
     "is_covered",
-    "refuse_unless_hashes",
+    "refuse_unless",
     "refuse_unless_lists",
     "push_job",
     "lock_holder",

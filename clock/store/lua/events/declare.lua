@@ -19,7 +19,7 @@
 -- One script, because two clocks that start together must agree on the anchor.
 local DAY = 86400000 -- an instant further ahead of now was not decided by a clock
 local now = tonumber(ARGV[1])
-local refused = refuse_unless_hashes({ 1, 2, 3, 4, 6, 7 })
+local refused = refuse_unless('hash', { 1, 2, 3, 4, 6, 7 })
 if refused then return refused end
 if is_outranked(KEYS[5], ARGV[2], ARGV[3]) then return false end
 

@@ -177,7 +177,7 @@ local function judge(n, first, last)
   return can_push(first, last) and 1 or -1
 end
 
-local refused = refuse_unless_hashes({ 1, 2, 7 })
+local refused = refuse_unless('hash', { 1, 2, 7 })
 if refused then return refused end
 need('HSET', KEYS[1], '', '')
 if next(backfilled) then need('ZADD', BACKFILLED, 0, '') end

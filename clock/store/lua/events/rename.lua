@@ -15,7 +15,7 @@
 -- declares the old name, finds the event: see declare.lua.
 -- One script, because an entry without its history, or under both names, would lose or repeat due instants.
 local old, new = ARGV[1], ARGV[2]
-local refused = refuse_unless_hashes({ 1, 2, 3, 4, 5, 6, 7 })
+local refused = refuse_unless('hash', { 1, 2, 3, 4, 5, 6, 7 })
 if refused then return refused end
 if is_outranked(KEYS[8], ARGV[3], ARGV[4]) then return -2 end
 

@@ -1,0 +1,96 @@
+"""Saving the position of an iterating job pushes the jobs of its items once, or fails before it pushes any."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from clock.clocks import from_ms
+from clock.errors import StoreError
+from clock.store import keys
+from clock.store.jobs.flow.unique_locks import Lock
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.moves import Claimed
+from clock.store.ledger.held_pushes import Push
+from clock.store.server.connection import connect
+
+NOON = 1_795_521_600_000
+JOB = json.dumps({"class": "SomeJob", "args": [], "jid": "j1", "queue": "default"})
+PLAIN, DELAYED = Push("plain", "low"), Push("delayed", "low", NOON / 1000)
+UNIQUE = Push("unique", "low", lock=Lock("SomeJob:2", "j2", window_ms=1, conflict="replace"))
+CHILD = Push("child", "low", lock=Lock("", "j3", bid="b"))
+ALL = [PLAIN, DELAYED, CHILD, UNIQUE]
+
+
+def save_three_times(redis: Redis, own: InProgress, job: Claimed, pushes: list[Push]) -> list[str]:
+    """The payloads in Redis afterwards. Another job holds the lock of the unique one."""
+    redis.hset("clock:in_progress:me", str(job.number), "default\n" + JOB)
+    for _ in range(3):
+        with contextlib.suppress(StoreError):
+            own.save_position(job, JOB + " ", pushes, now=from_ms(NOON))
+    waiting: Any = redis.lrange("queue:low", 0, -1) if redis.type("queue:low") == b"list" else []
+    delayed: Any = redis.zrange("schedule", 0, -1) if redis.type("schedule") == b"zset" else []
+    return sorted(payload.decode() for payload in [*waiting, *delayed])
+
+
+def is_saved(redis: Redis) -> bool:
+    return redis.hget("clock:in_progress:me", "1") == f"default\n{JOB} ".encode()
+
+
+@pytest.mark.parametrize(
+    ("key", "pushed"),
+    [
+        ("schedule", DELAYED),
+        ("queue:low", PLAIN),
+        ("clock:unique", UNIQUE),
+        ("clock:unique_windows", UNIQUE),
+        ("clock:replaced", UNIQUE),
+        (keys.BATCH_CHILDREN, CHILD),
+    ],
+)
+def test_a_key_of_the_wrong_type_pushes_nothing_and_hinders_only_jobs_that_need_it(
+    redis: Redis, key: str, pushed: Push
+) -> None:
+    own, job = InProgress(redis, "me"), Claimed(1, "default", JOB.encode())
+    redis.set(key, "junk")
+
+    assert save_three_times(redis, own, job, ALL) == []
+    assert not is_saved(redis)
+
+    if key != "queue:low":
+        others = [push for push in ALL if push is not pushed]
+        assert save_three_times(redis, own, job, others) == sorted(push.payload for push in others)
+        assert is_saved(redis)
+
+
+@pytest.fixture
+def without(redis: Redis, redis_url: str) -> Iterator[Callable[[str], Redis]]:
+    """A connection of a user that may run all but one command."""
+    opened: list[Redis] = []
+
+    def connected(command: str) -> Redis:
+        redis.acl_setuser("without", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all"])
+        redis.acl_setuser("without", enabled=True, commands=["-" + command])
+        opened.append(connect(redis_url.replace("//", "//without:any@", 1)))
+        return opened[-1]
+
+    yield connected
+    for connection in opened:
+        connection.close()
+    redis.acl_deluser("without")
+
+
+@pytest.mark.parametrize("command", ["hget", "hset", "hmget", "lpush", "sadd", "time", "type", "zadd", "zscore"])
+def test_a_refused_command_pushes_nothing_twice(
+    redis: Redis, without: Callable[[str], Redis], command: str
+) -> None:
+    redis.hset("clock:unique", "SomeJob:2", f"holder|{NOON}|0")
+    own, job = InProgress(without(command), "me"), Claimed(1, "default", JOB.encode())
+
+    pushed = save_three_times(redis, own, job, ALL)
+
+    assert pushed == (sorted(push.payload for push in ALL) if is_saved(redis) else [])
+    assert is_saved(redis) == (command in {"hmget", "sadd"})
