@@ -15,6 +15,7 @@ from clock.printable import brief
 from clock.store import Redis, listing, repairs
 
 MOST_DAYS = 5 * 366  # counters of a day are kept for five years
+FIRST_YEAR = 1970
 
 Counter = Literal["processed", "failed"]
 
@@ -75,8 +76,10 @@ class Stats:
 
     def history(self, days: int = 30, *, until: date | None = None) -> Sequence[Day]:
         """The last `days` days (1 to 1830), today first; or those up to `until`. Raises JobError."""
-        if not 0 < days <= MOST_DAYS:
-            raise JobError(f"days is {brief(days)}; it must be from 1 to {MOST_DAYS}")
+        if type(days) is not int or not 0 < days <= MOST_DAYS:
+            raise JobError(f"days is {brief(days)}; it must be a whole number, 1 to {MOST_DAYS}")
+        if until is not None and (type(until) is not date or until.year < FIRST_YEAR):
+            raise JobError(f"until is {brief(until)}; it must be a date from {FIRST_YEAR} on")
         last = until or datetime.fromtimestamp(now(), UTC).date()
         dates = [last - timedelta(days=back) for back in range(days)]
         found = listing.days(self._redis, [day.isoformat() for day in dates])
@@ -84,7 +87,7 @@ class Stats:
 
     def reset(self, *counters: Counter) -> None:
         """Set `processed`, `failed`, or both if none is named, to 0. The counters of days are kept."""
-        unknown = set(counters) - {"processed", "failed"}
+        unknown = [counter for counter in counters if counter not in ("processed", "failed")]
         if unknown:
             raise JobError(f"unknown counter {', '.join(map(brief, unknown))}; known are processed, failed")
         repairs.reset_counters(self._redis, counters or ("processed", "failed"))

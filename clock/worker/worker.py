@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 import threading
@@ -136,7 +137,8 @@ class Worker:
         self._problems.raise_fatal()
 
     def _is_drained(self) -> bool:
-        return self._delayed.first_due()[keys.FREED] > seconds(self._clock.now())
+        first = self._delayed.first_due()[keys.FREED]
+        return first == -math.inf or first > seconds(self._clock.now())  # -inf: no set, so no job of it
 
     @property
     def seconds_since_look(self) -> float:

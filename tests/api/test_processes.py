@@ -1,5 +1,7 @@
 import json
 import time
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -67,5 +69,20 @@ def test_counters_are_told_for_now_and_by_day_and_set_back(redis: Redis, sidekiq
 def test_an_unknown_counter_and_a_span_of_no_days_are_refused(redis: Redis) -> None:
     with pytest.raises(JobError, match="unknown counter 'runs'; known are processed, failed"):
         api.Stats().reset("runs")  # type: ignore[arg-type]
-    with pytest.raises(JobError, match="days is 0; it must be from 1 to 1830"):
-        api.Stats().history(0)
+    with pytest.raises(JobError, match=r"unknown counter \[\]; known are processed, failed"):
+        api.Stats().reset([])  # type: ignore[arg-type]
+
+
+WRONG_DAYS: list[tuple[Any, str]] = [(0, "0"), ("x", "'x'"), (1.5, "1.5"), (True, "True")]
+
+
+@pytest.mark.parametrize(("days", "shown"), WRONG_DAYS)
+def test_a_wrong_number_of_days_is_refused(redis: Redis, days: Any, shown: str) -> None:
+    with pytest.raises(JobError, match=f"days is {shown}; it must be a whole number, 1 to 1830"):
+        api.Stats().history(days)
+
+
+@pytest.mark.parametrize("until", ["2026-11-29", date.min, datetime(2026, 11, 29, tzinfo=UTC)])
+def test_a_wrong_last_day_is_refused(redis: Redis, until: Any) -> None:
+    with pytest.raises(JobError, match=r"until is .*; it must be a date from 1970 on"):
+        api.Stats().history(until=until)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from click.testing import Result
 from redis import Redis
 
 from clock.errors import ClockError
+from clock.inspection.events.why import record_lines
 from clock.store.ledger import pauses
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
@@ -245,6 +246,14 @@ def test_a_job_that_a_lock_kept_out_is_reported_as_not_pushed(
     assert kept_out.endswith(f" was not pushed, as {holder} holds its lock")
     latest = clock("history", "polish").output.splitlines()[-1]
     assert f"fired manually; {kept_out.split()[0]} was not pushed, as {holder} held its lock; on " in latest
+
+
+def test_a_record_with_wrong_counts_shows_the_number_of_its_jids() -> None:
+    record = {"due": 0, "decision": "fired", "jids": ["d"], "kept_out": {"a": "b"}}
+
+    [line] = record_lines(record, UTC)
+
+    assert "1 job: d; a was not pushed, as b held its lock" in line
 
 
 def test_a_declaration_in_a_function_that_is_fired_by_hand_is_an_error(

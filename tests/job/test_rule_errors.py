@@ -363,14 +363,30 @@ def test_a_rule_that_does_not_accept_the_arguments_of_an_event_is_named_when_the
 
 
 def test_a_rule_that_cannot_be_evaluated_now_does_not_keep_an_event_from_being_declared() -> None:
-    def owner_of(n: int) -> str:
-        raise ConnectionError("the database does not answer")
-
-    job = OneArgumentJob.set(unique=Unique(by=owner_of))
+    job = OneArgumentJob.set(unique=Unique(by=owner_in_database))
 
     job.signature(7)
     with pytest.raises(JobError, match="failed with ConnectionError: the database does not answer"):
         job.perform_async(7)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"limits": Limit(lambda n: n["id"], 1)},
+        {"rates": [Rate("all", 1, per=1), Rate(lambda n: n["id"], 1, per=1)]},
+        {"limits": [Limit(lambda n: owner_in_database(n), 1), Limit(lambda n: n["id"], 1)]},
+    ],
+)
+def test_a_rule_that_cannot_be_evaluated_now_does_not_hide_the_mistake_of_another_rule(options: Any) -> None:
+    job = OneArgumentJob.set(unique=Unique(by=owner_in_database), **options)
+
+    with pytest.raises(JobError, match=r"(Limit|Rate): name: the function failed with TypeError"):
+        job.signature(7)
+
+
+def owner_in_database(n: int) -> str:
+    raise ConnectionError("the database does not answer")
 
 
 def loads_event(job: Any) -> None:

@@ -176,6 +176,23 @@ def test_a_text_that_would_count_as_enabled_is_refused(enabled: object) -> None:
     assert "it must be True or False" in str(found.errors[0])
 
 
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [
+        ({"id": 7, "name": "x", "enabled": "false"}, "'x': enabled is 'false'; it must be True or False"),
+        ({"id": 7, "enabled": "false"}, "the row with id 7: enabled is 'false'; it must be True or False"),
+        ({"enabled": "false"}, "a row without name and id: enabled is 'false'; it must be True or False"),
+        ({"every": 60}, "a row needs a name or an id; it has only args, every"),
+    ],
+)
+def test_an_error_names_its_row_and_not_the_values_of_the_other_columns(row: object, shown: str) -> None:
+    secret = {**row, "args": ["s3cret"], "password": "s3cret"}  # type: ignore[dict-item]  # a mapping
+
+    [error] = read_rows(synced(), [secret], SETTINGS).errors
+
+    assert str(error).endswith(shown)
+
+
 def test_a_row_that_is_not_enabled_has_no_event() -> None:
     assert read({"id": 1, "every": 60, "enabled": False}, {"id": 2, "every": 60, "enabled": 0}) == []
 
@@ -210,7 +227,7 @@ def test_a_flag_may_be_0_or_1_as_in_sqlite() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"every": 60}, "lib/clock.py:7: a row needs a name or an id: {'every': 60}"),
+        ({"every": 60}, "lib/clock.py:7: a row needs a name or an id; it has only every"),
         ({"id": 5}, "lib/clock.py:7: 'SendLetterJob 5': give one of every, cron, rrule, sun"),
         ({"id": 5, "every": 60, "cron": "@daily"}, "give one of every, cron, rrule, sun"),
         ({"id": 5, "every": "soon"}, "'soon' has the unknown unit 'soon'; use week, day, hour, minute, second"),

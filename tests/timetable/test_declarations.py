@@ -101,6 +101,7 @@ BAD = [
     ("every(1).to(3).days.at('06:00').do(act)", "to(...) draws random times; it cannot be combined with at(...)"),
     ("every().day.until('soon').do(act)", "until is 'soon'; use a datetime, a timedelta, a time,"),
     ("every().day.until(5).do(act)", "until is 5; use a datetime"),
+    ("every().day.until(10**400).do(act)", f"until is 1{'0' * 79}; use a datetime"),
     ("every().day.named('').do(act)", "name is ''; it must be text that is not empty, without line breaks"),
     (
         "every().day.named('a\\nb').do(act)",

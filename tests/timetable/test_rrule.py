@@ -126,6 +126,8 @@ def test_the_zone_and_the_end_of_a_rule(declared: Callable[..., Event], rule: st
         ("FREQ=HOURLY", r"FREQ=HOURLY is not supported; write every\(n\).hours or a cron expression"),
         ("FREQ=MONTHLY;BYDAY=53MO", "BYDAY=53MO: a month has at most 5 of each weekday"),
         ("FREQ=YEARLY;BYMONTH=2;BYDAY=TU,-6MO", "BYDAY=TU,-6MO: a month has at most 5"),
+        ("FREQ=YEARLY;BYDAY=60MO", "BYDAY=60MO: a year has at most 53 of each weekday"),
+        ("FREQ=YEARLY;BYDAY=FR,-54MO", "BYDAY=FR,-54MO: a year has at most 53 of each weekday"),
         ("FREQ=DAILY;BYDAY=MO;FREQ=WEEKLY", "FREQ is given twice"),
         ("DTSTART:00010105T090000 RRULE:FREQ=DAILY", "DTSTART must be in the years 1900 to 9000"),
         ("DTSTART:99990105T090000 RRULE:FREQ=DAILY", "DTSTART must be in the years 1900 to 9000"),

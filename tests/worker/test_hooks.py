@@ -373,6 +373,16 @@ def test_a_burst_runs_jobs_that_a_limit_held_back_behind_a_job_that_fails(redis:
     assert [thing for _, thing in jobs.ran] == [0, 1, 2]
 
 
+def test_a_burst_ends_if_the_set_of_freed_jobs_has_a_wrong_type(redis: Redis) -> None:
+    redis.set(keys.FREED, "of another program")
+    NoteThingJob.perform_async(1)
+    work = Work(worker_of(redis, burst=True))
+
+    work.wait()
+
+    assert [thing for _, thing in jobs.ran] == [1]
+
+
 def test_a_worker_ends_after_its_number_of_jobs_and_leaves_the_others(redis: Redis) -> None:
     for number in range(20):
         NoteThingJob.perform_async(number)

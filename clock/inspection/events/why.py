@@ -120,7 +120,8 @@ def _jobs(record: Mapping[str, Any]) -> Iterator[str]:
     kept_out: Mapping[str, str] = record.get("kept_out", {})
     jids = [jid for jid in record.get("jids", ()) if jid not in kept_out]
     if jids:
-        yield f"{counted(record.get('jobs', 0) - len(kept_out), 'job')}: {', '.join(jids)}"
+        pushed = max(record.get("jobs", 0) - len(kept_out), len(jids))  # a record has 100 jids at most
+        yield f"{counted(pushed, 'job')}: {', '.join(jids)}"
     for jid, holder in kept_out.items():
         yield f"{jid} was not pushed, as {holder} held its lock"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from clock.config.queue_names import EXPECTED, queue_name
@@ -99,12 +100,15 @@ def check_rules_of(job: JobClass, over: Mapping[str, Any], args: Sequence[object
     A function may fail for a reason that can be gone at the push: a database that does not answer.
     """
     fields = payload_fields(job, over)
-    try:
-        _set_lock(job, {**fields, "jid": ""}, args)
-        rule_fields(job, fields, args)
-    except JobError as error:
-        if error.__cause__ is None or isinstance(error.__cause__, _MISTAKES):
-            raise
+    single = [{option: [rule]} for option in ("limits", "rates") for rule in fields.get(option, ())]
+    checks: list[Callable[[], object]] = [partial(_set_lock, job, {**fields, "jid": ""}, args)]
+    checks += [partial(rule_fields, job, rules, args) for rules in (*single, fields)]
+    for check in checks:
+        try:
+            check()
+        except JobError as error:
+            if error.__cause__ is None or isinstance(error.__cause__, _MISTAKES):
+                raise
 
 
 def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:

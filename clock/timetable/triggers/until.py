@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
+from clock.printable import brief
 from clock.timetable.periods import counted
 from clock.timetable.triggers.intervals import Trigger
 from clock.timetable.triggers.zone_offsets import DAY, offsets_of, to_seconds
@@ -35,7 +36,7 @@ def parse_until(value: object) -> Moment:
     try:
         return datetime.fromisoformat(value)  # type: ignore[arg-type]  # TypeError if it is not a text
     except (TypeError, ValueError):
-        raise ValueError(f"until is {value!r}; use {_ACCEPTED}") from None
+        raise ValueError(f"until is {brief(value)}; use {_ACCEPTED}") from None
 
 
 def until_words(moment: Moment) -> str:

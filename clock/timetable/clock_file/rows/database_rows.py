@@ -76,17 +76,17 @@ def selected(statement: Any, session: Callable[[], AbstractContextManager[Any]])
 
 def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | None:
     values = _values(row)
-    enabled = values.pop("enabled", True)
+    enabled, identity, name = values.pop("enabled", True), values.pop("id", None), values.pop("name", None)
     if enabled not in (True, False):  # a text such as "false" would count as true
-        raise DeclarationError(
-            f"{synced.source}: enabled is {brief(enabled)}; it must be True or False: {brief(row)}"
-        )
+        shown = _shown(identity, name)
+        raise DeclarationError(f"{synced.source}: {shown}: enabled is {brief(enabled)}; it must be True or False")
     if not enabled:
         return None
-    identity, name, args = values.pop("id", None), values.pop("name", None), values.pop("args", None)
+    if name is None and identity is None:
+        given = ", ".join(values) or "fields that clock does not read"
+        raise DeclarationError(f"{synced.source}: a row needs a name or an id; it has only {given}")
+    args = values.pop("args", None)
     if name is None:
-        if identity is None:
-            raise DeclarationError(f"{synced.source}: a row needs a name or an id: {row!r:.80}")
         name = f"{name_of(synced.do)} {identity}"
     if "frequency" in values:
         values.setdefault("every", values["frequency"])
@@ -100,6 +100,13 @@ def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | 
     if counting:
         event = replace(event, declaration=f"{event.declaration} with attributes {counting}")
     return synced.adjust_event(event) if synced.adjust_event else event
+
+
+def _shown(identity: object, name: object) -> str:
+    """The row in an error: its other fields may hold secrets."""
+    if name is not None:
+        return brief(name)
+    return "a row without name and id" if identity is None else f"the row with id {brief(identity)}"
 
 
 def _counting(values: dict[str, Any], where: str) -> str:

@@ -12,7 +12,7 @@ from clock.timetable.triggers.calendar_days import month_of
 from clock.timetable.triggers.zone_offsets import DAY, date_of, to_seconds
 
 YEARS = (1900, 9000)  # near the ends of the calendar, zones cannot be computed
-MOST_IN_MONTH = 5  # of one weekday
+MOST_IN_MONTH, MOST_IN_YEAR = 5, 53  # of one weekday
 MOST_COUNTED = 10_000  # runs that COUNT may name: they are counted from DTSTART
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
@@ -175,8 +175,10 @@ def _problems(parts: Mapping[str, str], start: int | None, count: int | None, in
     if frequency in ("DAILY", "WEEKLY") and re.search(r"\d", parts.get("BYDAY", "")):
         yield f"BYDAY={parts['BYDAY']} needs FREQ=MONTHLY or YEARLY"
     ordinals = [int(one[:-2]) for one in parts.get("BYDAY", "").split(",") if one[:-2] not in ("", "+", "-")]
-    if (frequency == "MONTHLY" or "BYMONTH" in parts) and any(abs(one) > MOST_IN_MONTH for one in ordinals):
-        yield f"BYDAY={parts['BYDAY']}: a month has at most {MOST_IN_MONTH} of each weekday"
+    of_month = frequency == "MONTHLY" or "BYMONTH" in parts
+    period, most = ("month", MOST_IN_MONTH) if of_month else ("year", MOST_IN_YEAR)
+    if any(abs(one) > most for one in ordinals):
+        yield f"BYDAY={parts['BYDAY']}: a {period} has at most {most} of each weekday"
     if start is not None and not YEARS[0] <= date_of(start // DAY).year <= YEARS[1]:
         yield f"DTSTART must be in the years {YEARS[0]} to {YEARS[1]}"
     if "BYSETPOS" in parts and any("," in parts.get(name, "") for name in _OF_TIMES):
