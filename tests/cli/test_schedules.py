@@ -8,7 +8,7 @@ from redis import Redis
 
 from clock.cli.timetables import timetable_to_run
 from clock.config import Config
-from clock.errors import ConfigurationError, DeclarationError, NoEvents, ScheduleConflict
+from clock.errors import ClockError, ConfigurationError, DeclarationError, NoEvents, ScheduleConflict
 from clock.store import keys
 
 Command = Callable[..., Result]
@@ -57,10 +57,15 @@ def test_a_change_of_another_version_is_refused(clock: Command) -> None:
         put(clock, "--cron", "0 8 * * *", "--version", "7")
 
 
-@pytest.mark.parametrize("args", ["[" * 5_000 + "]" * 5_000, "[" + "9" * 5_000 + "]", "{}"])
+@pytest.mark.parametrize("args", ["[" + "9" * 5_000 + "]", "{}"])
 def test_arguments_that_are_no_list_are_refused(clock: Command, args: str) -> None:
     with pytest.raises(ConfigurationError, match="it must be a JSON list"):
         put(clock, "--cron", "0 7 * * *", "--args", args)
+
+
+def test_arguments_nested_too_deeply_are_refused(clock: Command) -> None:
+    with pytest.raises(ClockError, match="it must be a JSON list|nested too deeply"):  # Python 3.12 reads them
+        put(clock, "--cron", "0 7 * * *", "--args", "[" * 5_000 + "]" * 5_000)
 
 
 @pytest.mark.parametrize(
