@@ -64,7 +64,7 @@ def test_arguments_that_are_no_list_are_refused(clock: Command, args: str) -> No
 
 
 def test_arguments_nested_too_deeply_are_refused(clock: Command) -> None:
-    with pytest.raises(ClockError, match="it must be a JSON list|nested too deeply"):  # Python 3.12 reads them
+    with pytest.raises(ClockError, match=r"it must be a JSON list|nested too deeply"):  # Python 3.12 reads them
         put(clock, "--cron", "0 7 * * *", "--args", "[" * 5_000 + "]" * 5_000)
 
 
