@@ -9,6 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from clock.clocks import SystemClock
+from clock.store.server.connection import connect
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -51,3 +52,20 @@ def real_redis(tmp_path: Path) -> Iterator[Callable[..., Redis]]:
     for server in servers:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture
+def limited(redis: Redis, redis_url: str) -> Iterator[Callable[[str], Redis]]:
+    """A connection of a user that may do all but one thing."""
+    opened: list[Redis] = []
+
+    def connected(command: str) -> Redis:
+        redis.acl_setuser("limited", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all"])
+        redis.acl_setuser("limited", enabled=True, commands=["-" + command])
+        opened.append(connect(redis_url.replace("//", "//limited:any@", 1)))
+        return opened[-1]
+
+    yield connected
+    for connection in opened:
+        connection.close()
+    redis.acl_deluser("limited")

@@ -37,13 +37,6 @@ def test_a_firing_for_another_queue_or_with_a_batch_is_not_plain() -> None:
     assert plain_arguments([with_batch]) is None
 
 
-def test_no_decisions_are_plain_and_have_no_queue() -> None:
-    found = plain_arguments([])
-
-    assert found is not None
-    assert found.arguments[1] == ""
-
-
 def test_what_only_some_decisions_have_stands_under_their_places() -> None:
     joined = replace(OTHER, counted="5", joins=True, watched=["jid"])
 

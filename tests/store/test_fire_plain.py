@@ -1,20 +1,27 @@
 """The script `fire_plain` commits what `fire` would commit, or nothing."""
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from clock.clocks import from_ms
+from clock.errors import StoreError
 from clock.store import keys
 from clock.store.jobs.flow.unique_locks import Lock
-from clock.store.ledger import fire_arguments, ledger
+from clock.store.ledger import fire_arguments
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.history import HISTORY_LENGTH
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.next_due import Publication
 from clock.store.ledger.pauses import Pause
+from clock.store.scripts import script, source
 
 NOON = 1_795_521_600_000
 MINUTE = 60_000
@@ -29,42 +36,146 @@ def fired(
     return Decision(event, "every minute", after_ms, after_ms + MINUTE, DecisionKind.FIRED, **made)
 
 
-def committed(redis: Redis, decisions: list[Decision]) -> tuple[list[Verdict], Any]:
-    """The verdicts, and what Redis holds afterwards, without the numbers of the history's entries."""
+def state(redis: Redis) -> dict[bytes, Any]:
+    """What Redis holds, without the numbers of the histories' entries."""
+    found: dict[bytes, Any] = {}
+    for key in redis.scan_iter():
+        kind = redis.type(key)
+        if kind == b"hash":
+            found[key] = redis.hgetall(key)
+        elif kind == b"list":
+            found[key] = redis.lrange(key, 0, -1)
+        elif kind == b"set":
+            found[key] = redis.smembers(key)
+        elif kind == b"stream":
+            found[key] = [fields for _, fields in redis.xrange(key)]  # type: ignore[union-attr]
+        else:
+            found[key] = kind
+    return found
+
+
+def start(redis: Redis, spoil: Callable[[Redis], object]) -> dict[bytes, Any]:
+    """Declare the events in an empty Redis and spoil it. Returns what it holds."""
     redis.flushall()
-    own = RedisLedger(redis)
-    own.declare([(event, "every minute") for event in EVENTS], NOON)
-    verdicts = own.commit(decisions)
-    hashes = [redis.hgetall(name) for name in (keys.LEDGER_DECIDED, keys.LEDGER_COUNTED)]
-    lists = {name: redis.lrange(name, 0, -1) for name in redis.scan_iter("queue:*")}
-    histories = [[fields for _, fields in redis.xrange(keys.HISTORY + event)] for event in EVENTS]  # type: ignore[union-attr]
-    return verdicts, (hashes, lists, redis.smembers(keys.QUEUES), histories)
+    RedisLedger(redis).declare([(event, "every minute") for event in EVENTS], NOON)
+    spoil(redis)
+    return state(redis)
+
+
+def run_plain(redis: Redis, decisions: list[Decision]) -> Any:
+    """The reply of `fire_plain`; None: it refused the decisions or failed."""
+    plain = fire_arguments.plain_arguments(decisions)
+    assert plain is not None
+    args = [HISTORY_LENGTH, "", 0, *plain.arguments, "", ""]
+    with suppress(ResponseError):
+        return script(redis, "fire_plain")(plain.keys, args)
+    return None
+
+
+def run_any(redis: Redis, decisions: list[Decision]) -> Any:
+    """The reply of `fire`; None: it failed."""
+    every = fire_arguments.fire_arguments(decisions)
+    with suppress(ResponseError):
+        return script(redis, "fire")(every.keys, [HISTORY_LENGTH, "", 0, *every.arguments, NOON])
+    return None
+
+
+def compare(
+    redis: Redis, user: Redis, decisions: list[Decision], spoil: Callable[[Redis], object] = lambda _: None
+) -> bool:
+    """Whether `fire_plain` commits the decisions. Asserts that it has the effect of `fire` then, and none else."""
+    before = start(redis, spoil)
+    reply = run_plain(user, decisions)
+    after = state(redis)
+    if reply is None:
+        assert after == before
+        return False
+    assert start(redis, spoil) == before
+    assert run_any(user, decisions) == [[1] * len(decisions), reply[0]]
+    assert state(redis) == after
+    return True
+
+
+def _pause(redis: Redis) -> object:
+    return RedisLedger(redis).pause("feed", Pause(from_ms(NOON), None))
+
+
+def _pause_of_the_past(redis: Redis) -> object:
+    return RedisLedger(redis).pause("feed", Pause(from_ms(0), from_ms(1)))
+
+
+def _hold(key: str, kind: str = "string") -> Callable[[Redis], object]:
+    """A function that makes the key one of another type."""
+
+    def hold(redis: Redis) -> object:
+        redis.delete(key)
+        if kind == "string":
+            return redis.set(key, "x")
+        return redis.lpush(key, "x") if kind == "list" else redis.sadd(key, "x")
+
+    return hold
 
 
 def twice() -> Decision:
     return fired("feed", "second", after_ms=NOON - 1000 + MINUTE)
 
 
+ALL = [fired(event, event) for event in EVENTS]
+KEYS = sorted({*fire_arguments.fire_arguments(ALL).keys, keys.NEXT_DUE})
+
+
 @pytest.mark.parametrize(
-    "decisions",
+    ("decisions", "is_committed"),
     [
-        [fired("feed", '{"jid":"a"}')],
-        [fired(event, event) for event in EVENTS],
-        [fired("feed", "first"), twice()],
-        [fired("feed", "a"), fired("mail", "b", queue="low")],
-        [fired("feed", "a"), fired("mail", "stale", after_ms=NOON)],
-        [twice()],
-        [fired("unknown", "a")],
-        [fired("feed", "a"), fired("mail", "b", pushes=(Push("b", "default", 1.0),))],
+        ([fired("feed", '{"jid":"a"}')], True),
+        (ALL, True),
+        ([fired("feed", "first"), twice()], True),
+        ([fired("feed", "a"), fired("mail", "stale", after_ms=NOON)], False),
+        ([twice()], False),
+        ([fired("unknown", "a")], False),
+        ([replace(fired("feed", "a"), due_ms=NOON - 1000)], False),
+        ([fired("feed", "a"), replace(twice(), due_ms=twice().after_ms)], False),
     ],
 )
-def test_both_scripts_commit_the_same(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch, decisions: list[Decision]
+def test_valid_decisions_are_committed_as_by_the_other_script(
+    redis: Redis, decisions: list[Decision], is_committed: bool
 ) -> None:
-    one = committed(redis, decisions)
-    monkeypatch.setattr(ledger, "plain_arguments", lambda _: None)
+    assert compare(redis, redis, decisions) is is_committed
 
-    assert committed(redis, decisions) == one
+
+def _commands() -> list[str]:
+    both = source("fire") + source("fire_plain")
+    return sorted({name.lower() for name in re.findall(r"redis\.p?call\('([A-Z]+)'", both)})
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_with_a_refused_command_the_effect_is_that_of_the_other_script_and_no_job_is_pushed_twice(
+    redis: Redis, limited: Callable[[str], Redis], command: str
+) -> None:
+    user = limited(command)
+    for spoil in (lambda _: None, _hold(keys.HISTORY + "feed"), _pause_of_the_past):
+        compare(redis, user, ALL, spoil)
+        start(redis, spoil)
+        for _ in range(3):
+            with suppress(StoreError):
+                RedisLedger(user).commit(ALL)
+        assert redis.llen("queue:default") in (0, 3)
+
+
+@pytest.mark.parametrize("kind", ["string", "list", "set"])
+@pytest.mark.parametrize("key", KEYS)
+def test_with_a_key_of_a_wrong_type_the_effect_is_that_of_the_other_script_and_no_job_is_pushed_twice(
+    redis: Redis, key: str, kind: str
+) -> None:
+    spoil = _hold(key, kind)
+    compare(redis, redis, ALL, spoil)
+    start(redis, spoil)
+    before = redis.llen("queue:default") if redis.type("queue:default") == b"list" else 0
+    for _ in range(3):
+        with suppress(StoreError):
+            RedisLedger(redis).commit(ALL)
+    if redis.type("queue:default") == b"list":
+        assert redis.llen("queue:default") - before in (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +194,6 @@ def test_both_scripts_commit_the_same(
 def test_a_decision_that_needs_more_than_a_push_is_not_plain(decision: Decision) -> None:
     assert fire_arguments.plain_arguments([decision]) is None
     assert fire_arguments.plain_arguments([fired("mail", "b"), decision]) is None
-
-
-def _pause(redis: Redis) -> object:
-    return RedisLedger(redis).pause("feed", Pause(from_ms(NOON), None))
-
-
-def _hold(key: str) -> Callable[[Redis], object]:
-    return lambda redis: redis.set(key, "x")
 
 
 @pytest.mark.parametrize(

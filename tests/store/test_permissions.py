@@ -30,23 +30,6 @@ NOON = 1_795_521_600_000
 JOB = json.dumps({"class": "SomeJob", "args": [], "jid": "j1", "queue": "default"}).encode()
 
 
-@pytest.fixture
-def limited(redis: Redis, redis_url: str) -> Iterator[Callable[[str], Redis]]:
-    """A connection of a user that may do all but one thing."""
-    opened: list[Redis] = []
-
-    def connected(command: str) -> Redis:
-        redis.acl_setuser("limited", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all"])
-        redis.acl_setuser("limited", enabled=True, commands=["-" + command])
-        opened.append(connect(redis_url.replace("//", "//limited:any@", 1)))
-        return opened[-1]
-
-    yield connected
-    for connection in opened:
-        connection.close()
-    redis.acl_deluser("limited")
-
-
 def places(redis: Redis) -> list[str]:
     """Where the job is: the name of each list, sorted set and hash, as often as it is there."""
     found = []

@@ -39,7 +39,7 @@ class FireArguments(NamedTuple):
 
 def plain_arguments(decisions: Sequence[Decision]) -> FireArguments | None:
     """The decisions as the script `fire_plain` takes them; None: one of them needs the script `fire`."""
-    queue = decisions[0].pushes[0].queue if decisions and decisions[0].pushes else ""
+    queue = decisions[0].pushes[0].queue if decisions[0].pushes else ""
     for made in decisions:
         if len(made.pushes) != 1 or not made.declaration:
             return None

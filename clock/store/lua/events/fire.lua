@@ -122,12 +122,12 @@ end
 
 local any_pause = holds(KEYS[5], 'hash') and kinds[KEYS[5]] ~= 'none'
 local function is_paused(event, due)
-  for _, name in ipairs({ event, '' }) do
-    local text = redis.call('HGET', KEYS[5], name)
+  local names = { event, '' }
+  for place, text in ipairs(redis.call('HMGET', KEYS[5], unpack(names))) do
     local is_valid, covered = true, false
     if text then is_valid, covered = pcall(is_covered, text, due) end
     if not is_valid then
-      table.insert(problems, 'the field "' .. name .. '" of the key ' .. KEYS[5] .. ' is not a pause')
+      table.insert(problems, 'the field "' .. names[place] .. '" of the key ' .. KEYS[5] .. ' is not a pause')
     elseif covered then
       return true
     end
@@ -177,7 +177,7 @@ local function judge(n, first, last)
   return can_push(first, last) and 1 or -1
 end
 
-local refused = refuse_unless('hash', { 1, 2, 7 })
+local refused = refuse_unless('hash', next(counted) and { 1, 2, 7 } or { 1, 2 })
 if refused then return refused end
 need('HSET', KEYS[1], '', '')
 if next(backfilled) then need('ZADD', BACKFILLED, 0, '') end

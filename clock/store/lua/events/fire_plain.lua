@@ -19,14 +19,22 @@ local events, declarations, afters, dues, records, payloads = unpack(cmsgpack.un
 local HISTORIES = 7 -- keys before those of the histories
 
 need('HSET', KEYS[1], '', '')
+need('SADD', KEYS[3], '')
+need('LPUSH', KEYS[7], '')
+for place, kind in pairs({ [3] = 'set', [7] = 'list' }) do
+  local found = redis.pcall('TYPE', KEYS[place]).ok
+  if found ~= kind and found ~= 'none' then return false end
+end
 if is_outranked(KEYS[5], ARGV[2], ARGV[3]) then return false end
 local decided, declared = redis.pcall('HMGET', KEYS[1], unpack(events)), redis.pcall('HMGET', KEYS[2], unpack(events))
 local pauses = redis.pcall('HMGET', KEYS[4], '', unpack(events))
 if decided.err or declared.err or pauses.err then return false end
-local latest = {} -- an event may have several decisions
+local advanced, latest = {}, {} -- an event may have several decisions
 for n, event in ipairs(events) do
-  if (latest[event] or decided[n]) ~= afters[n] or declared[n] ~= declarations[n] then return false end
+  if (latest[event] or decided[n]) ~= afters[n] or afters[n] == dues[n] then return false end
+  if declared[n] ~= declarations[n] then return false end
   latest[event] = dues[n]
+  advanced[2 * n - 1], advanced[2 * n] = event, dues[n]
   if pauses[1] or pauses[n + 1] then
     for _, text in ipairs({ pauses[1], pauses[n + 1] }) do
       local is_valid, covered = true, false
@@ -36,21 +44,20 @@ for n, event in ipairs(events) do
   end
 end
 if type(redis.pcall('SADD', KEYS[3], ARGV[5])) ~= 'number' then return false end
-if type(redis.pcall('LPUSH', KEYS[7], unpack(payloads))) ~= 'number' then return false end -- not a list, for instance
+if type(redis.pcall('LPUSH', KEYS[7], unpack(payloads))) ~= 'number' then return false end
+redis.call('HSET', KEYS[1], unpack(advanced)) -- right after the push: an error in between would push the jobs again
 
-local problems, advanced = {}, {}
-for n, event in ipairs(events) do
+local problems = {}
+for n in ipairs(events) do
   local key = KEYS[HISTORIES + n]
   local added = redis.pcall('XADD', key, 'MAXLEN', '~', ARGV[1], '*', 'entry', records[n])
   if type(added) == 'table' then
-    local kind = redis.call('TYPE', key).ok
+    local kind = redis.pcall('TYPE', key).ok or 'none'
     local wrong = ' holds a ' .. kind .. ' and not a stream'
     if kind == 'stream' or kind == 'none' then wrong = ' takes no entry: ' .. added.err end
     problems[#problems + 1] = 'the key ' .. key .. wrong
   end
-  advanced[2 * n - 1], advanced[2 * n] = event, dues[n]
 end
-redis.call('HSET', KEYS[1], unpack(advanced))
 if ARGV[6] == '' then return { problems, false } end
 local before = redis.pcall('HMGET', KEYS[6], 'event', 'due')
 local set = not before.err and redis.pcall('HSET', KEYS[6], 'event', ARGV[6], 'due', ARGV[7]) -- jobs are pushed: no error
