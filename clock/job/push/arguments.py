@@ -65,9 +65,10 @@ def checked_arguments(
 
 
 def _is_surely_json(value: object, levels: int) -> bool:
-    """Whether an argument is of JSON's own types, down so many levels. Names nothing, so it is quick.
+    """Whether an argument consists of JSON's own types and has at most so many levels.
 
-    It leaves to the encoder what that refuses: text that is not valid UTF-8, and ints of too many digits.
+    False: `check_json` must look for the mistake and name it. The encoder refuses the other mistakes: text that is
+    not valid UTF-8, and ints with too many digits.
     """
     inner: Iterable[object]
     if isinstance(value, dict) and type(value) is dict:

@@ -61,7 +61,7 @@ class Ledger(Protocol):
     def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
         """Commit each decision whose due instant is still undecided, with its jobs.
 
-        It may carry out the `publication`, too: then it sets `before`.
+        If it commits all of them, it may set the marker of the `publication`, too, and fill its `before`.
         """
 
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
@@ -154,7 +154,7 @@ class RedisLedger:
     def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
         """Commit each decision whose due instant is still undecided, with its jobs; may be called again.
 
-        If all are, it may carry out the `publication`, too: then it sets `before`.
+        If it commits all of them, it may set the marker of the `publication`, too, and fill its `before`.
         Raises StoreUnavailable; decisions committed before that are refused as decided when they are tried again.
         """
         if len(decisions) > BATCH:

@@ -16,9 +16,9 @@ Marker = tuple[str | None, int]  # event and due instant in ms; (None, 0): nothi
 
 
 class Publication(msgspec.Struct):
-    """A marker to set in the script that commits decisions, if all of them are committed.
+    """A marker for the script that commits decisions: it sets the marker if it commits all of them.
 
-    `before` is the marker before; None: the script has left it.
+    The commit then writes the replaced marker into `before`. None: the script did not set the marker.
     """
 
     event: str

@@ -3,9 +3,9 @@
 -- KEYS[1] hash of locks: key -> "jid|since|until"    KEYS[2] sorted set of locks with a window: key -> its end (ms)
 -- KEYS[3] sorted set of replaced jobs: jid -> when (ms)    KEYS[4] set of queue names
 -- KEYS[5] sorted set of delayed jobs    KEYS[6], ... the six keys of batches    KEYS[12], ... the lists of the queues
--- ARGV[1] now (ms; '': Redis's time); then for each job: key of its lock ('': none), jid, window (ms; 0: none), 'skip', 'raise' or
---   'replace', the place of its queue among those lists, the queue's name, its payload, its score in KEYS[5] (float
---   seconds; '': now), and the bid of its batch ('': none)
+-- ARGV[1] now (ms; '': Redis's time); then for each job: key of its lock ('': none), jid, window (ms; 0: none), 'skip',
+--   'raise' or 'replace', the place of its queue among those lists, the queue's name, its payload, its score in KEYS[5]
+--   (float seconds; '': now), and the bid of its batch ('': none)
 -- Returns for each job '' if it was pushed now or before as a child of the batch, "jid|since|now" of the lock's holder
 --   (ms), or '||' if the batch is done or unknown.
 --

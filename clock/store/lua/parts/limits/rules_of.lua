@@ -1,5 +1,6 @@
 -- Part of every script that calls `rules_of`. Not a script itself: it has no KEYS[1]. Returns nil, or a table:
--- `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`, `window`).
+-- `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`, `window`). Payloads with the same rules
+-- at their start have the same table; a payload whose rules are elsewhere has a table for itself.
 --
 -- Reads the limits and rates of the payload that starts at `first`. A job that has one of the two has the field
 -- "limits", so the search for its name is all that other jobs cost. Our own payloads have these fields first, so
@@ -38,8 +39,8 @@ local function decode_rules(text)
   return rules
 end
 
--- A local name is faster, and this runs for each job. Lua reads each byte of a new text, also of a part of another, to
--- hash it, so the usual jobs are found by searches.
+-- A local name is faster, and this runs for each job. Lua hashes each new text, also a text that `sub` returns, so a
+-- search is faster than `sub` and a comparison.
 local find, sub = string.find, string.sub
 local function has_rates(text, from)
   return find(text, '[{', from, true) and find(text, 'rates":[{', from, true)
@@ -56,6 +57,12 @@ local function rules_at_start(text) -- of a payload of ours, up to the end of it
   end
   read_rules[text] = known
   return known
+end
+
+-- Whether the payload has the rules that `rules_of` returned last; the caller must know that it returned some. Returns
+-- false, too, if a "[{" follows them: rates of another program may be there.
+local function has_latest_rules(payload)
+  return find(payload, latest, 1, true) == 1 and not (may_have_rates and find(payload, '[{', length, true))
 end
 
 local function rules_of(text, first)
