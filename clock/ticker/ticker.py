@@ -176,7 +176,7 @@ class Ticker:
         for event, missed in self._plan.take_due(self._clock.now()):
             self._runner.add_missed(event, missed)
         to_fire = self._plan.to_fire
-        is_one = len(to_fire) == 1
+        can_publish = len(to_fire) == 1 and to_fire[0][0].is_planned_quickly
         committed = self._clock.monotonic()
         try:
             self._overlap.look(event for event, _ in to_fire)
@@ -197,7 +197,7 @@ class Ticker:
                 if self._clock.monotonic() - committed > COMMIT_AFTER_SECONDS:
                     self._commit()
                     committed = self._clock.monotonic()
-            publication = self._publication() if is_one and not to_fire and self._holds_prepared else None
+            publication = self._publication() if can_publish and not to_fire and self._holds_prepared else None
             self._holds_prepared = False
             if self._buffer.commit(publication):
                 self._plan.forget()
@@ -210,7 +210,8 @@ class Ticker:
     def _publication(self) -> Publication | None:
         """The next due marker after the only firing of this tick, for the script that commits it.
 
-        Computing the next due instant takes some microseconds. A single firing can wait for that, many cannot.
+        The firing waits while the next due instant is computed, so call this only for an event that is planned
+        quickly. Many firings could not wait.
         """
         self._plan.look_ahead()
         event, due_ms = self._plan.first_due

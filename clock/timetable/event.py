@@ -12,6 +12,7 @@ from clock.timetable.monitor import Monitor
 from clock.timetable.triggers.adjustments import NONE, Adjustments
 from clock.timetable.triggers.counting import Counting, written
 from clock.timetable.triggers.intervals import Trigger
+from clock.timetable.triggers.quick import is_quick
 from clock.timetable.triggers.until import Moment
 from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
 
@@ -129,6 +130,11 @@ class Event:
         """The action, if its push is known without running it."""
         action = self.action
         return action if isinstance(action, Enqueue) and action.is_prepared else None
+
+    @property
+    def is_planned_quickly(self) -> bool:
+        """Whether `next_after` runs no code of the user's and takes less than a millisecond."""
+        return is_quick(self.trigger, self.zone)
 
     def next_after(
         self, after: datetime, *, anchor: datetime, previous: datetime | None = None, counted: str = ""

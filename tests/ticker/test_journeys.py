@@ -19,7 +19,7 @@ from clock.store import keys
 from clock.store.ledger.ledger import BATCH, RedisLedger
 from clock.store.server import connection
 from clock.testing import FakeClock
-from clock.ticker import Signature, Ticker
+from clock.ticker import Signature, Ticker, next_due_marker
 from clock.timetable import Timetable
 from tests.ticker import jobs
 
@@ -94,21 +94,39 @@ def test_a_due_instant_with_user_code_reaches_redis_by_ten_calls_in_six_files(
     assert len({file for file, _ in calls}) <= 6, calls
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "every(1).seconds",
+        'cron("* * * * *")',
+        'cron("0 6 1 * *")',
+        'every().day.at("06:00", "America/New_York").until("2030-01-01")',
+        'every().day.at(["06:00", "18:00"]).spread(timedelta(minutes=5))',
+        'every().weekday.at("06:00")',
+        "every(5).to(10).minutes",
+        'every().week.at("Monday 16:20")',
+    ],
+)
 def test_a_tick_with_one_due_event_is_one_round_trip(
-    declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    declare: Callable[..., Timetable],
+    redis: Redis,
+    fake_clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    schedule: str,
 ) -> None:
     ledger = RedisLedger(redis)
-    timetable = declare('every(1).seconds.do(FetchNewsJob, "x")\n')
+    timetable = declare(f'{schedule}.do(FetchNewsJob, "x")\n')
     ticker = Ticker(timetable, ledger=ledger, clock=fake_clock, signature=Signature("web1", "v1"))
     ticker.tick()
     before = redis.llen("queue:default")
-    monkeypatch.setattr(ledger, "mark_next_due", None)  # a round trip of its own, only every few seconds
+    monkeypatch.setattr(next_due_marker, "ASK_SECONDS", float("inf"))  # this check is another round trip
 
     with calls_to_redis(monkeypatch) as ways:
         for _ in range(3):
-            fake_clock.advance(timedelta(seconds=1))
+            assert ticker.next_due is not None
+            fake_clock.advance(ticker.next_due - fake_clock.now())
             ticker.tick()
 
     assert len(ways) <= 3 + 1  # the script is sent twice if Redis does not have it yet
     assert redis.llen("queue:default") == before + 3
-    assert redis.hget(keys.NEXT_DUE, "due") == str(to_ms(fake_clock.now() + timedelta(seconds=1))).encode()
+    assert (b"%d" % to_ms(ticker.next_due) if ticker.next_due else b"") == redis.hget(keys.NEXT_DUE, "due")

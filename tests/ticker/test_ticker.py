@@ -78,6 +78,32 @@ def test_a_due_instant_enqueues_its_job_and_is_recorded(
     assert entry["jids"] == [payload["jid"]]
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        'every().day.at("06:00").except_on(closed)',
+        'every().day.at("06:00").except_on(closed, otherwise="next")',
+        'every().day.at("06:00").except_on(closed).spread(timedelta(seconds=1)).until("2030-01-01")',
+        'every().day.at(["06:00", "18:00"]).except_on(closed)',
+        'every().month.on("last business day").at("06:00").except_on(closed)',
+    ],
+)
+def test_the_job_is_pushed_before_the_users_function_computes_the_next_due_instant(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock, schedule: str
+) -> None:
+    pushed_before: list[int] = []
+    jobs.hooks["slow"] = lambda: pushed_before.append(len(pushed(redis)))
+    closed = "from tests.ticker.jobs import slow\ndef closed(day): slow()\n"
+    ticker = start(declare(closed, f'{schedule}.do(FetchNewsJob, "news").named("daily")\n'))
+    fake_clock.advance(ticker.next_due - fake_clock.now() if ticker.next_due else timedelta())
+    pushed_before.clear()
+
+    ticker.tick()
+
+    assert pushed_before
+    assert set(pushed_before) == {1}
+
+
 def test_a_due_instant_fires_once_however_often_the_clock_looks(
     declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
 ) -> None:
