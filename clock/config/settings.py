@@ -70,6 +70,13 @@ class Config:
     log_level: str = "info"
     schedule: tuple[Declared, ...] = ()
 
+    @property
+    def queue_names(self) -> tuple[str, ...]:
+        """The queues that workers with these settings process, also in capsules."""
+        return tuple(
+            name for queues in (self.queues, *(one.queues for one in self.capsules)) for name, _ in queues
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

@@ -56,8 +56,7 @@ def _of_clock_file() -> Iterator[checks.CheckMessage]:
     with dropping():  # the check changes nothing
         import_jobs_of_applications()
         timetable = load(config.clock_file, declared=config.schedule, find_job=lookup)
-    queues = [name for name, _ in config.queues]
-    look = Look(timetable, SystemClock().now().replace(microsecond=0), queues)
+    look = Look(timetable, SystemClock().now().replace(microsecond=0), config.queue_names)
     yield from map(_message, findings(look))
 
 

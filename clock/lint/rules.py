@@ -5,6 +5,7 @@ Every rule is a function that yields findings; `RULES` lists them.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from clock.lint.dst_hazards import elapsed_periods, hazards_of
 from clock.lint.job_names import naming_warning
 from clock.lint.trigger_rules import asked_for_a_year, large_steps, moved_astray
 from clock.rehearsal.coincidence import coincidences
-from clock.rehearsal.event_job import job_class_of, queue_of
+from clock.rehearsal.event_job import job_class_of, push_of, queue_of
 from clock.timetable import Event, Settings, Timetable
 from clock.timetable.clock_file.loading.loading_work import work_while_loading
+from clock.timetable.naming import LONGEST, shortened
 from clock.timetable.triggers.zone_changes import zone_changes
 
 HAZARD_DAYS = 3 * 365
@@ -36,6 +38,7 @@ _MISTAKES = (TypeError, NameError, AttributeError, ArithmeticError, SystemExit) 
 _TIME_NAMES = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
 _TIME_MODULES = {"datetime", "date", "time", "dt", "timezone"}
 _TASK_CALLS = {"create_task", "ensure_future", "get_running_loop"}
+_NUMBER = re.compile(r" \(\d+\)$")  # of the second event with one made name
 _LOOP_CALLS = {"run", "Runner", "run_until_complete"}
 
 
@@ -236,9 +239,8 @@ def unserved_queues(look: Look) -> Iterator[Finding]:
         queue = queue_of(event)
         if queue is not None and queue not in look.queues:
             taken = ", ".join(look.queues)
-            yield _warn(
-                "queue", event, f"its job goes to the queue {queue!r}; the configured workers process {taken}"
-            )
+            text = f"its job goes to the queue {queue!r}, but workers with these settings process only {taken}"
+            yield _warn("queue", event, f"{text}; add it to the setting queues, or start a worker with -q {queue}")
 
 
 def reads_the_time(look: Look) -> Iterator[Finding]:
@@ -280,6 +282,33 @@ def needs_an_event_loop(look: Look) -> Iterator[Finding]:
             yield _warn("loop", event, f"{text}; use asyncio.run(work()), or a job with async def perform")
 
 
+def pushed_by_a_function(look: Look) -> Iterator[Finding]:
+    """Pushing methods of a job as the event's function: its arguments are first checked when it fires."""
+    for event in look.timetable.events:
+        push = push_of(event)
+        if push is not None:
+            text = (
+                f"{push.method} is a function for the clock, so the job's arguments and queue are not checked here"
+            )
+            yield _warn("push", event, f"{text}; write do({push.instead})")
+
+
+def declared_twice(look: Look) -> Iterator[Finding]:
+    """Events without a given name that repeat an earlier event: the second one gets a number."""
+    for event in look.timetable.events:
+        first = look.timetable.by_name.get(_NUMBER.sub("", event.name))
+        if first is not None and first is not event and _is_repeated(first, event):
+            text = f"it repeats the event of {first.source}, so its action runs twice at each due instant"
+            yield _warn("twice", event, f"{text}; remove one of them, or give each a name: .named(...)")
+
+
+def _is_repeated(first: Event, second: Event) -> bool:
+    """Whether both have one declaration, action and options, and names that clock has made."""
+    made = shortened(f"{first.action} {first.schedule}")[: LONGEST - 10]
+    same = (first.declaration, first.action, first.options) == (second.declaration, second.action, second.options)
+    return same and first.name.startswith(made)
+
+
 def _in_look(look: Look) -> Iterator[tuple[Event, list[int]]]:
     """Each event with its due instants in the days that are looked at."""
     first = int(look.start.timestamp())
@@ -312,6 +341,8 @@ RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     thundering,
     reads_the_time,
     needs_an_event_loop,
+    pushed_by_a_function,
+    declared_twice,
     unserved_queues,
     names,
 )
@@ -327,4 +358,5 @@ RULES_OF_ONE: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     fixed_zones,
     reads_the_time,
     needs_an_event_loop,
+    pushed_by_a_function,
 )

@@ -133,7 +133,22 @@ def test_the_queues_of_the_settings_are_compared(project: Path) -> None:
     (project / "config").mkdir()
     (project / "config" / "clock.yml").write_text("queues:\n  - low\n")
 
-    assert "its job goes to the queue 'default'; the configured workers process low" in run("check").output
+    assert "the queue 'default', but workers with these settings process only low;" in run("check").output
+
+
+def test_without_settings_a_queue_that_a_default_worker_does_not_process_is_warned_of(project: Path) -> None:
+    clock_file = project / "lib" / "clock.py"
+    clock_file.write_text(CLOCK_FILE.replace("do(SendComparedJob, ", 'do(SendComparedJob.set(queue="low"), '))
+
+    assert "the queue 'low', but workers with these settings process only default;" in run("check").output
+    assert "or start a worker with -q low" in run("check").output
+
+
+def test_a_queue_of_a_capsule_is_processed(project: Path) -> None:
+    (project / "config").mkdir()
+    (project / "config" / "clock.yml").write_text("queues: [low]\ncapsules:\n  one:\n    queues: [default]\n")
+
+    assert "its job goes to the queue" not in run("check").output
 
 
 def test_findings_in_githubs_form_are_annotations(project: Path) -> None:

@@ -159,8 +159,11 @@ def test_a_queue_that_no_worker_takes_is_told() -> None:
     )
 
     [text] = texts("queue", *lines, queues=["default", "low"])
-    assert text == "its job goes to the queue 'mail'; the configured workers process default, low"
-    assert texts("queue", *lines) == [], "without settings nothing is known of the workers"
+    assert text == (
+        "its job goes to the queue 'mail', but workers with these settings process only default, low; "
+        "add it to the setting queues, or start a worker with -q mail"
+    )
+    assert texts("queue", *lines) == [], "a rule of one event knows nothing of the workers"
 
 
 def test_a_job_without_a_jobs_name_is_told() -> None:
@@ -363,3 +366,57 @@ def test_a_function_that_runs_an_event_loop_may_start_tasks() -> None:
     )
 
     assert texts("loop", *lines) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "instead"),
+    [
+        ('SendReportJob.perform_async, "x"', "SendReportJob, 'x'"),
+        ('SendReportJob.perform_in, 60, "x"', "SendReportJob, 'x'"),
+        ('SendReportJob.set(queue="mail").perform_async, "x"', "SendReportJob.set(queue='mail'), 'x'"),
+        ('partial(SendReportJob.perform_async, "x")', "SendReportJob, 'x'"),
+        ("CountVisitsJob.perform_async", "CountVisitsJob"),
+        ("send_celery_report.delay, 7", "send_celery_report, 7"),
+        ("send_celery_report.apply_async, [7]", "send_celery_report, 7"),
+        ("send_celery_report.apply_async, args=(7,)", "send_celery_report, 7"),
+    ],
+)
+def test_a_pushing_method_instead_of_the_job_is_warned_of_with_the_right_form(declared: str, instead: str) -> None:
+    lines = (
+        "from functools import partial",
+        "from clock.contrib.celery_names import shared_task",
+        "@shared_task\ndef send_celery_report(number): ...",
+    )
+
+    [text] = texts("push", *lines, f'every().day.at("06:00").do({declared}).named("report")')
+
+    assert text.endswith(
+        f" is a function for the clock, so the job's arguments and queue are not checked here; write do({instead})"
+    )
+
+
+@pytest.mark.parametrize("declared", ['SendReportJob, "x"', "CountVisitsJob.perform_bulk, [[]]", "print"])
+def test_jobs_bulk_pushes_and_other_functions_are_fine(declared: str) -> None:
+    assert texts("push", f'every().day.at("06:00").do({declared}).named("report")') == []
+
+
+def test_the_same_declaration_twice_is_warned_of_with_both_lines() -> None:
+    line = 'every(10).minutes.do(SendReportJob, "x")'
+
+    [finding] = [finding for finding in found(line, line) if finding.rule == "twice"]
+
+    first, second = finding.text.split("; ")
+    assert first.startswith("it repeats the event of ")
+    assert first.endswith(":7, so its action runs twice at each due instant")
+    assert second == "remove one of them, or give each a name: .named(...)"
+    assert finding.source.endswith(":8")
+
+
+def test_declarations_that_differ_or_have_names_are_not_repeated() -> None:
+    line = 'every(10).minutes.do(SendReportJob, "x")'
+    tuesday = ".if_(lambda due: due.day == 2)"
+
+    assert texts("twice", f'{line}.named("one")', f'{line}.named("two")') == []
+    assert texts("twice", line, line.replace("10", "20"), line.replace('"x"', '"y"')) == []
+    assert texts("twice", line, f"{line}{tuesday}") == []
+    assert texts("twice", "for n in range(2): every(10).minutes.do(lambda: print(n))") == []

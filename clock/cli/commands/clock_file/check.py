@@ -73,8 +73,7 @@ def _stored(url: str, clock_file: Path, config: Path | None) -> list[Finding]:
     missing = _missing_by_default(settings)
     look_at_jobs(*(path for path in settings.require if path not in missing))
     redis = connected(settings)
-    names = {name for name, _ in (*settings.queues, *(q for one in settings.capsules for q in one.queues))}
-    found = [*stored_jobs(redis, names if file_used(config) else None)]
+    found = [*stored_jobs(redis, set(settings.queue_names) if file_used(config) else None)]
     if missing and any(finding.rule == "unknown-class" for finding in found):
         text = f"no such folder, so only jobs that {clock_file} imports are known; name other folders: require"
         found.append(Finding("warning", "require", "", str(missing[0]), text))
@@ -101,9 +100,8 @@ def _checked(clock_file: Path, config: Path | None) -> _Checked:
     except DeclarationError as error:
         where, text = _split(str(error))
         return _Checked([Finding("error", "declaration", "", where or str(clock_file), text)], "", str(clock_file))
-    queues = [name for name, _ in settings.queues] if file_used(config) else None
     zone = f"{zone_name(timetable.settings.tz)} ({timetable.zone_source})"
-    look = Look(timetable, SystemClock().now().replace(microsecond=0), queues)
+    look = Look(timetable, SystemClock().now().replace(microsecond=0), settings.queue_names)
     found = [*findings(look), *differs(timetable, load_timetable(settings))]
     return _Checked(found, zone, _files(clock_file, timetable))
 
