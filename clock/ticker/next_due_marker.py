@@ -23,7 +23,7 @@ class NextDueMarker:
     def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._marked: Marker | None = None  # None: nothing yet, since the ledger was read
+        self._expected: tuple[Marker, ...] = ()  # what Redis may hold; empty: anything, the ledger was just read
         self._marked_at = float("-inf")
         self._has_lost = False  # Redis lost writes
 
@@ -33,10 +33,16 @@ class NextDueMarker:
         False: Redis lost writes, so read the ledger again. Raises StoreUnavailable.
         """
         now = self._clock.monotonic()
-        if self._marked != (event, due_ms) or now >= self._marked_at + ASK_SECONDS:
-            self._note((event, due_ms), self._ledger.mark_next_due(event, due_ms))
+        marker = event, due_ms
+        if self._expected != (marker,) or now >= self._marked_at + ASK_SECONDS:
+            self._expect(marker)
+            self._note(marker, self._ledger.mark_next_due(event, due_ms))
             self._marked_at = now
         return not self._has_lost
+
+    def expect(self, publication: Publication) -> None:
+        """Accept the marker of a commit, and also the one before: the commit's answer may be lost."""
+        self._expect((publication.event, publication.due_ms))
 
     def note(self, published: Publication) -> None:
         """Note a marker that was set with a commit. The check every few seconds looks at more than a commit."""
@@ -45,10 +51,14 @@ class NextDueMarker:
 
     def forget(self) -> None:
         """Expect no marker in Redis: the ledger is read again."""
-        self._marked, self._has_lost = None, False
+        self._expected, self._has_lost = (), False
 
-    def _note(self, marked: Marker, before: Marker) -> None:
-        if self._marked not in (None, before):
+    def _expect(self, marker: Marker) -> None:
+        if self._expected and marker not in self._expected:
+            self._expected += (marker,)
+
+    def _note(self, marker: Marker, before: Marker) -> None:
+        if self._expected and before not in self._expected:
             logger.info("Redis lost recent writes (fail-over?); re-reading state")
             self._has_lost = True
-        self._marked = marked
+        self._expected = (marker,)

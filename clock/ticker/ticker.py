@@ -199,6 +199,8 @@ class Ticker:
                     committed = self._clock.monotonic()
             publication = self._publication() if can_publish and not to_fire and self._holds_prepared else None
             self._holds_prepared = False
+            if publication is not None:
+                self._marker.expect(publication)
             if self._buffer.commit(publication):
                 self._plan.forget()
             elif publication is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
 from clock.store import keys
 from clock.store.ledger import overdue
@@ -444,6 +445,49 @@ def test_what_was_fired_while_redis_was_away_is_committed_once_when_it_is_back(
     at(fake_clock, ticker, SIX + 2 * SECOND)
 
     assert jobs.ran == [1]
+    assert len(pushed(redis)) == 1
+
+
+def without_answer(call: Callable[..., object]) -> Callable[..., object]:
+    """The call, whose answer is lost."""
+
+    def lose(*given: object) -> object:
+        call(*given)
+        raise StoreUnavailable("the answer was lost")
+
+    return lose
+
+
+FAIL_OVER = "Redis lost recent writes (fail-over?); re-reading state"
+
+
+@pytest.mark.parametrize("loses", ["commit", "mark_next_due"])
+@pytest.mark.parametrize("is_older", [False, True])
+def test_a_marker_set_without_an_answer_is_not_reported_as_lost_writes_but_an_older_marker_is(
+    declare: Declare,
+    redis: Redis,
+    fake_clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    loses: str,
+    is_older: bool,
+) -> None:
+    ledger = RedisLedger(redis)
+    closed = "" if loses == "commit" else '.except_on("2030-01-01")'  # then the commit sets no marker
+    lines = f'every().day.at("06:00"){closed}.do(FetchNewsJob, "x").named("daily")\n'
+    ticker = Ticker(declare(lines), ledger=ledger, clock=fake_clock, signature=Signature("a", "v1"))
+    ticker.tick()
+
+    with monkeypatch.context() as lost:
+        lost.setattr(ledger, loses, without_answer(getattr(ledger, loses)))
+        with pytest.raises(StoreUnavailable):
+            at(fake_clock, ticker, SIX)
+    if is_older:
+        redis.hset(keys.NEXT_DUE, "due", str(to_ms(SIX) - 86_400_000))
+    with caplog.at_level(logging.INFO):
+        ticker.tick()
+
+    assert (FAIL_OVER in caplog.messages) is is_older
     assert len(pushed(redis)) == 1
 
 

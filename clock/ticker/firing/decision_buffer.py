@@ -114,7 +114,7 @@ class DecisionBuffer:
     def commit(self, publication: Publication | None = None) -> bool:
         """Commit all decisions that wait. True: another clock has changed the ledger, which must be read again.
 
-        If the ledger takes all of them, it may carry out the `publication`.
+        If the ledger commits all of them, it may also set the marker of the `publication`.
         Raises StoreUnavailable; no decision is lost then, so call it again.
         """
         while self._cancelled:
