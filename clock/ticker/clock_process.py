@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from clock.clocks import Clock, ServerClock
 from clock.printable import counted, shortened_list
 from clock.problems import Problems
 from clock.store import Redis, keys
-from clock.store.jobs.unserved_queues import unserved_problems
+from clock.store.jobs.unserved_queues import UnservedQueues
 from clock.store.ledger.clock_register import ClockRegister
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.lease import Lease
@@ -75,7 +74,7 @@ class ClockProcess:
             leads=lambda: self._leader.leads,
             clock=self._clock,
             problems=problems,
-            unserved=partial(unserved_problems, redis, self._clock.now().timestamp()),
+            unserved=UnservedQueues(redis, clock=self._clock).problems,
         )
         self._timetable_log = TimetableLog(
             redis, timetable, identity, leads=lambda: self._leader.leads, clock=self._clock

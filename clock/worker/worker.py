@@ -23,7 +23,7 @@ from clock.problems import Problems
 from clock.store import Redis, keys
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import InProgress
-from clock.store.jobs.unserved_queues import unserved_problems
+from clock.store.jobs.unserved_queues import UnservedQueues
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.store.server.checks.eviction import warn_of_eviction
 from clock.store.server.checks.permissions import of_worker
@@ -357,12 +357,16 @@ class Worker:
     def _named_duties(self) -> Mapping[str, Callable[[], object]]:
         """The duties of each heartbeat, by their names in the log."""
         home = self._post.home if self._post else self._redis
-        queues, started = self._problems.part("queues"), self._clock.now().timestamp()
+        queues, unserved = self._problems.part("queues"), UnservedQueues(self._redis, clock=self._clock)
+
+        def look_at_queues() -> None:  # a draining worker is itself the reason
+            queues.found(*(() if self._fetcher.stopping else unserved.problems()))
+
         return {
             "hooks": partial(self._callbacks.beat, self._clock, self._options.expires_seconds),
             "metrics": self._flush_metrics,
             "watching the clock": ClockWatch(home, clock=self._clock).look,
-            "queues without a worker": lambda: queues.found(*unserved_problems(self._redis, started)),
+            "queues without a worker": look_at_queues,
             "parked jobs": self._release_parked,
             "limits": LimitChecks(self._redis, clock=self._clock).look,
             "cancelled jobs": partial(cancel_running, self._redis, self._fetcher.slots, clock=self._clock),

@@ -1,11 +1,13 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from redis import Redis
 
-from clock.store.jobs.unserved_queues import unserved, unserved_problems
+from clock.store.jobs.unserved_queues import GRACE_SECONDS, UnservedQueues, unserved
+from clock.testing import FakeClock
 
-NOW = datetime(2026, 11, 24, 6, tzinfo=UTC).timestamp()
+SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
+NOW = SIX.timestamp()
 
 
 def waits(redis: Redis, queue: str, enqueued_at: float) -> None:
@@ -45,9 +47,43 @@ def test_only_jobs_that_came_later_make_a_process_unready(redis: Redis) -> None:
     waits(redis, "new", (NOW + 1) * 1000)  # as Sidekiq 8 writes it
     waits(redis, "old", NOW - 86_400)
 
-    found = {problem.cause: problem.blocks for problem in unserved_problems(redis, NOW)}
+    found = {problem.cause: problem.blocks for problem in UnservedQueues(redis, clock=FakeClock(SIX)).problems()}
 
     assert found == {"no_worker:new": True, "no_worker:old": False}
+
+
+def test_a_queue_whose_worker_restarts_is_reported_only_after_the_grace_time(redis: Redis) -> None:
+    clock = FakeClock(SIX)
+    queues = UnservedQueues(redis, clock=clock)
+    serves(redis, "here:1:a", ["mail"])
+    assert queues.problems() == []
+    redis.srem("processes", "here:1:a")
+    waits(redis, "mail", NOW)
+
+    assert queues.problems() == []
+    clock.advance(timedelta(seconds=GRACE_SECONDS + 1))
+    (problem,) = queues.problems()
+    assert problem.text == (
+        "Jobs wait in the queue 'mail' (1), and no worker processes it. Start one (clock worker -q mail)."
+    )
+
+
+def test_a_process_that_starts_while_a_worker_drains_waits_for_the_grace_time(redis: Redis) -> None:
+    clock = FakeClock(SIX)
+    queues = UnservedQueues(redis, clock=clock)
+    waits(redis, "mail", NOW)
+    serves(redis, "here:1:a", ["mail"], quiet=True)
+
+    assert queues.problems() == []
+    clock.advance(timedelta(seconds=GRACE_SECONDS + 1))
+    assert [problem.cause for problem in queues.problems()] == ["no_worker:mail"]
+
+
+def test_a_queue_that_no_worker_was_seen_on_is_reported_at_once(redis: Redis) -> None:
+    waits(redis, "mail", NOW)
+    serves(redis, "here:1:a", ["default"])
+
+    assert len(UnservedQueues(redis, clock=FakeClock(SIX)).problems()) == 1
 
 
 def test_invalid_values_and_heartbeats_are_passed_over(redis: Redis) -> None:

@@ -95,6 +95,28 @@ def test_a_worker_that_alone_is_cut_off_puts_its_jobs_back_and_ends_with_an_erro
     stop()
 
 
+def test_a_draining_worker_does_not_report_queues_without_a_worker(redis: Redis) -> None:
+    worker = Worker(
+        redis, WorkerOptions(concurrency=1, beat_seconds=0.01), identity="here:1:a", clock=SystemClock()
+    )
+    HoldThingJob.perform_async("long")
+    stop, _ = running(worker)
+    try:
+        assert jobs.wait_until_begun(1)
+        worker.quiet()
+        NoteThingJob.set(queue="other").perform_async("later")
+        beats = set[object]()
+
+        def has_beaten() -> bool:
+            beats.add(redis.hget("here:1:a", "beat"))
+            return len(beats) > 3
+
+        eventually(has_beaten, "three heartbeats")
+        assert worker.problems == []
+    finally:
+        stop()
+
+
 def test_a_worker_whose_machine_has_a_wrong_time_is_not_taken_for_dead(redis: Redis) -> None:
     worker = Worker(
         redis,

@@ -4,18 +4,61 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from redis import Redis
 
+from clock.clocks import Clock
 from clock.problems import Problem
 from clock.store import keys
 from clock.store.invalid_values import json_object, seconds_in
 from clock.store.server.connection import translated
 
 LOOKED_AT = 200  # queues at one check: if there are more, each check reads others
+SEEN_WHILE_EMPTY = 20  # workers whose queues are recorded while no job waits: a thousand workers ask at each beat
+GRACE_SECONDS = 40.0  # a normal restart: the stop timeout of 25 s, a heartbeat of 5 s, and 10 s to start
 
 Unserved = Mapping[str, tuple[int, float]]
+
+
+class UnservedQueues:
+    """The problems of queues that no worker serves, with a grace time for workers that restart.
+
+    Redis keeps no record of a worker that has stopped. So this object records when each queue last had one.
+    """
+
+    def __init__(self, redis: Redis, *, clock: Clock) -> None:
+        self._redis, self._clock = redis, clock
+        self._started = clock.now().timestamp()
+        self._served_at: dict[
+            str, float
+        ] = {}  # queue -> monotonic seconds: a worker served it, or was quiet when first seen
+
+    def problems(self) -> list[Problem]:
+        """The problems to report. Only jobs that came after the start make the process unready.
+
+        A queue that was left behind long ago must not delay each deploy. Raises StoreUnavailable.
+        """
+        with translated():
+            waiting = _waiting(self._redis)
+            serving, stopping = _queues_by_state(self._redis, None if waiting else SEEN_WHILE_EMPTY)
+            now = self._clock.monotonic()
+            self._served_at = dict.fromkeys(stopping, now) | self._served_at | dict.fromkeys(serving, now)
+            late = {name: size for name, size in waiting.items() if self._is_late(_text(name), now)}
+            found = _with_latest(self._redis, late)
+        return [
+            Problem(
+                f"no_worker:{name}",
+                f"Jobs wait in the queue {name!r} ({size}), and no worker processes it. "
+                f"Start one (clock worker -q {name}).",
+                blocks=latest >= self._started,
+            )
+            for name, (size, latest) in sorted(found.items())
+        ]
+
+    def _is_late(self, name: str, now: float) -> bool:
+        served_at = self._served_at.get(name)
+        return served_at is None or now - served_at > GRACE_SECONDS
 
 
 def unserved(redis: Redis) -> Unserved:
@@ -24,45 +67,45 @@ def unserved(redis: Redis) -> Unserved:
     Raises StoreUnavailable.
     """
     with translated():
-        found: Any = redis.smembers(keys.QUEUES)
-        names = random.sample(sorted(found), min(len(found), LOOKED_AT))
-        sizes = _asked(redis, "LLEN", [keys.QUEUE.encode() + name for name in names])
-        waiting = {name: size for name, size in zip(names, sizes, strict=True) if isinstance(size, int) and size}
+        waiting = _waiting(redis)
         if waiting:
-            taken = _taken(redis)
-            waiting = {name: size for name, size in waiting.items() if name.decode(errors="replace") not in taken}
-        latest = _asked(redis, "LINDEX", [keys.QUEUE.encode() + name for name in waiting], 0)
+            serving, _ = _queues_by_state(redis)
+            waiting = {name: size for name, size in waiting.items() if _text(name) not in serving}
+        return _with_latest(redis, waiting)
+
+
+def _waiting(redis: Redis) -> dict[bytes, int]:
+    """How many jobs wait, by queue; the empty queues are left out."""
+    found: Any = redis.smembers(keys.QUEUES)
+    names = random.sample(sorted(found), min(len(found), LOOKED_AT))
+    sizes = _asked(redis, "LLEN", [keys.QUEUE.encode() + name for name in names])
+    return {name: size for name, size in zip(names, sizes, strict=True) if isinstance(size, int) and size}
+
+
+def _with_latest(redis: Redis, waiting: Mapping[bytes, int]) -> Unserved:
+    latest = _asked(redis, "LINDEX", [keys.QUEUE.encode() + name for name in waiting], 0)
     return {
-        name.decode(errors="replace"): (size, _enqueued_at(payload))
+        _text(name): (size, _enqueued_at(payload))
         for (name, size), payload in zip(waiting.items(), latest, strict=True)
     }
 
 
-def unserved_problems(redis: Redis, started: float) -> list[Problem]:
-    """The problems to report. Only jobs that came after `started` (seconds) make the process unready.
-
-    A queue that was left behind long ago must not delay each deploy. Raises StoreUnavailable.
-    """
-    return [
-        Problem(
-            f"no_worker:{name}",
-            f"Jobs wait in the queue {name!r} ({size}), and no worker processes it. Start "
-            f"one: clock worker -q {name}",
-            blocks=latest >= started,
-        )
-        for name, (size, latest) in sorted(unserved(redis).items())
-    ]
+def _queues_by_state(redis: Redis, most: int | None = None) -> tuple[set[str], set[str]]:
+    """The queues of the living workers that take jobs, and those of the quiet ones; of `most` workers."""
+    identities = list(cast("set[bytes]", redis.smembers(keys.PROCESSES)))
+    if most is not None:
+        identities = random.sample(identities, min(len(identities), most))
+    beats = _asked(redis, "HMGET", identities, "info", "quiet")
+    serving: set[str] = set()
+    quiet: set[str] = set()
+    for info, is_quiet in (beat for beat in beats if isinstance(beat, list)):
+        queues = quiet if is_quiet == b"true" else serving
+        queues |= _queues_of(info)
+    return serving, quiet
 
 
-def _taken(redis: Redis) -> set[str]:
-    """The queues of all workers that live and take jobs."""
-    identities: Any = redis.smembers(keys.PROCESSES)
-    beats = _asked(redis, "HMGET", list(identities), "info", "quiet")
-    taken: set[str] = set()
-    for info, quiet in (beat for beat in beats if isinstance(beat, list)):
-        if quiet != b"true":
-            taken |= _queues_of(info)
-    return taken
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")
 
 
 def _queues_of(info: bytes | None) -> set[str]:
