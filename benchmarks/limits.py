@@ -4,9 +4,8 @@
 
 The kinds of jobs are drained in turn, so that a busy moment of the machine affects all; the ratio of the medians
 counts. The processor time of worker and Redis per job is printed too: on a busy machine it is the better measure.
-On Linux, `chrt -f 10` before the command gives all processes real-time priority. So, with a load of 12 by other
-programs on two cores, the fastest reached 105,000 jobs/s without a rule, 99,000 with a limit and 98,000 with
-a rate. docs/decisions/places-of-a-limit.md has the cost of each part.
+On Linux, `chrt -f 10` before the command gives all processes real-time priority. So the drains of
+docs/decisions/places-of-a-limit.md were measured; that page has the cost of each part, too.
 For the wait, jobs of another class are pushed to a worker that is idle, with and without blocked jobs.
 """
 

@@ -2,7 +2,8 @@
 
 A ticker task sleeps 1 ms again and again; its lag is how much later than that it runs. The limit for a web
 application is a p99 under 2 ms. Bare `redis.asyncio` sends the same payloads with LPUSH, without checks or JSON.
-On a busy machine all three figures are those of the other processes: compare them, or run it with `chrt -r 5`.
+Threads send the pushes to clusters and shards, for example. On a busy machine all figures are those of the other
+processes: compare them, or run it with `chrt -r 5`.
 """
 
 from __future__ import annotations
@@ -82,17 +83,24 @@ async def measure() -> None:
             return await bare.execute_command("LPUSH", "queue:bare", PAYLOAD)  # type: ignore[no-untyped-call]
 
         for name, push in (("idle loop", None), ("bare redis.asyncio", by_asyncio), ("aperform_async", by_clock)):
-            for number in range(2 * OFTEN if push is not None else 0):
-                await push(number)  # type: ignore[misc]
-            report(name, sorted(await lags_during(push)))
+            await measure_one(name, push)
+        set_default(connect(url, max_connections=CONNECTIONS))  # not of an application: threads send all pushes
+        await measure_one("aperform_async by threads", by_clock)
         with suppress(RedisError):  # its answer
             await bare.execute_command("SHUTDOWN", "NOSAVE")  # type: ignore[no-untyped-call]
+
+
+async def measure_one(name: str, push: Push | None) -> None:
+    """Print the lags during the pushes, after the first ones."""
+    for number in range(2 * OFTEN if push is not None else 0):
+        await push(number)  # type: ignore[misc]
+    report(name, sorted(await lags_during(push)))
 
 
 def report(name: str, lags: Sequence[float]) -> None:
     """Print the lags of a round, in order."""
     p99 = lags[int(len(lags) * 0.99)]
-    print(f"{name:<20} p50 {statistics.median(lags):6.2f} ms   p99 {p99:6.2f} ms   worst {lags[-1]:6.2f} ms")
+    print(f"{name:<25} p50 {statistics.median(lags):6.2f} ms   p99 {p99:6.2f} ms   worst {lags[-1]:6.2f} ms")
 
 
 if __name__ == "__main__":
