@@ -1,4 +1,4 @@
-"""The script `fire_plain` commits what `fire` would commit, or nothing."""
+"""The script `fire_plain` commits what `fire` would commit, or nothing. No error of them pushes a job twice."""
 
 import re
 from collections.abc import Callable
@@ -231,3 +231,45 @@ def test_a_marker_is_published_with_a_commit_and_only_with_one(redis: Redis) -> 
     assert with_a_commit.before == ("feed", NOON)
     assert refused.before is None
     assert own.mark_next_due("feed", 0) == ("feed", NOON + 2 * MINUTE)
+
+
+MIXED = [
+    fired("feed", "later", pushes=(Push("later", "default", NOON / 1000),)),
+    fired("mail", "now"),
+    fired("ünïcode", "alone", pushes=(Push("alone", "default", None, Lock("key", "alone", 1, "replace")),)),
+]
+
+
+def jobs_of_three_commits(redis: Redis, user: Redis) -> list[bytes]:
+    """The jobs that workers get if `MIXED` is committed three times, and delayed jobs are due at once."""
+    found: list[bytes] = []
+    for _ in range(3):
+        with suppress(StoreError):
+            RedisLedger(user).commit(MIXED)
+        if redis.type("schedule") == b"zset":
+            due: Any = redis.zrange("schedule", 0, -1)
+            found += due
+            redis.delete("schedule")
+    waiting: Any = redis.lrange("queue:default", 0, -1) if redis.type("queue:default") == b"list" else []
+    return [*found, *waiting]
+
+
+@pytest.mark.parametrize("command", sorted({*_commands(), "zrangebyscore", "zrem", "hdel", "hget"}))
+def test_with_a_refused_command_delayed_and_unique_jobs_are_pushed_once(
+    redis: Redis, limited: Callable[[str], Redis], command: str
+) -> None:
+    user = limited(command)
+    start(redis, _pause_of_the_past)
+
+    found = jobs_of_three_commits(redis, user)
+
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("key", fire_arguments.fire_arguments(MIXED).keys)
+def test_with_a_key_of_a_wrong_type_delayed_and_unique_jobs_are_pushed_once(redis: Redis, key: str) -> None:
+    start(redis, _hold(key, "string"))
+
+    found = jobs_of_three_commits(redis, redis)
+
+    assert len(found) == len(set(found))

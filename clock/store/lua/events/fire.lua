@@ -49,7 +49,7 @@ local next_watched = HISTORIES + #events
 local BACKFILLED = KEYS[#KEYS] -- if there are any
 local MISSED = KEYS[#KEYS - (next(backfilled) and 1 or 0)] -- if there are any
 local kinds, reply, problems = {}, {}, {}
-local advanced, queued, recounted = {}, {}, {}
+local advanced, queued, later, recounted = {}, {}, {}, {}
 
 local function holds(key, kind)
   if not kinds[key] then
@@ -98,7 +98,8 @@ local function push(job)
   if kept_out[job] then return end
   if locks[job] and locks[job][5] ~= '' then add_child(batch_keys(11), locks[job][5], locks[job][2]) end
   if delays[job] then
-    redis.call('ZADD', KEYS[4], delays[job], payloads[job])
+    later[#later + 1] = delays[job]
+    later[#later + 1] = payloads[job]
   else
     local waiting = queued[queues[job]]
     if not waiting then
@@ -217,6 +218,8 @@ for n, event in ipairs(events) do
   reply[n] = verdict
   first = last + 1
 end
+-- Only commands that cannot fail are left: an error after the first push would push the jobs again.
+in_chunks(later, function(...) redis.call('ZADD', KEYS[4], ...) end)
 for queue, waiting in pairs(queued) do
   redis.call('SADD', KEYS[3], names[queue])
   in_chunks(waiting, function(...) redis.call('LPUSH', KEYS[FIXED + queue], ...) end)
