@@ -80,7 +80,7 @@ class ClockProcess:
             redis, timetable, identity, leads=lambda: self._leader.leads, clock=self._clock
         )
         self._lateness_log = LatenessLog(redis, clock=self._clock)
-        self._kept_out = KeptOut(redis, clock=self._clock)
+        self._kept_out = KeptOut(RedisLedger(redis), clock=self._clock)
         self._ticker.listen(self._lateness_log.note)
         self._ticker.listen(self._kept_out.note)
         self._self_check = SelfCheck(

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import cast
 
 import pytest
 from redis import Redis
 
 from clock import api
 from clock.clocks import to_ms
-from clock.errors import ClockError, ConfigurationError
+from clock.errors import ClockError, ConfigurationError, StoreError
 from clock.job.push.client import using_clock
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger.held_pushes import jid_of
@@ -25,6 +26,11 @@ FILE = """
 from clock import configure, every, cron
 from tests.ticker.jobs import FetchNewsJob
 configure(tz="UTC")
+"""
+TWO_QUEUES = """
+def push():
+    FetchNewsJob.set(queue=next(queues)).perform_async(1)
+every().day.at("06:00").named("daily").do(push)
 """
 DAILY = 'every().day.at("06:00").named("daily").do(FetchNewsJob, 1)\n'
 
@@ -110,6 +116,39 @@ def test_two_backfills_at_once_run_each_instant_once(redis: Redis, declare: Call
 
     assert [len(runs) for runs in ran] == [3, 0]
     assert len(waiting(redis)) == 3
+
+
+UNIQUE = (
+    'every().day.at("06:00").named("daily").do(FetchNewsJob.set(unique=True), 1)\n'  # each run has the same key
+)
+
+
+def test_a_backfill_returns_the_jobs_that_were_pushed_and_frees_a_lock_without_a_job(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events = declare(UNIQUE)
+    first = events.backfill("daily", NOW - 3 * DAY, NOW - DAY)
+    [(key, _)] = cast("dict[bytes, bytes]", redis.hgetall("clock:unique")).items()
+    redis.hset("clock:unique", key, "gone|0|0")
+
+    second = events.backfill("daily", NOW - DAY, NOW)
+
+    assert [len(run.jids) for run in [*first, *second]] == [1, 0, 1]
+    assert waiting(redis) == [*first[0].jids, *second[0].jids]
+
+
+def test_runs_of_a_backfill_that_were_committed_are_returned_before_an_error(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events = declare('queues = iter(["default", "low"])\n' + TWO_QUEUES)
+    assert events.timetable
+    redis.set("queue:low", "junk")
+    plan = events.plan_backfill("daily", NOW - 2 * DAY, NOW)
+    runs = Backfill(plan, events.timetable, RedisLedger(redis), FakeClock(NOW), Signature("web1", "v1")).run()
+
+    assert list(next(runs).jids) == waiting(redis)
+    with pytest.raises(StoreError, match="wrong type"):
+        next(runs)
 
 
 def test_instants_that_the_clock_has_not_decided_are_left_to_it(

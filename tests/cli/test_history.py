@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable
 from datetime import UTC, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from click.testing import Result
 from redis import Redis
 
-from clock.errors import ClockError
+from clock.errors import ClockError, StoreError
 from clock.inspection.events.why import record_lines
+from clock.store.jobs.flow import unique_locks
 from clock.store.ledger import pauses
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
@@ -200,6 +202,10 @@ class PolishHistoryJob(Job):
     unique = True
     def perform(self): ...
 every().day.at("01:30").do(PolishHistoryJob).named("polish")
+def both():
+    PolishHistoryJob.set(unique=False).perform_async()
+    PolishHistoryJob.perform_async()
+every().day.at("01:30").do(both).named("both")
 """
 ROWS = """
 from clock import Job, sync_events
@@ -245,7 +251,73 @@ def test_a_job_that_a_lock_kept_out_is_reported_as_not_pushed(
     assert heading == "Fired 'polish': 0 jobs pushed"
     assert kept_out.endswith(f" was not pushed, as {holder} holds its lock")
     latest = clock("history", "polish").output.splitlines()[-1]
-    assert f"fired manually; {kept_out.split()[0]} was not pushed, as {holder} held its lock; on " in latest
+    assert f"fired manually; {kept_out.split()[0]} was not pushed then, as {holder} held its lock; on " in latest
+
+
+def test_a_firing_by_hand_reports_its_jobs_although_the_key_of_its_history_has_the_wrong_type(
+    clock: Command, application: Path, redis: Redis
+) -> None:
+    (application / "lib" / "clock.py").write_text(FILE + UNIQUE)
+    redis.set("clock:history:both", "junk")
+
+    first, second = (clock("fire", "both").output.splitlines() for _ in range(2))
+
+    assert "Fired 'both': 2 jobs pushed" in first
+    assert "Fired 'both': 1 job pushed" in second
+    assert second[-1].endswith(f" was not pushed, as {first[-1].strip()} holds its lock")
+    assert redis.llen("queue:default") == 3
+
+
+def test_a_firing_by_hand_frees_a_lock_without_a_job(clock: Command, application: Path, redis: Redis) -> None:
+    (application / "lib" / "clock.py").write_text(FILE + UNIQUE)
+    clock("fire", "polish")
+    [(key, _)] = cast("dict[bytes, bytes]", redis.hgetall("clock:unique")).items()
+    redis.hset("clock:unique", key, "gone|0|0")
+
+    fired = clock("fire", "polish").output
+
+    assert "Fired 'polish': 1 job pushed" in fired
+    assert redis.llen("queue:default") == 2
+    latest = clock("history", "polish").output.splitlines()[-1]
+    assert f"{fired.split()[-1]} was not pushed then, as gone held its lock" in latest
+
+
+def test_a_firing_by_hand_reports_its_jobs_although_redis_fails_after_the_commit(
+    clock: Command, application: Path, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (application / "lib" / "clock.py").write_text(FILE + UNIQUE)
+    holder = clock("fire", "polish").output.split()[-1]
+
+    def fails(*_: object, **__: object) -> None:
+        raise StoreError("Redis went away")
+
+    monkeypatch.setattr(unique_locks, "held", fails)
+    lines = clock("fire", "polish").output.splitlines()
+
+    assert "Fired 'polish': 0 jobs pushed" in lines
+    assert lines[-1].endswith(f"was not pushed, as {holder} holds its lock")
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"jobs": 200, "jids": ["d", "a"], "kept_out": {"a": "x"}}, "199 jobs: d"),
+        ({"jobs": 1, "jids": ["a"], "kept_out": {"a": "x"}}, "a was not pushed then, as x held its lock"),
+        (
+            {
+                "jobs": 1,
+                "jids": ["a"],
+                "kept_out": {"a": "x"},
+                "outcomes": {"a": {"outcome": "done", "at": 0, "took_ms": 1}},
+            },
+            "1 job: a; on",
+        ),
+    ],
+)
+def test_the_words_about_kept_out_jobs_agree_with_the_record(record: dict[str, object], words: str) -> None:
+    first, *_ = record_lines({"decision": "fired", "due": 0, **record}, UTC)
+
+    assert f"ran; {words}" in first
 
 
 def test_a_record_with_wrong_counts_shows_the_number_of_its_jids() -> None:
@@ -253,7 +325,7 @@ def test_a_record_with_wrong_counts_shows_the_number_of_its_jids() -> None:
 
     [line] = record_lines(record, UTC)
 
-    assert "1 job: d; a was not pushed, as b held its lock" in line
+    assert "1 job: d; a was not pushed then, as b held its lock" in line
 
 
 def test_a_declaration_in_a_function_that_is_fired_by_hand_is_an_error(

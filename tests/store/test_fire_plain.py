@@ -91,7 +91,7 @@ def compare(
         assert after == before
         return False
     assert start(redis, spoil) == before
-    assert run_any(user, decisions) == [[1] * len(decisions), reply[0]]
+    assert run_any(user, decisions) == [[1] * len(decisions), reply[0], []]
     assert state(redis) == after
     return True
 

@@ -13,12 +13,13 @@ from redis import Redis
 
 from clock import Job, NotUnique, Unique
 from clock.api import JobRef, Queue
-from clock.clocks import SystemClock
+from clock.clocks import SystemClock, to_ms
 from clock.errors import JobError
 from clock.inspection import Grade, WaitingSet
 from clock.inspection.jobs.locks import free_lost_locks, locks_finding
 from clock.job.push.client import using_clock
-from clock.store.jobs.flow.unique_locks import held
+from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.unique_locks import Lock, LockedPush, held, push_kept_out
 from clock.testing import FakeClock, fake, inline, world
 from clock.worker.maintenance.recovery import recover
 from tests.job.redis_rows import delayed, waiting
@@ -359,6 +360,66 @@ def test_a_lock_whose_job_another_program_removed_keeps_no_later_firing_out(tmp_
         assert w.waiting("default") == [job], "its lock keeps the next one out"
         assert [lock.jid for lock in held(w.redis)] == [job["jid"]]
         assert w.redis.get("clock:locks_healed") == b"1"
+
+
+def kept_out(key: str, *jids: str) -> list[LockedPush]:
+    return [LockedPush(Lock(key, jid), "default", f'{{"jid": "{jid}"}}', None) for jid in jids]
+
+
+def test_a_lock_without_a_job_is_freed_and_counted_once_for_several_firings(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.hset("clock:unique", "feed:1", "gone|0|0")
+    firings = kept_out("feed:1", "a", "b", "c")
+
+    pushed = push_kept_out(redis, firings, now_ms=to_ms(fake_clock.now()))
+
+    assert pushed == ["a"]
+    assert [push.lock.holder for push in firings] == ["", "a", "a"]
+    assert redis.llen("queue:default") == 1
+    assert redis.get("clock:locks_healed") == b"1"
+    assert caplog.text.count("Freed the lock feed:1") == 1
+
+
+def test_a_lock_that_could_not_be_freed_is_neither_logged_nor_counted(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.hset("clock:unique", "feed:1", b"\xff|0|0")
+
+    assert push_kept_out(redis, kept_out("feed:1", "a"), now_ms=to_ms(fake_clock.now())) == []
+
+    assert redis.get("clock:locks_healed") is None
+    assert "Freed" not in caplog.text
+
+
+def test_locks_without_a_job_are_searched_together(
+    redis: Redis, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        redis.hset("clock:unique", f"feed:{number}", f"gone{number}|0|0")
+    searches, search = list[object](), unique_locks.gone
+
+    def counted(*args: Any, **now: Any) -> set[str]:
+        searches.append(args)
+        return search(*args, **now)
+
+    monkeypatch.setattr(unique_locks, "gone", counted)
+    pushes = [push for number in range(20) for push in kept_out(f"feed:{number}", f"j{number}")]
+
+    unique_locks.push(redis, pushes, now_ms=to_ms(fake_clock.now()))
+
+    assert len(searches) == 1
+    assert redis.llen("queue:default") == 20
+    assert redis.get("clock:locks_healed") == b"20"
+
+
+def test_a_jid_with_a_line_break_holds_its_lock_and_loses_it_if_its_job_is_gone(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.hset("clock:unique", "feed:1", "a\nb|1|0")
+    assert locks(redis) == ["a\nb"]
+
+    assert push_kept_out(redis, kept_out("feed:1", "c"), now_ms=to_ms(fake_clock.now())) == ["c"]
 
 
 def test_tests_obey_the_lock() -> None:

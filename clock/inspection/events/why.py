@@ -116,14 +116,15 @@ def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
 
 
 def _jobs(record: Mapping[str, Any]) -> Iterator[str]:
-    """The jobs that were pushed, and those that a lock kept out."""
-    kept_out: Mapping[str, str] = record.get("kept_out", {})
+    """The jobs that were pushed, and those that a lock kept out. A job with an outcome was pushed later."""
+    outcomes: Mapping[str, object] = record.get("outcomes", {})
+    kept_out = {jid: holder for jid, holder in record.get("kept_out", {}).items() if jid not in outcomes}
     jids = [jid for jid in record.get("jids", ()) if jid not in kept_out]
     if jids:
         pushed = max(record.get("jobs", 0) - len(kept_out), len(jids))  # a record has 100 jids at most
         yield f"{counted(pushed, 'job')}: {', '.join(jids)}"
     for jid, holder in kept_out.items():
-        yield f"{jid} was not pushed, as {holder} held its lock"
+        yield f"{jid} was not pushed then, as {holder} held its lock"
 
 
 def _words(decision: str) -> str:

@@ -26,9 +26,7 @@ def lost_locks(redis: Redis, now: datetime) -> list[HeldLock]:
 
 def free_lost_locks(redis: Redis, now: datetime) -> int:
     """Free the locks whose job is gone; how many. Raises StoreUnavailable."""
-    lost = lost_locks(redis, now)
-    unique_locks.free(redis, [(lock.key, lock.jid) for lock in lost])
-    return len(lost)
+    return len(unique_locks.free(redis, [(lock.key, lock.jid) for lock in lost_locks(redis, now)]))
 
 
 def locks_finding(redis: Redis, now: datetime) -> Finding:

@@ -313,8 +313,8 @@ class InProgress:
         names = [self._hash, keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *lock_keys(windows=True)]
         with translated():
             is_saved = bool(self._save_position(keys=[*names, *map(keys.queue, queues)], args=args))
-        if is_saved and (unique := unique_pushes(pushes)):
-            push_kept_out(self._redis, unique, now_ms=to_ms(now))
+        if is_saved:
+            push_kept_out(self._redis, unique_pushes(pushes), now_ms=to_ms(now))
         return is_saved
 
     def mark(self, job: Claimed) -> None:

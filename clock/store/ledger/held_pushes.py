@@ -33,6 +33,11 @@ def unique_pushes(pushes: Iterable[Push]) -> list[LockedPush]:
     return [LockedPush(one.lock, one.queue, one.payload, one.at) for one in pushes if one.lock and one.lock.key]
 
 
+def kept_out(pushes: Iterable[Push]) -> list[LockedPush]:
+    """Those of a committed firing that were not pushed, as another job holds their lock."""
+    return [one for one in unique_pushes(pushes) if one.lock.holder]
+
+
 class HeldBatch(msgspec.Struct):
     """A batch that a firing opens: its JSON, its parent's bid ('': none), and whether it is sealed.
 

@@ -17,8 +17,11 @@ from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
 from clock.clocks import Clock, to_ms
-from clock.errors import Outranked
+from clock.errors import Outranked, StoreError
 from clock.store import keys
+from clock.store.invalid_values import text
+from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.unique_locks import LockedPush
 from clock.store.ledger import history, next_due, pauses
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.entry import NOTHING, Entry, Origin
@@ -161,6 +164,16 @@ class RedisLedger:
             publication = None
         return [verdict for batch in _batches(decisions) for verdict in self.begin(batch, publication)()]
 
+    def push_kept_out(self, pushes: Sequence[LockedPush], now_ms: int) -> None:
+        """Push the jobs of committed firings that a lock without a job kept out; their locks have no holder then.
+
+        Never raises an error of Redis, as the firings are committed: it logs the error.
+        """
+        try:
+            unique_locks.push_kept_out(self._redis, pushes, now_ms=now_ms)
+        except StoreError as error:
+            logger.error("The locks of unique jobs could not be checked; a later firing checks them: %s", error)
+
     def begin(self, decisions: Sequence[Decision], publication: Publication | None = None) -> Verdicts:
         """Send up to `BATCH` decisions. The caller must call the returned function, which waits for the verdicts.
 
@@ -192,7 +205,8 @@ class RedisLedger:
                 return [Verdict.COMMITTED] * len(decisions)
             if plain is not None:
                 found = self._answer_of_any(decisions)
-            numbers, problems = found
+            numbers, problems, not_pushed = found
+            _name_holders(decisions, not_pushed)
             self._report(map(keys.shown, problems))
             return [Verdict(number) for number in numbers]
 
@@ -282,6 +296,15 @@ class RedisLedger:
     def history(self, event: str, count: int = history.HISTORY_LENGTH) -> Iterator[dict[str, object]]:
         """The latest `count` records of an event's history, newest first. Raises StoreUnavailable."""
         return history.read(self._redis, event, count)
+
+
+def _name_holders(decisions: Sequence[Decision], not_pushed: Sequence[Any]) -> None:
+    """Name the holder in the lock of each job that was not pushed: by its place, from 1, and the holder's jid."""
+    if not_pushed:
+        pushes = [push for made in decisions for push in made.pushes]
+        for place, holder in zip(not_pushed[::2], not_pushed[1::2], strict=True):
+            if lock := pushes[place - 1].lock:
+                lock.holder = text(holder)
 
 
 _ENTRY_KEYS = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED]

@@ -75,7 +75,7 @@ class World:
         self._poller = ScheduledJobs(self._delayed, Nearer(self.redis), clock=self.clock)
         self._polls_at = start
         self._ticker: Ticker | None = None
-        self._kept_out = KeptOut(self.redis, clock=self.clock)
+        self._kept_out = KeptOut(RedisLedger(self.redis), clock=self.clock)
         self._ticks_at, self._failures = NEVER, 0
         self._worker_group = WorkerGroup(self.redis, self._hire, clock=self.clock)
         self._calls: list[tuple[datetime, int, Callable[[], object]]] = []

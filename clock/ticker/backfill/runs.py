@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
@@ -12,7 +13,8 @@ from clock.clocks import Clock, to_ms
 from clock.errors import BackfillFailed, ConfigurationError, StoreError
 from clock.printable import brief
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
-from clock.store.ledger.ledger import Ledger
+from clock.store.ledger.held_pushes import kept_out
+from clock.store.ledger.ledger import RedisLedger
 from clock.ticker.backfill.plan import BackfillPlan, PlannedRun
 from clock.ticker.firing.decisions import Outcome, Signature, decision_of
 from clock.ticker.firing.run_event import run as run_firing
@@ -42,7 +44,7 @@ class Backfill:
 
     plan: BackfillPlan
     timetable: Timetable
-    ledger: Ledger
+    ledger: RedisLedger
     clock: Clock
     signature: Signature
     per_second: float | None = None
@@ -97,14 +99,18 @@ class Backfill:
 
     def _committed(self, ran: Sequence[tuple[BackfilledRun, Decision]]) -> Iterator[BackfilledRun]:
         verdicts = self.ledger.commit([decision for _, decision in ran])
+        made = [pair for pair, verdict in zip(ran, verdicts, strict=True) if verdict is Verdict.COMMITTED]
+        self.ledger.push_kept_out(
+            [push for _, decision in made for push in kept_out(decision.pushes)], to_ms(self.clock.now())
+        )
+        for run, decision in made:
+            out = {push.lock.jid for push in kept_out(decision.pushes)}
+            yield replaced(run, jids=[jid for jid in run.jids if jid not in out])
         if Verdict.WRONG_TYPE in verdicts:
             raise StoreError(
                 "a key that the jobs go to (queues, schedule or queue:*) has the wrong type in Redis",
                 cause="wrong_type",
             )
-        for (run, _), verdict in zip(ran, verdicts, strict=True):
-            if verdict is Verdict.COMMITTED:
-                yield run
 
 
 def _due(run: PlannedRun) -> Due:

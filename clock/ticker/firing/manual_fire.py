@@ -5,21 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from msgspec.structs import replace
 
 from clock.clocks import Clock, to_ms
 from clock.errors import ActionFailed, StoreError
 from clock.forking import child_ends_here
-from clock.store.ledger.decision import Decision, DecisionKind, Verdict
-from clock.store.ledger.held_pushes import holding, unique_pushes
+from clock.store.ledger.decision import DecisionKind, Verdict
+from clock.store.ledger.held_pushes import holding, kept_out
 from clock.store.ledger.ledger import RedisLedger
 from clock.ticker.firing.decisions import Outcome, Signature, decision_of
 from clock.ticker.planning.catch_up import Due
 from clock.timetable import Event
-
-LOOKED_AT = 10  # records of the history: the clock may have written others since
 
 logger = logging.getLogger("clock.clock")
 
@@ -36,7 +33,7 @@ def fire_manually(event: Event, *, ledger: RedisLedger, clock: Clock, signature:
     """Run the action of an event with the present second as its due instant, and push its jobs.
 
     The history records the run as `manual`. The ledger is unchanged, so the event's own due instants are not
-    affected. The condition is not checked. Raises ActionFailed, StoreUnavailable.
+    affected. The condition is not checked. Raises ActionFailed, StoreUnavailable; nothing after the commit raises.
     """
     now = clock.now()
     with holding(event.name, to_ms(now), None) as held:
@@ -58,11 +55,6 @@ def fire_manually(event: Event, *, ledger: RedisLedger, clock: Clock, signature:
             "a key that the jobs go to (queues, schedule or queue:*) has the wrong type in Redis",
             cause="wrong_type",
         )
-    kept_out = _kept_out(ledger, decision) if unique_pushes(pushes) else {}
-    return ManualRun([jid for jid in jids if jid not in kept_out], kept_out)
-
-
-def _kept_out(ledger: RedisLedger, decision: Decision) -> Mapping[str, str]:
-    """The jobs that were not pushed, from the record of the run."""
-    records: Any = ledger.history(decision.event, LOOKED_AT)
-    return next((record.get("kept_out", {}) for record in records if record["due"] == decision.due_ms), {})
+    ledger.push_kept_out(kept_out(pushes), to_ms(now))
+    out = {push.lock.jid: push.lock.holder for push in kept_out(pushes)}
+    return ManualRun([jid for jid in jids if jid not in out], out)

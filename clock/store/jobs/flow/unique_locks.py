@@ -25,7 +25,7 @@ from clock.store.server.durable import WAIT_MS, check_replicated, durable_of
 
 CHECKED_AFTER_MS = 60_000  # an older lock is checked when it is in the way
 FOREVER_MS = 100 * 366 * 86_400_000  # jobs that are due later than in 100 years are not searched
-_LOCK = re.compile(rb"(.*)\|(\d{1,14})\|(\d{1,14})")  # jid, since, until; more digits are no date
+_LOCK = re.compile(rb"(.*)\|(\d{1,14})\|(\d{1,14})", re.DOTALL)  # jid, since, until; more digits are no date
 SEARCH_SECONDS = 2.0  # of a check, at most; if it ends before, the lock stays
 
 logger = logging.getLogger("clock.redis")
@@ -76,13 +76,16 @@ def push(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int | None = Non
     Without `now_ms`, Redis's time counts: the clocks of the machines that push may differ. Raises
     StoreUnavailable; it may be called again then.
     """
-    again = []
+    stale: dict[str, str] = {}
+    now = 0
     for one, reply in zip(pushes, _push(redis, pushes, now_ms), strict=True):
         holder, since, now = _held_by(reply)
         one.lock.holder = holder
         one.lock.is_late = text(reply) == "||"
-        if holder and now - since > CHECKED_AFTER_MS and heal(redis, one.lock.key, holder, now=from_ms(now)):
-            again.append(one)
+        if holder and now - since > CHECKED_AFTER_MS:
+            stale[one.lock.key] = holder
+    healed = heal(redis, stale, now=from_ms(now)) if stale else ()
+    again = [one for one in pushes if one.lock.holder and one.lock.key in healed]
     for one, reply in zip(again, _push(redis, again, now_ms) if again else (), strict=True):
         one.lock.holder, *_ = _held_by(reply)
 
@@ -119,32 +122,33 @@ def lock_keys(*, windows: bool = False) -> list[str]:
     return [keys.UNIQUE, *([keys.UNIQUE_WINDOWS] if windows else []), keys.REPLACED]
 
 
-def free(redis: Redis, pairs: Iterable[tuple[str, str]]) -> None:
-    """Free locks, given as (key, jid). Raises StoreUnavailable."""
-    words = [word for pair in pairs for word in pair]
-    if words:
-        with translated():
-            script(redis, "free_unique")(keys=lock_keys(), args=words)
-
-
-def heal(redis: Redis, key: str, jid: str, *, now: datetime) -> bool:
-    """Free a lock whose job is gone; whether it was. Raises StoreUnavailable.
-
-    A lock whose job was found is not checked again for a minute.
-    """
-    if not is_gone(redis, jid, now=now):
-        _note_check(redis, key, jid, now)
-        return False
-    free(redis, [(key, jid)])
-    logger.warning("Freed the lock %s: its job %s was not found in Redis; another program removed it", key, jid)
+def free(redis: Redis, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Free locks, given as (key, jid); those that were freed. Raises StoreUnavailable."""
+    if not pairs:
+        return []
     with translated():
-        redis.incr(keys.HEALED)
-    return True
+        freed: Any = script(redis, "free_unique")(keys=lock_keys(), args=[word for pair in pairs for word in pair])
+    return [pair for pair, is_freed in zip(pairs, freed, strict=True) if is_freed]
 
 
-def is_gone(redis: Redis, jid: str, *, now: datetime) -> bool:
-    """Whether a job can no longer run: it was not found. False also if the search took too long."""
-    return jid in gone(redis, [jid], now=now)
+def heal(redis: Redis, locks: Mapping[str, str], *, now: datetime) -> set[str]:
+    """Free the locks (key -> jid) whose job is gone; their keys. Raises StoreUnavailable.
+
+    One search looks for all jobs. A lock whose job was found is not checked again for a minute.
+    """
+    missing = gone(redis, locks.values(), now=now)
+    for key, jid in locks.items():
+        if jid not in missing:
+            _note_check(redis, key, jid, now)
+    freed = free(redis, [(key, jid) for key, jid in locks.items() if jid in missing])
+    for key, jid in freed:
+        logger.warning(
+            "Freed the lock %s: its job %s was not found in Redis; another program removed it", key, jid
+        )
+    if freed:
+        with translated():
+            redis.incr(keys.HEALED, len(freed))
+    return {key for key, _ in freed}
 
 
 def gone(redis: Redis, jids: Iterable[str], *, now: datetime, within: float = SEARCH_SECONDS) -> set[str]:
@@ -166,15 +170,23 @@ def gone(redis: Redis, jids: Iterable[str], *, now: datetime, within: float = SE
 
 
 def push_kept_out(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> list[str]:
-    """Push the jobs of firings that a lock without a job kept out; their jids. Raises StoreUnavailable."""
-    wanted = {lock.key: lock for lock in held(redis, list({one.lock.key for one in pushes}))}
-    pushed = []
-    for one in pushes:
-        lock = wanted.get(one.lock.key)
-        is_old = lock and lock.until is None and now_ms - to_ms(lock.since) > CHECKED_AFTER_MS
-        if lock and is_old and lock.jid != one.lock.jid and heal(redis, lock.key, lock.jid, now=from_ms(now_ms)):
-            push(redis, [one], now_ms=now_ms)
-            pushed += [] if one.lock.holder or one.lock.is_late else [one.lock.jid]
+    """Push jobs that a lock without a job kept out of a firing or an item; their jids. Raises StoreUnavailable."""
+    if not pushes:
+        return []
+    stale = {
+        lock.key: lock.jid
+        for lock in held(redis, list({one.lock.key for one in pushes}))
+        if lock.until is None and now_ms - to_ms(lock.since) > CHECKED_AFTER_MS
+    }
+    out = [one for one in pushes if stale.get(one.lock.key, one.lock.jid) != one.lock.jid]
+    locks = {one.lock.key: stale[one.lock.key] for one in out}
+    healed = heal(redis, locks, now=from_ms(now_ms)) if locks else ()
+    again = [one for one in out if one.lock.key in healed]
+    if again:
+        push(redis, again, now_ms=now_ms)
+    pushed = [one.lock.jid for one in again if not (one.lock.holder or one.lock.is_late)]
+    for jid in pushed:
+        logger.warning("Pushed the job %s late: the job that held its lock is gone", jid)
     return pushed
 
 

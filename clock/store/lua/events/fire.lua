@@ -33,11 +33,12 @@
 --   map: place of a backfilled decision -> now (ms)
 --   map: place of a missed decision -> the due instant (ms) before which the list of missed runs forgets runs
 -- ARGV[5] the time by which the windows of locks count (ms; '': Redis's)
--- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
--- to has the wrong type, -2 a newer release leads, -3 the ledger does not agree with `after` and the
--- declaration, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
--- each in a sentence: a history or watched jobs that could not be written, a pause that was skipped. An error
--- names a key of the ledger that has the wrong type; then nothing was written.
+-- Returns three lists. The first has a number for each decision: 1 committed, 0 decided already; -1 a key that its
+-- jobs go to has the wrong type, -2 a newer release leads, -3 the ledger does not agree with `after` and the
+-- declaration, -4 it is paused; below 1 nothing was written. The second names keys whose contents are invalid,
+-- each in a sentence: a history or watched jobs that could not be written, a pause that was skipped. The third has
+-- each job that was not pushed: its place, and the jid of the job that holds its lock. An error names a key of the
+-- ledger that has the wrong type; then nothing was written.
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
 local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched,
@@ -78,7 +79,7 @@ local function can_push(first, last)
   return true
 end
 
-local kept_out = {} -- places of jobs whose lock is held
+local kept_out, not_pushed = {}, {} -- places of jobs whose lock is held, and the third list of the reply
 local function take_locks(n, first, last) -- the history's entry names the holders
   local holders = {}
   for job = first, last do
@@ -86,6 +87,8 @@ local function take_locks(n, first, last) -- the history's entry names the holde
     local holder = lock and lock[1] ~= '' and take_lock(KEYS[8], KEYS[9], KEYS[10], now_ms(ARGV[5]), unpack(lock, 1, 4))
     if holder then
       kept_out[job] = true
+      not_pushed[#not_pushed + 1] = job
+      not_pushed[#not_pushed + 1] = holder
       holders[#holders + 1] = cjson.encode(lock[2]) .. ':' .. cjson.encode(holder)
     end
   end
@@ -226,4 +229,4 @@ for queue, waiting in pairs(queued) do
 end
 in_chunks(advanced, function(...) redis.call('HSET', KEYS[1], ...) end)
 in_chunks(recounted, function(...) redis.call('HSET', KEYS[7], ...) end)
-return { reply, problems }
+return { reply, problems, not_pushed }

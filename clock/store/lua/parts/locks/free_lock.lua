@@ -1,4 +1,4 @@
--- Part of every script that calls `free_lock`. Not a script itself: it has no KEYS[1]. Returns nothing.
+-- Part of every script that calls `free_lock`. Not a script itself: it has no KEYS[1]. Returns true if it was freed.
 --
 -- Frees the lock of a job that has ended, unless it lasts for a window, or another job holds it now. So a lock that is
 -- freed twice changes nothing the second time.
@@ -6,7 +6,7 @@ local function free_lock(locks, replaced, key, jid)
   redis.pcall('ZREM', replaced, jid)
   local value = redis.pcall('HGET', locks, key)
   if type(value) == 'string' and string.match(value, '^(.*)|%d+|0$') == jid then
-    redis.pcall('HDEL', locks, key)
+    return redis.pcall('HDEL', locks, key) == 1
   end
 end
 
