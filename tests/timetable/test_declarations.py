@@ -132,7 +132,7 @@ BAD = [
     ("every(60, 'x', salt='a')(act)", "salt needs spread"),
     ("every().day.describe(5).do(act)", "description is 5; it must be a string"),
     ("every().day.tag([1]).do(act)", "tag got ([1],); tags must be hashable, such as strings"),
-    ("every().day.do('act')", "do() needs a job class or a function, but got 'act'. Do not call it: write do("),
+    ("every().day.do('act')", "do() needs a job class or a function, but got 'act'. Import it, and write do(act)"),
     ("every().day.do(None)", "do() needs a job class or a function, but got None. Do not call it: write do("),
     (
         "every().day.do(SendLetterJob)",

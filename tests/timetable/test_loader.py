@@ -229,3 +229,52 @@ def test_a_file_in_another_language_is_refused_with_its_cure(tmp_path: Path, nam
         load(path)
     with pytest.raises(ConfigurationError, match="no clock file"):
         load(tmp_path / "missing.yml")
+
+
+def test_a_syntax_error_of_an_imported_module_is_told_with_that_modules_line(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("broken_jobs_of_a_test.py", "x = 1\ndef greet(x:\n")
+    path = write("lib/clock.py", "from clock import every\nimport broken_jobs_of_a_test\n")
+
+    with pytest.raises(DeclarationError) as error:
+        load(path)
+
+    module = tmp_path / "broken_jobs_of_a_test.py"
+    assert str(error.value) == f"{module}:2: SyntaxError: '(' was never closed: def greet(x:"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DeclarationError, match=r"^broken_jobs_of_a_test\.py:2: "):
+        load(path)
+
+
+def test_a_syntax_error_of_a_text_that_the_file_compiles_is_told_with_the_files_line(write: Write) -> None:
+    path = write("lib/clock.py", "x = 1\ncompile('x(', 'a text', 'exec')\n")
+
+    with pytest.raises(DeclarationError, match=r"clock\.py:2: SyntaxError: "):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ("cron(minute=0, hour=3)", 'cron takes one text, but got minute, hour; write cron("0 3 * * *")'),
+        ('cron(minute="*/15")', 'cron takes one text, but got minute; write cron("*/15 * * * *")'),
+        ("cron(hour=[7, 19], minute=0, tz=None)", 'got minute, hour; write cron("0 7,19 * * *")'),
+        ('cron(minute=0, day_of_month="1-7", day_of_week="mon")', 'write cron("0 * 1-7 * mon&")'),
+        ("cron(minutes=0)", "unexpected keyword argument 'minutes'"),
+        (
+            'every().day.do("jobs.send_mail_job.SendMailJob", "x")',
+            "but got 'jobs.send_mail_job.SendMailJob'. Import it, and write do(SendMailJob, 'x')",
+        ),
+        ("every().day.do('a text')", "Do not call it: write do(send_report, 7), not do(send_report(7))"),
+        ("every().day.do(7)", "but got 7. Do not call it: write do(send_report, 7), not do(send_report(7))"),
+    ],
+)
+def test_a_form_of_another_library_is_told_with_the_right_form(write: Write, declared: str, message: str) -> None:
+    path = write("lib/clock.py", f"from clock import cron, every\n{declared}\n")
+
+    with pytest.raises(DeclarationError) as error:
+        load(path)
+
+    assert str(error.value).endswith(message)
+    assert "clock.py:2: " in str(error.value)

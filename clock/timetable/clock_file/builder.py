@@ -22,6 +22,7 @@ from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import adjusted, check_option, hint, old_names
 from clock.timetable.clock_file.typed_actions import Function, Performs, Pushes
 from clock.timetable.event import CatchUp, Overlap
+from clock.timetable.naming import shown
 from clock.timetable.triggers.adjustments import Excepted
 from clock.timetable.triggers.holidays import Otherwise
 from clock.timetable.triggers.intervals import MakeTrigger
@@ -281,6 +282,9 @@ class Builder(schedule.Job):
             return action
         if not callable(function):
             advice = "Do not call it: write do(send_report, 7), not do(send_report(7))"
+            name = function.replace(":", ".").rpartition(".")[2] if isinstance(function, str) else ""
+            if name.isidentifier():
+                advice = f"Import it, and write do({', '.join([name, *map(shown, args)])})"
             raise self._error(f"do() needs a job class or a function, but got {function!r}. {advice}")
         self._checked(check_call, function, args, kwargs)
         return Call(function, args, kwargs)

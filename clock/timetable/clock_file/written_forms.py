@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from datetime import tzinfo
-from typing import Never
+from functools import wraps
+from typing import Never, ParamSpec, TypeVar
 
 from clock.errors import DeclarationError
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.builder import Builder
 from clock.timetable.clock_file.written import KINDS, Written
 from clock.timetable.triggers.intervals import MakeTrigger
+
+P = ParamSpec("P")
+R = TypeVar("R")
+#: The fields of Celery's `crontab`, in the order of an expression.
+_CRONTAB = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
 class WrittenJob(Builder):
@@ -39,6 +47,30 @@ class WrittenJob(Builder):
         return self._written.trigger
 
 
+def _without_fields(function: Callable[P, R]) -> Callable[P, R]:
+    """Refuse the fields of Celery's `crontab`, with the expression to write. Raises DeclarationError."""
+
+    @wraps(function)
+    def declare(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = [name for name in _CRONTAB if name in kwargs]
+        if given:
+            fields = [_field(kwargs.get(name, "*")) for name in _CRONTAB]
+            both = "&" if {"day_of_month", "day_of_week"} <= kwargs.keys() else ""
+            raise DeclarationError(
+                f"{draft.where()}: cron takes one text, but got {', '.join(given)}; "
+                f'write cron("{" ".join(fields)}{both}")'
+            )
+        return function(*args, **kwargs)
+
+    vars(declare)["__signature__"] = inspect.signature(function)
+    return declare
+
+
+def _field(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple, set, range)) else str(value)
+
+
+@_without_fields
 def cron(expression: str, tz: str | tzinfo | None = None) -> WrittenJob:
     """Declare an event by a cron expression: five fields, six with seconds first, or `@hourly`, `@daily`...
 

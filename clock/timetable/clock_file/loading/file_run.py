@@ -46,6 +46,8 @@ def run(source: SourceFile, ending: Ending) -> dict[str, object]:
             raise DeclarationError(f"{at}{error}") from error
         except KeyboardInterrupt:
             raise
+        except SyntaxError as error:
+            raise DeclarationError(_syntax_error(error, source.path)) from error
         except BaseException as error:  # any error of the file is reported in one line
             if not isinstance(error, EndOfDeclarations) and not (isinstance(error, SystemExit) and ending.reached):
                 what = _described(error) + clash(error)
@@ -156,6 +158,19 @@ def _in_module(error: ClockError, path: Path) -> str:
     ]
     if not frames or frames[-1].filename == str(path.resolve()):
         return ""
-    module, here = Path(frames[-1].filename), Path.cwd()
-    shown = module.relative_to(here) if module.is_relative_to(here) else module
-    return f"{shown}:{frames[-1].lineno}: "
+    return f"{_shown(Path(frames[-1].filename))}:{frames[-1].lineno}: "
+
+
+def _syntax_error(error: SyntaxError, path: Path) -> str:
+    """File, line and error. If the file compiles a text, its own line counts."""
+    if error.filename is None or not Path(error.filename).is_file():
+        return f"{_raised_at(error, path)}: {_described(error)}"
+    line = f": {error.text.strip()}" if error.text else ""
+    at = f"{_shown(Path(error.filename))}:{error.lineno or 1}"
+    return f"{at}: {type(error).__name__}: {error.msg}{line}"
+
+
+def _shown(module: Path) -> Path:
+    """The path of a module, relative to the current folder if it is under it."""
+    here = Path.cwd()
+    return module.relative_to(here) if module.is_relative_to(here) else module
