@@ -12,6 +12,9 @@ from clock.clocks import from_ms
 from clock.django.event_rows import enqueue
 from clock.django.models import DatabaseEvent
 from clock.errors import ClockError, StoreError
+from clock.store.ledger.history import is_failure
+
+RECORDS = 20  # the newest ones may have no outcome yet
 
 
 @admin.register(DatabaseEvent)
@@ -36,15 +39,18 @@ class DatabaseEventAdmin(admin.ModelAdmin):
 
     @admin.display(description="last run")
     def last_run(self, row: DatabaseEvent) -> str:
-        """The newest record of its history."""
+        """The newest record of its history, and whether its latest job with an outcome failed."""
         try:
-            records = api.Events().history(row.name, 1)
+            records = api.Events().history(row.name, RECORDS)
         except StoreError:
             return "unknown: Redis cannot be reached"
         if not records:
             return "-"
         due = timezone.localtime(from_ms(records[0]["due"]))
-        return f"{due:%Y-%m-%d %H:%M:%S}: {records[0]['decision']}"
+        outcomes = [outcome for record in records for outcome in record.get("outcomes", {}).values()]
+        latest = max(outcomes, key=lambda outcome: outcome["at"], default=None)
+        failed = ", job failed" if latest and is_failure(latest) else ""
+        return f"{due:%Y-%m-%d %H:%M:%S}: {records[0]['decision']}{failed}"
 
     @admin.action(description="Run the selected events now")
     def run_now(self, request: Any, rows: Any) -> None:

@@ -203,3 +203,15 @@ def test_a_paused_event_is_shown_as_such(clock: Clock, clock_file: Path) -> None
 
     assert "paused" in clock("status").output
     assert "holidays" in clock("list").output
+
+
+def test_an_event_whose_latest_job_with_an_outcome_failed_is_shown_as_such(
+    clock: Clock, redis: Redis, clock_file: Path
+) -> None:
+    record = {"decision": "fired", "due": 1_700_000_000_000, "jids": ["new"]}
+    redis.xadd("clock:history:daily.report", {"entry": json.dumps(record)})
+    failed = {"jid": "old", "outcome": "retry", "at": 1_700_000_000_000, "took_ms": 3}
+    redis.xadd("clock:outcomes:daily.report", {"entry": json.dumps(failed)})
+
+    assert "job failed, fired" in clock("status").output
+    assert "fired, job failed" in clock("list").output

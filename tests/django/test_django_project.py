@@ -180,15 +180,22 @@ def test_the_admin_checks_events_and_runs_them(project: App) -> None:
         "r = c.post(u, {'action': 'run_now', '_selected_action': [pk]}, follow=True)\n"
         "told.append('pushed the job' in r.content.decode())\n"
         "told.append('every 1 day at 06:00' in c.get(u).content.decode())\n"
+        "from clock.store import keys; from clock.store.ledger import history; from clock.api import Events\n"
+        "for jid in ('old', 'new'):\n"
+        "    record = {'decision': 'fired', 'due': 1, 'jids': [jid]}\n"
+        "    Events()._redis.xadd(keys.HISTORY + 'n', {'entry': json.dumps(record)})\n"
+        "late = {'outcome': 'retry', 'at': 1, 'took_ms': 1}\n"
+        "history.add_outcome(Events()._redis, 'n', 'old', late, ended=False)\n"
+        "told.append('fired, job failed' in c.get(u).content.decode())\n"
         "print(json.dumps(told))",
     )
 
-    bad_time, bad_job, bad_args, no_schedule, added, pushed, listed = json.loads(text)
+    bad_time, bad_job, bad_args, no_schedule, added, pushed, listed, failed = json.loads(text)
     assert "at has 25" in bad_time
     assert "NobodyJob" in bad_job
     assert "argument" in bad_args
     assert no_schedule
-    assert (added, pushed, listed) == (302, True, True)
+    assert (added, pushed, listed, failed) == (302, True, True, True)
 
 
 def test_commands_take_the_projects_settings_and_say_what_is_wrong(project: App) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from functools import partial
 import pytest
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.inspection.events.event_rows import Summary, summaries
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.server.connection import connect
@@ -101,3 +103,31 @@ def test_a_forked_child_reads_for_itself() -> None:
     goes_on.set()
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_failing"),
+    [
+        ({"outcome": "retry"}, True),
+        ({"outcome": "dead"}, True),
+        ({"outcome": "dropped", "failed": True}, True),
+        ({"outcome": "dropped"}, False),
+        ({"outcome": "done"}, False),
+    ],
+)
+def test_an_event_fails_if_its_latest_job_with_an_outcome_failed(
+    ana: Visitor, redis: Redis, outcome: dict[str, object], is_failing: bool
+) -> None:
+    """Its newest run was just pushed, and has no outcome yet."""
+    for jid in ("old", "new"):
+        record = {"decision": "fired", "due": to_ms(NOW), "jobs": 1, "jids": [jid]}
+        redis.xadd("clock:history:ticks", {"entry": json.dumps(record)})
+    for ended in ({"outcome": "done" if is_failing else "dead"}, outcome):
+        entry = {"jid": "old", "at": to_ms(NOW), "took_ms": 3, "error": "ValueError: card", **ended}
+        redis.xadd("clock:outcomes:ticks", {"entry": json.dumps(entry)})
+
+    shown, failing = ana.text("/"), ana.json("/", state="failing")
+
+    assert [row["name"] for row in failing] == (["ticks"] if is_failing else [])
+    assert ("job failed fired" in shown) == is_failing
+    assert ("1 event fails" in shown) == is_failing

@@ -132,7 +132,10 @@ def test_batches_and_one_with_its_failures(ask: tuple[Ask, Visitor], redis: Redi
     unique_locks.push(redis, [unique_locks.LockedPush(lock, "mail", job, None)], now_ms=1000)
     repairs.remove_queued(redis, "mail", [job.encode()])
 
+    batches.seal(redis, "import-7", now=from_ms(2000))
+
     assert ana.json("/batches") == run("batches")
+    assert "ended, 1 failed" in ana.text("/batches")
     one = ana.json("/batches", bid="import-7")
     assert one == run("batches", "import-7")
     assert [(child["jid"], child["how"], child["class_name"]) for child in one["failures"]] == [

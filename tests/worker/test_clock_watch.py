@@ -16,13 +16,13 @@ from clock.worker.maintenance.clock_watch import ClockWatch
 from tests.worker import jobs
 
 
-def push_from_clock(redis: Redis, job: str, *args: object) -> None:
+def push_from_clock(redis: Redis, job: str, *args: object, retry: bool | int = 1) -> None:
     payload = {
         "class": job,
         "args": args,
         "jid": "a1b2",
         "queue": "default",
-        "retry": 1,
+        "retry": retry,
         "clock": {"event": "nightly", "due": 1000, "previous": None},
     }
     redis.lpush("queue:default", json.dumps(payload))
@@ -108,3 +108,11 @@ def test_a_clock_that_is_behind_is_logged_once_by_a_worker_until_it_fires_again(
     assert told[0].startswith("The clock is late: event 'nightly' is overdue: it was due 9")
     assert told[0].endswith("no clock is the leader")
     assert overdue.look(redis).leader is None
+
+
+def test_a_job_that_failed_and_is_not_kept_is_recorded_as_failed(bench: Callable[..., Any], redis: Redis) -> None:
+    push_from_clock(redis, "BreakThingJob", retry=False)
+
+    bench().run_all()
+
+    assert (outcome(redis)["outcome"], outcome(redis)["failed"]) == ("dropped", True)

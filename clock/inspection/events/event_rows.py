@@ -15,6 +15,7 @@ from clock.store.ledger import event_rows, history
 from clock.store.ledger.decision import MISSED_KEPT_MS
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.event_rows import StoredEvent
+from clock.store.ledger.history import is_failure
 from clock.store.ledger.overdue import OVERDUE_SECONDS
 from clock.store.ledger.pauses import Pause, covering
 from clock.timetable import Event, Timetable
@@ -80,13 +81,13 @@ class EventRow:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the latest decision is an error, or its latest job with an outcome failed for good."""
+        """Whether the latest decision is an error, or its latest job with an outcome failed."""
         return self.trouble == "failing"
 
     @property
-    def has_dead_job(self) -> bool:
-        """Whether its latest job with an outcome failed for good."""
-        return self.outcome is not None and self.outcome["outcome"] == "dead"
+    def has_failed_job(self) -> bool:
+        """Whether its latest job with an outcome failed, even if it will be tried again."""
+        return self.outcome is not None and is_failure(self.outcome)
 
     @property
     def trouble(self) -> str:
@@ -139,7 +140,7 @@ def event_rows_of(
 def trouble_of(decision: Record | None, outcome: Record | None) -> str:
     """The trouble of an event with this latest decision and this latest outcome of a job."""
     kind = decision["decision"] if decision else ""
-    if kind == "error" or (outcome and outcome["outcome"] == "dead"):
+    if kind == "error" or (outcome and is_failure(outcome)):
         return "failing"
     return "missed" if kind == "missed" else ""
 

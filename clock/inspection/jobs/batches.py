@@ -41,6 +41,11 @@ class BatchView:
     description: str = ""
 
     @property
+    def ended_with_failures(self) -> bool:
+        """Whether all its jobs have ended, some of them without success, so `on_success` has not been pushed."""
+        return self.state == "done" and self.failed > 0 and "success" not in self.fired
+
+    @property
     def total(self) -> int:
         """How many jobs it has."""
         return self.pending + self.done + self.failed

@@ -61,6 +61,11 @@ def with_outcomes(records: Iterable[Record], outcomes: Iterable[Record]) -> Iter
         yield {**record, "outcomes": ended} if ended else record
 
 
+def is_failure(outcome: Mapping[str, Any]) -> bool:
+    """Whether a job failed, by its latest outcome: it waits for a retry, is dead, or was dropped for its error."""
+    return outcome["outcome"] in ("retry", "dead") or outcome.get("failed") is True
+
+
 def add_outcome(
     redis: Redis, event: str, jid: str, outcome: Record, *, ended: bool, retry_at: float = 0.0
 ) -> None:

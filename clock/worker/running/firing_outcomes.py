@@ -23,15 +23,24 @@ class FiringOutcomes:
         self._problems = problems or Problems(clock=clock)
 
     def note(self, run: JobRun) -> None:
-        """Record a run: `done`, `dropped`, `dead`, or `retry` with the time of the retry."""
+        """Record a run: `done`, `dropped`, `dead`, or `retry` with the time of the retry.
+
+        A job that failed and is not kept is `dropped`, with the field `failed`.
+        """
         firing, jid = run.payload.get("clock"), run.payload.get("jid")
         event = firing.get("event") if isinstance(firing, dict) else None
         if not isinstance(event, str) or not isinstance(jid, str):
             return
         outcome = "done" if run.outcome == "done" else run.goes_to or "dropped"
-        record = {"outcome": outcome, "at": to_ms(self._clock.now()), "took_ms": round(run.seconds * 1000)}
+        record: dict[str, object] = {
+            "outcome": outcome,
+            "at": to_ms(self._clock.now()),
+            "took_ms": round(run.seconds * 1000),
+        }
         if run.error is not None:
             record["error"] = f"{type(run.error).__name__}: {message_of(run.error)}"[:500]
+        if run.outcome == "failed" and outcome == "dropped":
+            record["failed"] = True
         ended = outcome != "retry"
         try:
             history.add_outcome(self._redis, event, jid, record, ended=ended, retry_at=run.retry_at)

@@ -62,7 +62,7 @@ def _show_one(ref: BatchRef, view: BatchView, limit: int, as_json: bool) -> None
     if as_json:
         echo_json({**_as_json(view), "failures": [child._asdict() for child in failed]})
         return
-    echo(f"{view.bid}: {view.state}, {view.done} of {view.total} jobs done, {view.pending} pending")
+    echo(f"{view.bid}: {_state(view)}, {view.done} of {view.total} jobs done, {view.pending} pending")
     for event, at in sorted(view.fired.items(), key=lambda item: item[1]):
         echo(f"{event}: {utc(at)}")
     for name, value in (("parent", view.parent), ("opened by job", view.opener), ("about", view.description)):
@@ -75,7 +75,11 @@ def _show_one(ref: BatchRef, view: BatchView, limit: int, as_json: bool) -> None
 
 def _row(view: BatchView) -> tuple[object, ...]:
     counts = (view.total, view.done, view.pending, view.failed)
-    return (view.bid, view.state, *counts, utc(view.created_at), view.description)
+    return (view.bid, _state(view), *counts, utc(view.created_at), view.description)
+
+
+def _state(view: BatchView) -> str:
+    return f"ended, {view.failed} failed" if view.ended_with_failures else view.state
 
 
 def _as_json(view: BatchView) -> dict[str, object]:

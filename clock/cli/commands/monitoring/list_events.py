@@ -56,4 +56,5 @@ def _last(view: EventRow) -> str | None:
         return None
     due = due_of(view.last).astimezone(view.zone)
     reason = f" ({view.last['reason']})" if "reason" in view.last else ""
-    return f"{due:%Y-%m-%d %H:%M:%S %Z} {view.last['decision']}{reason}"
+    failed = ", job failed" if view.has_failed_job else ""
+    return f"{due:%Y-%m-%d %H:%M:%S %Z} {view.last['decision']}{reason}{failed}"

@@ -201,7 +201,8 @@ def _last(now: datetime, view: EventRow) -> str:
     due = view.last and view.last.get("due")
     if not view.last or not isinstance(due, int):
         return "-"
-    return f"{view.last['decision']} {_ago(now, from_ms(due))}"
+    failed = "job failed, " if view.has_failed_job else ""
+    return f"{failed}{view.last['decision']} {_ago(now, from_ms(due))}"
 
 
 def _ago(now: datetime, instant: datetime) -> str:
