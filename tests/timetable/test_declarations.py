@@ -227,6 +227,7 @@ BAD = [
     ("every(timedelta(days=1), 'x', at='mon 12:75')(act)", "at has 75, which must be at most 59"),
     ("every(timedelta(days=1), 'x', at='tues 10:00')(act)", "at has the unknown weekday 'tues'"),
     ("every(timedelta(days=1), 'x', at='10:0')(act)", "at is '10:0'; use '16:20'"),
+    ("every(timedelta(days=1), 'x', at='1' * 400)(act)", f"at is '{'1' * 79}; use '16:20'"),
     ("every(timedelta(days=1), 'x', at='**:**')(act)", "at is '**:**', which matches every minute"),
     ("every(timedelta(days=1), 'x', at=1000)(act)", "at is 1000; use '16:20'"),
     ("every(timedelta(days=1), 'x', at=[])(act)", "at is an empty list"),

@@ -19,6 +19,7 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import TypeAlias
 
+from clock.printable import brief
 from clock.timetable.triggers.calendar_days import WEEKDAYS, EveryDay, EveryWeekday
 from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, HOUR, MINUTE, OffsetPeriod, offsets_of
@@ -132,7 +133,7 @@ def parse_at(text: str) -> At:
     """
     found = _AT.fullmatch(text) if isinstance(text, str) else None
     if found is None:
-        raise ValueError(f"at is {text!r}; use {ACCEPTED_AT}")
+        raise ValueError(f"at is {brief(text)}; use {ACCEPTED_AT}")
     hour, minute = _number(found["hour"], 23), _number(found["minute"], 59)
     second = _number(found["second"] or "00", 59) or 0
     if hour is None and minute is None:
