@@ -96,6 +96,7 @@ def test_the_figures_of_a_run_replace_those_of_the_source(capsys: pytest.Capture
         ("space push without", "28"),
         ("space push", "25"),
         ("space push ratio", "0.88"),
+        ("space push again", "1.13"),
         ("space late", "9.2"),
     ],
 )

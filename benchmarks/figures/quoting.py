@@ -5,8 +5,9 @@
 
 The file holds `measured` (where and when, a sentence each), `figures` and `tables`. A figure has its value as it
 is quoted, its benchmark, and either `find`, a pattern that finds it in the benchmark's output, or `by_hand`, the
-command that measures it: `make benchmark` cannot. A cell of a table names figures in braces. A table is between
-the lines `<!-- figures: NAME -->` and `<!-- end of figures -->` of its page.
+command that measures it: `make benchmark` cannot. `digits` is the number of significant digits, if it is not 2. A
+cell of a table names figures in braces. A table is between the lines `<!-- figures: NAME -->` and `<!-- end of
+figures -->` of its page.
 """
 
 from __future__ import annotations
@@ -79,19 +80,19 @@ def read(source: Source, benchmark: str) -> None:
         if "by_hand" in figure:
             print(f"{name}: kept by hand: {figure['value']}; `{figure['by_hand']}` measures it", file=sys.stderr)
         elif found := re.search(figure["find"], outputs.get(figure["by"], ""), re.MULTILINE):
-            figure["value"] = rounded(found[1])
+            figure["value"] = rounded(found[1], figure.get("digits", 2))
             figure["measured"] = LATEST
         else:
             print(f"{name}: not found; it keeps {figure['value']}", file=sys.stderr)
 
 
-def rounded(text: str) -> str:
-    """A number with two significant digits, as the pages write it.
+def rounded(text: str, digits: int = 2) -> str:
+    """A number with so many significant digits, as the pages write it.
 
-    >>> rounded("78,123"), rounded("5.63"), rounded("0.104")
-    ('78,000', '5.6', '0.1')
+    >>> rounded("78,123"), rounded("5.63"), rounded("0.104"), rounded("1.04", 3)
+    ('78,000', '5.6', '0.1', '1.04')
     """
-    number = float(f"{float(text.replace(',', '')):.2g}")
+    number = float(f"{float(text.replace(',', '')):.{digits}g}")
     return f"{number:,.0f}" if number >= 10 else f"{number:g}"
 
 
