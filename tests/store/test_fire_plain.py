@@ -273,3 +273,18 @@ def test_with_a_key_of_a_wrong_type_delayed_and_unique_jobs_are_pushed_once(redi
     found = jobs_of_three_commits(redis, redis)
 
     assert len(found) == len(set(found))
+
+
+def test_a_backfilled_run_is_not_noted_as_done_if_a_later_run_fails(redis: Redis) -> None:
+    runs = [
+        Decision("feed", "", due, due, DecisionKind.BACKFILLED, {"at": NOON}, (Push(jid, "default", None, lock),))
+        for due, jid in ((NOON, "first"), (NOON + MINUTE, "second"))
+        for lock in [Lock("key", jid, 1, "replace")]
+    ]
+    start(redis, _hold(keys.REPLACED))
+    with pytest.raises(StoreError):
+        RedisLedger(redis).commit(runs)
+    redis.delete(keys.REPLACED)
+
+    assert RedisLedger(redis).commit(runs) == [Verdict.COMMITTED] * 2
+    assert redis.lrange("queue:default", 0, -1) == [b"second", b"first"]

@@ -50,7 +50,7 @@ local next_watched = HISTORIES + #events
 local BACKFILLED = KEYS[#KEYS] -- if there are any
 local MISSED = KEYS[#KEYS - (next(backfilled) and 1 or 0)] -- if there are any
 local kinds, reply, problems = {}, {}, {}
-local advanced, queued, later, recounted = {}, {}, {}, {}
+local advanced, queued, later, recounted, done = {}, {}, {}, {}, {}
 
 local function holds(key, kind)
   if not kinds[key] then
@@ -200,7 +200,10 @@ for n, event in ipairs(events) do
     for _, batch in ipairs(batches[n] or {}) do open(event, unpack(batch, 1, 3)) end
     write_history(n)
     if missed[n] then note_missed(n) end
-    if backfilled[n] then redis.call('ZADD', BACKFILLED, backfilled[n], dues[n] .. ' ' .. event) end
+    if backfilled[n] then
+      done[#done + 1] = backfilled[n]
+      done[#done + 1] = dues[n] .. ' ' .. event
+    end
     for job = first, last do push(job) end
     for _, batch in ipairs(batches[n] or {}) do
       if batch[4] == '1' then seal_batch(batch_keys(11), batch[1], tonumber(batch[5])) end
@@ -229,4 +232,5 @@ for queue, waiting in pairs(queued) do
 end
 in_chunks(advanced, function(...) redis.call('HSET', KEYS[1], ...) end)
 in_chunks(recounted, function(...) redis.call('HSET', KEYS[7], ...) end)
+in_chunks(done, function(...) redis.call('ZADD', BACKFILLED, ...) end)
 return { reply, problems, not_pushed }
