@@ -75,7 +75,7 @@ def test_the_history_of_a_job_is_told_by_its_payload_and_its_event(redis: Redis,
         (1, "enqueued", ""),
         (2, "failed first", ""),
         (60, "failed again", "OSError: down"),
-        (60, "ran", "retry after 12 ms"),
+        (60, "ran", "retry, ran 12 ms"),
     ]
     assert api.JobRef("nobody").history() == []
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.errors import ClockError, StoreError
 from clock.inspection.events.why import record_lines
 from clock.store.jobs.flow import unique_locks
@@ -81,6 +82,35 @@ def test_why_tells_when_the_declaration_was_first_seen(clock: Command) -> None:
         "did not run: this schedule was first deployed at 2025-12-31 19:00:00 EST"
         in clock("why", "nightly", "2025-12-01").output
     )
+
+
+def test_why_of_a_time_before_the_first_deploy_does_not_blame_it_if_the_rule_has_no_run_then(
+    clock: Command, application: Path, ledger: RedisLedger
+) -> None:
+    hours = 'cron("0 9 * * mon-fri", "America/New_York").do(print).named("office")\n'
+    (application / "lib" / "clock.py").write_text(f"from clock import cron\n{FILE}{hours}")
+    ledger.declare([("office", load("lib/clock.py").event("office").declaration)], ANCHOR)
+
+    minute_late = clock("why", "nightly", "2025-12-30 01:31").output.splitlines()
+    sunday = clock("why", "office", "2025-12-28").output.splitlines()
+    holiday_evening = clock("why", "office", "2025-12-31 18:00").output.splitlines()
+
+    assert [line.split(": ")[1] for line in (*minute_late, *sunday, *holiday_evening)] == [
+        "not scheduled then"
+    ] * 3
+    assert minute_late[0].endswith("the next run after that is at 2026-01-01 01:30:00 EST")
+
+
+@pytest.mark.parametrize("when", ["2025-12-30 01:31", "2025-12-31", "0002-01-01"])
+def test_why_names_the_deploy_for_a_schedule_that_counts_from_it(
+    clock: Command, application: Path, ledger: RedisLedger, when: str
+) -> None:
+    (application / "lib" / "clock.py").write_text(f"{FILE}every(11).hours.do(print).named('counted')\n")
+    ledger.declare([("counted", load("lib/clock.py").event("counted").declaration)], ANCHOR)
+
+    [line] = clock("why", "counted", when).output.splitlines()
+
+    assert "did not run: this schedule was first deployed at 2025-12-31 19:00:00 EST" in line
 
 
 def test_why_tells_of_a_day_on_which_the_declaration_was_first_seen_after_the_hour(clock: Command) -> None:
@@ -318,6 +348,40 @@ def test_the_words_about_kept_out_jobs_agree_with_the_record(record: dict[str, o
     first, *_ = record_lines({"decision": "fired", "due": 0, **record}, UTC)
 
     assert f"ran; {words}" in first
+
+
+def test_a_failed_attempt_has_its_own_time_and_that_of_the_retry() -> None:
+    at = to_ms(datetime(2026, 11, 29, 20, 1, 6, tzinfo=UTC))
+    failed = {"at": at, "took_ms": 0, "error": "ConnectionError: refused"}
+    outcomes = {
+        "a": {"outcome": "retry", "retry_at": at + 18_000, **failed},
+        "b": {"outcome": "retry", **failed},
+        "c": {"outcome": "dead", **failed},
+        "d": {"outcome": "done", "at": at, "took_ms": 40},
+    }
+
+    _, *lines = record_lines({"due": at, "decision": "fired", "jids": list("abcd"), "outcomes": outcomes}, UTC)
+
+    failure = "failed at 2026-11-29 20:01:06 UTC (ran 0 ms)"
+    assert lines == [
+        f"  job a: {failure}, retry due at 2026-11-29 20:01:24 UTC: ConnectionError: refused",
+        f"  job b: {failure}, will be retried: ConnectionError: refused",
+        f"  job c: {failure}, for good: ConnectionError: refused",
+        "  job d: done at 2026-11-29 20:01:06 UTC (ran 40 ms)",
+    ]
+
+
+def test_missed_runs_name_the_cause_and_from_how_late_to_how_late_they_were() -> None:
+    record = {"decision": "missed", "first": 0, "due": 115_000, "count": 24, "late_ms": 6_000, "reason": "older"}
+
+    [run] = record_lines(record, UTC)
+    [single] = record_lines({**record, "first": 115_000, "count": 1}, UTC)
+    [refused] = record_lines({**record, "decision": "refused"}, UTC)
+
+    cause = "did not run: missed; no clock ran or reached Redis in time; older"
+    assert f"(24 runs): {cause}; 6 s to 2 min 1 s late; on" in run
+    assert f"{cause}; 6 s late; on" in single
+    assert "late" not in refused  # each of them was decided at its own time
 
 
 def test_a_record_with_wrong_counts_shows_the_number_of_its_jids() -> None:

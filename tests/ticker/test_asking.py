@@ -15,7 +15,8 @@ FILE = """
 def run(name, due): ...
 """
 LATE = "over 1 h late, the event's catch-up limit"
-SUPERSEDED, SKIPS = "superseded by a later run", "the event does not catch up"
+SUPERSEDED = 'only the latest run was caught up (catch_up="latest")'
+SKIPS = "the event does not catch up"
 
 
 @pytest.mark.parametrize(

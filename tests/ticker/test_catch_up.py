@@ -69,7 +69,7 @@ def test_latest_fires_the_last_instant_of_an_outage_and_records_the_others_as_on
     assert backlog.fires[0].previous == minute(9)
     [run] = backlog.missed
     assert (run.first, run.at, run.count) == (minute(1), minute(9), 9)
-    assert run.reason == "superseded by a later run"
+    assert run.reason == 'only the latest run was caught up (catch_up="latest")'
 
 
 def test_all_fires_each_instant_of_an_outage_in_order() -> None:

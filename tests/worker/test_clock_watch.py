@@ -54,6 +54,9 @@ def test_a_job_that_failed_and_is_tried_again_has_not_ended(bench: Callable[...,
 
     assert outcome(redis)["outcome"] == "retry"
     assert outcome(redis)["error"]
+    rows: Any = redis.zrange("retry", 0, -1, withscores=True)
+    [(_, retry_at)] = rows
+    assert outcome(redis)["retry_at"] == round(retry_at * 1000)
     assert redis.hkeys(keys.WATCHED + "nightly") == [b"a1b2"]
 
 

@@ -16,8 +16,13 @@ from clock.store.ledger import history, overdue, pauses
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.timetable import Event
+from clock.timetable.anchors import depends_on_anchor
 
 SECOND = timedelta(seconds=1)
+#: A clock that runs and reaches Redis decides each due instant in time.
+MISSED_BECAUSE = "no clock ran or reached Redis in time"
+EARLIEST = from_ms(0)  # schedules are not computed for the time before 1970
+SAMPLED = timedelta(days=400)  # a yearly event has a due instant in it
 MOST_RECORDS = 40  # the most records of a period in one answer; more would not help
 
 
@@ -103,9 +108,9 @@ def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     if record.get("count", 1) > 1:
         due = f"{_shown(from_ms(record['first']), zone)} to {due} ({record['count']} runs)"
     parts = [_words(record["decision"])]
+    parts += [MISSED_BECAUSE] if record["decision"] == DecisionKind.MISSED else []
     parts += [record["reason"]] if record.get("reason") else []
-    if record.get("late_ms", 0) and record["decision"] != DecisionKind.MANUAL:
-        parts.append(f"{duration(record['late_ms'] / 1000)} late")
+    parts += _lateness(record)
     parts += _jobs(record)
     parts.append(f"on {record.get('host')} (release {record.get('release')})")
     outcomes: Mapping[str, Mapping[str, Any]] = record.get("outcomes", {})
@@ -113,6 +118,17 @@ def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
         f"{due}: {'; '.join(parts)}",
         *(f"  job {jid}: {_outcome(outcome, zone)}" for jid, outcome in outcomes.items()),
     ]
+
+
+def _lateness(record: Mapping[str, Any]) -> Iterator[str]:
+    """How late the clock decided; for missed runs, from the last one to the first."""
+    late, is_run = record.get("late_ms", 0), record.get("count", 1) > 1
+    if late and is_run and record["decision"] == DecisionKind.MISSED:
+        yield f"{duration(late / 1000)} to {duration((late + record['due'] - record['first']) / 1000)} late"
+    elif (
+        late and not is_run and record["decision"] != DecisionKind.MANUAL
+    ):  # a run of others has only the last one's
+        yield f"{duration(late / 1000)} late"
 
 
 def _jobs(record: Mapping[str, Any]) -> Iterator[str]:
@@ -136,9 +152,12 @@ def _words(decision: str) -> str:
 
 
 def _outcome(outcome: Mapping[str, Any], zone: tzinfo) -> str:
-    word = {"retry": "failed, retrying", "dead": "failed for good"}.get(outcome["outcome"], outcome["outcome"])
+    retry_at = outcome.get("retry_at")
+    retry = f"retry due at {_shown(from_ms(retry_at), zone)}" if retry_at else "will be retried"
+    failures = {"retry": ("failed", f", {retry}"), "dead": ("failed", ", for good")}
+    word, then = failures.get(outcome["outcome"], (outcome["outcome"], ""))
     error = f": {outcome['error']}" if outcome.get("error") else ""
-    return f"{word} at {_shown(from_ms(outcome['at']), zone)} after {outcome['took_ms']} ms{error}"
+    return f"{word} at {_shown(from_ms(outcome['at']), zone)} (ran {outcome['took_ms']} ms){then}{error}"
 
 
 def _shortened(blocks: Sequence[Sequence[str]], event: str) -> Iterator[str]:
@@ -174,14 +193,21 @@ def _undecided_lines(
 
 def _not_due(event: Event, anchor: datetime, when: AskedPeriod) -> Iterator[str]:
     start = _shown(when.start, event.zone)
-    if when.start < anchor:
+    if when.start < anchor and _was_due_before(anchor, event, when):
         deployed = f"this schedule was first deployed at {_shown(anchor, event.zone)}"
         yield f"{start}: did not run: {deployed}: {event.declaration}"
-    if when.end <= anchor:
         return
     following = event.next_after(max(when.end - SECOND, anchor - SECOND), anchor=anchor)
     upcoming = f"; the next run after that is at {_shown(following, event.zone)}" if following else ""
     yield f"{start}: not scheduled then: {event.declaration}{upcoming}"
+
+
+def _was_due_before(anchor: datetime, event: Event, when: AskedPeriod) -> bool:
+    """Whether the schedule has a due instant in the period before its anchor; True if it counts from it."""
+    if when.start < EARLIEST or depends_on_anchor(event, anchor, anchor + SAMPLED):
+        return True
+    start, end = (to_ms(at) // 1000 - 1 for at in (when.start, min(when.end, anchor)))
+    return any(True for _ in event.due_between(start, end, anchor=when.start - SECOND))
 
 
 def _dues(event: Event, entry: Entry, when: AskedPeriod) -> list[datetime]:

@@ -51,6 +51,6 @@ def _of_event(redis: Redis, job: FoundJob) -> Iterator[Moment]:
             yield Moment(record["due"] / 1000, "due", f"event {event!r}: {record['decision']}")
             outcome = record.get("outcomes", {}).get(job.jid)
             if outcome:
-                detail = f"{outcome['outcome']} after {outcome['took_ms']} ms"
+                detail = f"{outcome['outcome']}, ran {outcome['took_ms']} ms"
                 yield Moment(outcome["at"] / 1000, "ran", detail)
             return

@@ -33,6 +33,7 @@ OPTIONAL: Mapping[str, type] = {
     "late_ms": int,
     "count": int,
     "first": int,
+    "retry_at": int,
     "jobs": int,
     "jids": list,
     "kept_out": dict,

@@ -6,7 +6,7 @@ ran. It is limited: whether an instant that is older than its oldest record ran,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,19 +19,17 @@ from clock.store.ledger import backfilled, history
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.timetable import Event
+from clock.timetable.anchors import depends_on_anchor
 
 MOST_RUNS = 10_000  # in one period: a backfill of more is a mistake, or too long to watch
 _SECOND = timedelta(seconds=1)
 _DAY = 86_400
-#: Seconds. If anchors that differ by these give the same due instants, the schedule does not depend on its anchor.
-_SHIFTS = (1, _DAY, 7 * _DAY, 31 * _DAY, 366 * _DAY)
 _LOOK_BACK = (
     3_600,
     _DAY,
     32 * _DAY,
     400 * _DAY,
 )  # seconds: the periods that are searched for the instant before the first one
-_SAMPLE = 50  # due instants that are compared
 
 
 class State(StrEnum):
@@ -131,7 +129,7 @@ def _dues(event: Event, entry: Entry | None, start: datetime, end: datetime) -> 
     """Up to `MOST_RUNS` and one more, and a note on instants that the schedule cannot have."""
     if entry and start >= entry.anchor:
         return _between(event, start, end, entry.anchor), ""
-    if not _depends_on_anchor(event, start, end):
+    if not depends_on_anchor(event, start, end):
         return _between(event, start, end, start - _SECOND), ""
     if entry is None:
         return [], "no clock has run it, and its schedule counts from the first start of a clock"
@@ -142,15 +140,6 @@ def _dues(event: Event, entry: Entry | None, start: datetime, end: datetime) -> 
 def _between(event: Event, start: datetime, end: datetime, anchor: datetime) -> list[datetime]:
     found = event.due_between(_seconds(start) - 1, _seconds(end) - 1, anchor=anchor)
     return list(map(_instant, islice(found, MOST_RUNS + 1)))
-
-
-def _depends_on_anchor(event: Event, start: datetime, end: datetime) -> bool:
-    return len({tuple(_sample(event, start, end, shift)) for shift in _SHIFTS}) > 1
-
-
-def _sample(event: Event, start: datetime, end: datetime, shift: int) -> Iterator[int]:
-    anchor = start - timedelta(seconds=shift)
-    return islice(event.due_between(_seconds(start) - 1, _seconds(end) - 1, anchor=anchor), _SAMPLE)
 
 
 def _before(event: Event, entry: Entry | None, first: datetime) -> datetime | None:

@@ -162,8 +162,8 @@ NO_CATCH_UP = "the event does not catch up"
 
 #: Why an instant is missed if a later one fires.
 SUPERSEDED = {
-    "latest": "superseded by a later run",
-    "skip": "superseded by a later run",
+    "latest": 'only the latest run was caught up (catch_up="latest")',
+    "skip": 'only the latest run was made (catch_up="skip")',
     "all": f"more than {ALL_LIMIT} runs were due at once",
 }
 

@@ -42,6 +42,8 @@ class FiringOutcomes:
         if run.outcome == "failed" and outcome == "dropped":
             record["failed"] = True
         ended = outcome != "retry"
+        if not ended:
+            record["retry_at"] = round(run.retry_at * 1000)
         try:
             history.add_outcome(self._redis, event, jid, record, ended=ended, retry_at=run.retry_at)
         except (StoreUnavailable, UnicodeEncodeError) as reason:  # away; a name that is not text
