@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isfinite
 
 from clock.clocks import from_ms
+from clock.printable import shortened_list
 from clock.store import Redis, listing
 from clock.store.invalid_values import json_object
+from clock.store.jobs.unserved_queues import NO_WORKER
 from clock.store.ledger import overdue
 from clock.store.ledger.clock_register import ClockRegister
 
@@ -22,7 +25,7 @@ class WorkerView:
     """A worker by its last heartbeat, which was `beat_age` seconds ago; `rss` is in kB.
 
     `frozen` is for how many seconds no thread of it could run, because a job holds the interpreter lock.
-    `problems` keep it from working.
+    `problems` keep it from working; `causes` are their stable words for programs, in the same order.
     """
 
     identity: str
@@ -36,6 +39,7 @@ class WorkerView:
     started_at: float
     frozen: float
     problems: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,36 @@ class ClockView:
     oldest_undecided: datetime | None
     skew: float
     problems: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A problem that processes report, and which processes."""
+
+    cause: str
+    text: str
+    processes: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"{shortened_list(self.processes)}: {self.text}"
+
+
+def reported(clocks: Sequence[ClockView], workers: Sequence[WorkerView]) -> list[Reported]:
+    """The problems that clocks and workers report, each once. Queues without a worker are left out.
+
+    Each process sees those queues, so the caller looks at the queues itself.
+    """
+    views: list[tuple[str, WorkerView | ClockView]] = [(f"worker {view.identity}", view) for view in workers]
+    views += [(f"clock {view.identity}", view) for view in clocks]
+    found: dict[tuple[str, str], Reported] = {}
+    for name, view in views:
+        for cause, text in zip(view.causes, view.problems, strict=True):
+            if not cause.startswith(NO_WORKER):
+                same = (cause, re.sub(r"\d+", "0", text))  # the processes count seconds and jobs differently
+                before = found.get(same, Reported(cause, text, ()))
+                found[same] = replace(before, processes=[*before.processes, name])
+    return list(found.values())
 
 
 def workers(redis: Redis, now: float) -> list[WorkerView]:
@@ -85,21 +119,25 @@ def _worker(identity: str, beat: Mapping[str, str], now: float) -> WorkerView:
         beat_age=max(0.0, now - _number(beat.get("beat"), 0)),
         started_at=_number(info.get("started_at"), now),
         frozen=_number(beat.get("frozen"), 0),
-        problems=_problems(beat.get("problems", "[]")),
+        **_problems(beat.get("problems", "[]")),
     )
 
 
-def _problems(written: str) -> tuple[str, ...]:
+def _problems(written: str) -> dict[str, tuple[str, ...]]:
     try:
-        return _texts(json.loads(written))
+        return _read_problems(json.loads(written))
     except ValueError:
-        return ()
+        return {}
 
 
-def _texts(problems: object) -> tuple[str, ...]:
-    """The texts of published problems."""
+def _read_problems(problems: object) -> dict[str, tuple[str, ...]]:
+    """The texts and the causes of published problems."""
     found = problems if isinstance(problems, list) else []
-    return tuple(str(problem["text"]) for problem in found if isinstance(problem, dict) and "text" in problem)
+    valid = [problem for problem in found if isinstance(problem, dict) and "text" in problem]
+    return {
+        "problems": tuple(str(problem["text"]) for problem in valid),
+        "causes": tuple(str(problem.get("cause", "")) for problem in valid),
+    }
 
 
 def _number(value: object, default: float) -> float:
@@ -121,7 +159,7 @@ def _clock(identity: str, fields: Mapping[str, object], *, leads: bool) -> Clock
         last_round=from_ms(int(str(fields.get("last_round", 0)))),
         oldest_undecided=from_ms(undecided) if isinstance(undecided, int) else None,
         skew=float(str(fields.get("skew_ms", 0))) / 1000,
-        problems=_texts(fields.get("problems")),
+        **_read_problems(fields.get("problems")),
     )
 
 

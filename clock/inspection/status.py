@@ -12,7 +12,7 @@ from clock.inspection.doctor.server_faults import server_faults
 from clock.inspection.events.event_rows import OVERDUE, EventRow, events
 from clock.inspection.jobs.busy import BusyJob, busy_jobs
 from clock.inspection.jobs.job_sets import QueueView, queues
-from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, workers
+from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, reported, workers
 from clock.inspection.shards import ShardView, shard_views, with_shards_that_answer
 from clock.job.encryption import PARKED_UNDER
 from clock.job.payload import seconds
@@ -178,8 +178,8 @@ def _of_processes(status: Status) -> Iterator[str]:
         yield "no clock is running"
     elif has_no_worker and any(queue.size for queue in status.queues):
         yield "no worker is running, and jobs are waiting"
+    yield from map(str, reported(status.clocks, status.workers))
     for worker in status.workers:
-        yield from (f"worker {worker.identity}: {problem}" for problem in worker.problems)
         if worker.beat_age > SILENT_SECONDS:
             yield f"worker {worker.identity} sent its last heartbeat {worker.beat_age:.0f} s ago"
         elif worker.frozen > SILENT_SECONDS:
@@ -188,8 +188,6 @@ def _of_processes(status: Status) -> Iterator[str]:
 
 
 def _of_clocks(status: Status) -> Iterator[str]:
-    for clock in status.clocks:
-        yield from (f"clock {clock.identity}: {problem}" for problem in clock.problems)
     if status.clocks and not any(clock.leads for clock in status.clocks):
         yield "no clock is the leader"
     for clock in status.clocks:
@@ -208,7 +206,8 @@ def _of_jobs(status: Status) -> Iterator[str]:
         if queue.problem:
             yield queue.problem
         if queue.size and status.workers and queue.name not in taken and not status.shards:
-            yield f"no worker processes the queue {queue.name!r} (jobs waiting: {queue.size})"
+            waiting = f"jobs waiting: {queue.size}; start a worker: clock worker -q {queue.name}"
+            yield f"no worker processes the queue {queue.name!r} ({waiting})"
     for name, count in status.parked.items():
         lack, what = ("encryption key", name.removeprefix(PARKED_UNDER))
         if what == name:

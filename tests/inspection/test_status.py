@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,12 +8,15 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.inspection import Status, status
+from clock.inspection.doctor.blockers import reported
 from clock.inspection.processes import LATE_SECONDS
 from clock.store.ledger.clock_register import ClockRegister
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import connect
 from clock.timetable import Timetable, load
 from tests.inspection.conftest import NOW, NOW_SECONDS, Payload
+
+NO_ANSWER = {"cause": "no_answer", "text": "Redis does not answer: no reply for 4 s.", "since": 0}
 
 
 @pytest.fixture
@@ -33,11 +36,19 @@ def worker(redis: Redis) -> Callable[..., None]:
 def clock(redis: Redis) -> Callable[..., None]:
     """A clock that has just beaten."""
 
-    def beat(*, leads: bool = True, last_round: float = 0, oldest_undecided: float | None = None) -> None:
+    def beat(
+        *,
+        leads: bool = True,
+        last_round: float = 0,
+        oldest_undecided: float | None = None,
+        problems: Sequence[object] = (),
+    ) -> None:
         ms = to_ms(NOW)
         undecided = None if oldest_undecided is None else ms - int(oldest_undecided * 1000)
         told = {"host": "web1", "release": "v7", "events": 3, "last_round": ms - int(last_round * 1000)}
-        ClockRegister(redis).beat("web1:2:b", {**told, "oldest_undecided": undecided}, now=NOW, seconds=20)
+        ClockRegister(redis).beat(
+            "web1:2:b", {**told, "oldest_undecided": undecided, "problems": problems}, now=NOW, seconds=20
+        )
         if leads:
             redis.hset("clock:lease", mapping={"identity": "web1:2:b", "release": "v7"})
 
@@ -203,7 +214,37 @@ def test_a_queue_that_no_worker_takes_from_is_a_problem(
     redis.sadd("queues", "forgotten")
     redis.lpush("queue:forgotten", payload("a"))
 
-    assert look(redis).problems == ["no worker processes the queue 'forgotten' (jobs waiting: 1)"]
+    assert look(redis).problems == [
+        "no worker processes the queue 'forgotten' (jobs waiting: 1; start a worker: clock worker -q forgotten)"
+    ]
+
+
+def test_one_cause_that_several_processes_report_is_one_problem(
+    redis: Redis, worker: Callable[..., None], clock: Callable[..., None], payload: Payload
+) -> None:
+    worker("default")
+    redis.sadd("queues", "low")
+    redis.lpush("queue:low", payload("a"))
+    low = {"cause": "no_worker:low", "text": "Jobs wait in the queue 'low' (1).", "since": 0}
+    redis.hset("web1:1:a", "problems", json.dumps([NO_ANSWER, low]))
+    clock(problems=[{**NO_ANSWER, "text": "Redis does not answer: no reply for 5 s."}, low])
+
+    assert look(redis).problems == [
+        "worker web1:1:a, clock web1:2:b: Redis does not answer: no reply for 4 s.",
+        "no worker processes the queue 'low' (jobs waiting: 1; start a worker: clock worker -q low)",
+    ]
+
+
+def test_the_doctor_repeats_no_queue_without_a_worker_and_points_to_no_log_if_a_problem_has_its_cure(
+    redis: Redis, worker: Callable[..., None]
+) -> None:
+    worker("default")
+    low = {"cause": "no_worker:low", "text": "Jobs wait in the queue 'low' (1).", "since": 0}
+    redis.hset("web1:1:a", "problems", json.dumps([NO_ANSWER, low]))
+
+    assert [(finding.found, finding.advice) for finding in reported(redis)] == [
+        ("worker web1:1:a: Redis does not answer: no reply for 4 s.", "")
+    ]
 
 
 def test_parked_jobs_are_a_problem(redis: Redis, worker: Callable[..., None], payload: Payload) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from clock.errors import StoreUnavailable
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.processes import clocks, workers
+from clock.inspection.processes import reported as reported_problems
 from clock.store import Redis
 from clock.store.jobs.unserved_queues import unserved
 from clock.store.key_types import wrong_keys
@@ -35,12 +36,12 @@ def wrong_types(redis: Redis) -> Iterator[Finding]:
 
 
 def reported(redis: Redis) -> Iterator[Finding]:
-    """The problems that clocks and workers report. Raises StoreUnavailable."""
+    """The problems that clocks and workers report, except queues without a worker. Raises StoreUnavailable."""
     now = server_time(redis)
-    found = [(view.identity, problem) for view in clocks(redis, now) for problem in view.problems]
-    found += [(view.identity, problem) for view in workers(redis, now.timestamp()) for problem in view.problems]
-    for identity, problem in found:
-        yield Finding("processes", Grade.BAD, f"{identity}: {problem}", "see its log")
+    found = reported_problems(clocks(redis, now), workers(redis, now.timestamp()))
+    for problem in found:
+        is_bug = problem.cause.startswith("error:")  # the texts of all other problems name the cure
+        yield Finding("processes", Grade.BAD, str(problem), "its log has the traceback" if is_bug else "")
     if not found:
         yield Finding("processes", Grade.GOOD, "none reports a problem")
 

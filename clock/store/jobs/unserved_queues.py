@@ -14,6 +14,7 @@ from clock.store import keys
 from clock.store.invalid_values import json_object, seconds_in
 from clock.store.server.connection import translated
 
+NO_WORKER = "no_worker:"  # the cause of a problem, with the queue's name
 LOOKED_AT = 200  # queues at one check: if there are more, each check reads others
 SEEN_WHILE_EMPTY = 20  # workers whose queues are recorded while no job waits: a thousand workers ask at each beat
 GRACE_SECONDS = 40.0  # a normal restart: the stop timeout of 25 s, a heartbeat of 5 s, and 10 s to start
@@ -48,7 +49,7 @@ class UnservedQueues:
             found = _with_latest(self._redis, late)
         return [
             Problem(
-                f"no_worker:{name}",
+                f"{NO_WORKER}{name}",
                 f"Jobs wait in the queue {name!r} ({size}), and no worker processes it. "
                 f"Start one (clock worker -q {name}).",
                 blocks=latest >= self._started,
