@@ -13,7 +13,7 @@ from clock.api.awaitable import awaitable
 from clock.api.checks import LARGEST
 from clock.api.connecting import connected, instant
 from clock.errors import DeclarationError
-from clock.inspection.audit import Change, note_change
+from clock.inspection.audit import Change, note_if_possible
 from clock.inspection.events.schedules import (
     DEFAULT_ZONE,
     check_name,
@@ -167,7 +167,7 @@ class Schedules:
         return timing, rest
 
     def _audit(self, what: str, name: str) -> None:
-        note_change(self._redis, Change(self._by, what, name, 1, self._source))
+        note_if_possible(self._redis, Change(self._by, what, name, 1, self._source))
 
     astored = awaitable(stored)
     aget = awaitable(get)

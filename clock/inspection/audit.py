@@ -38,8 +38,13 @@ class AuditEntry:
 
 
 def note_change(redis: Redis, change: Change) -> None:
-    """Append a change to the audit log. Raises StoreUnavailable."""
+    """Append a change to the audit log. Raises StoreUnavailable, WrongType."""
     audit.add(redis, asdict(change))
+
+
+def note_if_possible(redis: Redis, change: Change) -> None:
+    """Append a change that is made to the audit log. Logs an error of Redis, or users would repeat the change."""
+    audit.add_if_possible(redis, asdict(change))
 
 
 def changes(redis: Redis, count: int, before: str = "") -> list[AuditEntry]:

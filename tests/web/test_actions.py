@@ -397,6 +397,18 @@ def test_each_change_is_in_the_audit_log_with_who_and_from_where(ana: Visitor, r
     assert (change.who, change.what, change.target, change.source) == ("ana", "pause", "reminders", "10.0.0.7")
 
 
+def test_a_change_is_reported_as_done_although_the_audit_log_cannot_take_it(
+    ana: Visitor, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.set("clock:audit", "junk")
+
+    message = _ask_and_answer(ana, "/act/fire?event=reminders")
+
+    assert message == "Ran the event: 1 job was pushed."
+    assert redis.llen("queue:default") == 1
+    assert "The audit log has no entry of the change 'fire' of 'reminders" in caplog.text
+
+
 def test_somebody_without_the_permission_is_told_which_one_is_missing(visit: Callable[..., Visitor]) -> None:
     reader = visit(Access("reader"))
 

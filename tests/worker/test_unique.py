@@ -413,6 +413,17 @@ def test_locks_without_a_job_are_searched_together(
     assert redis.get("clock:locks_healed") == b"20"
 
 
+def test_a_job_is_pushed_although_the_counter_of_freed_locks_holds_no_number(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.hset("clock:unique", "feed:1", "gone|0|0")
+    redis.set("clock:locks_healed", "junk")
+
+    assert push_kept_out(redis, kept_out("feed:1", "a"), now_ms=to_ms(fake_clock.now())) == ["a"]
+
+    assert "The counter clock:locks_healed could not be increased" in caplog.text
+
+
 def test_a_jid_with_a_line_break_holds_its_lock_and_loses_it_if_its_job_is_gone(
     redis: Redis, fake_clock: FakeClock
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from clock.inspection.audit import Change, note_change
+from clock.inspection.audit import Change, note_if_possible
 from clock.web import responses
 from clock.web.access import Permission
 from clock.web.page import FORM_FIELD, Page, Visit
@@ -101,7 +101,7 @@ def back_of(visit: Visit) -> str:
 
 def done(visit: Visit, key: str, change: Change) -> Response:
     """Note the change in the audit log, and go back to the page of the action."""
-    note_change(visit.data.redis, change)
+    note_if_possible(visit.data.redis, change)
     return went_back(visit, f"{key}.{change.count}")
 
 

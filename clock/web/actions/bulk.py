@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from clock.inspection import JobFilter, SetName, WaitingSet
-from clock.inspection.audit import note_change
+from clock.inspection.audit import note_if_possible
 from clock.inspection.jobs.pages import after_removal, set_place
 from clock.job.payload import seconds
 from clock.web.actions.action import Action, Question, back_of, change, field, went_back
@@ -85,7 +85,7 @@ def _do(name: str) -> Callable[[Visit], Response | Page]:
             _step(visit, name, place, wanted, progress)
         target = f"{where}: {'; '.join(filter_words(wanted)) or 'all'}"
         made = change(visit, f"{name}_jobs", target, progress.changed - before)
-        note_change(visit.data.redis, made)
+        note_if_possible(visit.data.redis, made)
         if progress.cursor:
             return _progress_page(visit, name, progress)
         return went_back(visit, f"{name}_jobs.{progress.changed}")

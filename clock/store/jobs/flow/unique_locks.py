@@ -16,6 +16,7 @@ import msgspec
 from redis import Redis
 
 from clock.clocks import SystemClock, from_ms, to_ms
+from clock.errors import StoreError
 from clock.store import keys
 from clock.store.invalid_values import readable, text
 from clock.store.jobs.job_search import Found, JobSearch
@@ -146,9 +147,17 @@ def heal(redis: Redis, locks: Mapping[str, str], *, now: datetime) -> set[str]:
             "Freed the lock %s: its job %s was not found in Redis; another program removed it", key, jid
         )
     if freed:
-        with translated():
-            redis.incr(keys.HEALED, len(freed))
+        _count(redis, len(freed))
     return {key for key, _ in freed}
+
+
+def _count(redis: Redis, freed: int) -> None:
+    """Count locks that are freed. Logs an error of Redis: their jobs are pushed next."""
+    try:
+        with translated():
+            redis.incr(keys.HEALED, freed)
+    except StoreError as error:
+        logger.error("The counter %s could not be increased: %s", keys.HEALED, error)
 
 
 def gone(redis: Redis, jids: Iterable[str], *, now: datetime, within: float = SEARCH_SECONDS) -> set[str]:
