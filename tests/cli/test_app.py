@@ -204,3 +204,27 @@ def test_an_argument_that_is_not_utf_8_is_answered_in_one_sentence(
     [line] = capsys.readouterr().err.splitlines()
     assert ended.value.code == 1
     assert "not valid UTF-8: caf\\udce9" in line
+
+
+def test_a_missing_clock_file_is_told_with_its_folder_and_the_closest_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    empty = CliRunner().invoke(cli, ["lib/clock.py"]).output
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "clock.py").touch()
+    near = CliRunner().invoke(cli, ["lib/clok.py"]).output
+
+    assert f"No such file 'lib/clock.py' in {tmp_path}; change to the application's folder" in empty
+    assert f"No such file 'lib/clok.py' in {tmp_path}; did you mean 'lib/clock.py'?" in near
+
+
+def test_an_event_in_place_of_a_clock_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    error = CliRunner().invoke(cli, ["explain", "morning.greeting"]).exception
+
+    assert str(error) == (
+        "no clock file morning.greeting; the argument is the path of a clock file, not the name of an event"
+    )

@@ -335,6 +335,11 @@ def test_a_queue_is_paused_and_unpaused(clock: Clock, redis: Redis) -> None:
     assert told[3:] == ["Unpaused the queue 'low'\n", "'low' was not paused\n"]
     clock("queue", "pause", "low")
     assert redis.smembers("paused") == {b"low"}
+    assert clock("queue", "pause", "defualt").output.splitlines() == [
+        "Paused the queue 'defualt'",
+        "No job has used the queue 'defualt' yet; known queues: default, low",
+    ]
+    clock("queue", "unpause", "defualt")
     assert clock("queue", "list").output.splitlines()[2].split() == ["low", "0", "-", "paused"]
     assert json.loads(clock("queue", "search", "default", "nothing", "--json").output) == []
     assert len(json.loads(clock("queue", "search", "default", "sendmail", "--json").output)) == 2

@@ -272,6 +272,15 @@ def test_a_burst_in_processes_that_are_replaced_after_some_jobs_runs_all_of_them
     assert "it has run 5 jobs (max_jobs)" in output
 
 
+def test_a_burst_of_a_queue_that_is_empty_or_unknown_is_told(app: App) -> None:
+    app.write("shop/__init__.py", "")
+
+    ended = app.clock("worker", "-r", "shop", "--burst", "-q", "defualt")
+
+    assert ended.returncode == 0
+    assert "clock: no job waits in the queues defualt; unknown: defualt; known: none\n" in ended.stderr
+
+
 @pytest.mark.slow
 def test_a_sidekiq_ymls_capsules_retries_and_dead_jobs_count(app: App) -> None:
     app.write(

@@ -130,10 +130,13 @@ def pause_command(name: str, **options: Any) -> None:
     redis, _ = opened(answering_settings(**options))
     if not name.strip():
         raise ClockError("the name of the queue is empty; `clock queue` lists the queues")
+    known = [view.name for view in Queue.all(redis=redis)]  # afterwards it has this one, too
     paused = Queue(name, redis=redis).pause()
     if paused:
         audit(redis, "pause_queue", name)
     echo(f"Paused the queue {name!r}" if paused else f"{name!r} was paused already")
+    if name not in known:
+        echo(f"No job has used the queue {name!r} yet; known queues: {', '.join(known) or 'none'}", err=True)
 
 
 @queue.command("unpause", short_help="Resume the paused queue NAME.")

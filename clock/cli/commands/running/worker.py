@@ -40,7 +40,9 @@ from clock.health import launcher_complaints
 from clock.health.statsd import statsd_in
 from clock.import_path import own_imports
 from clock.job.registry import import_jobs
+from clock.printable import shortened_list
 from clock.shutdown import handling
+from clock.store import Redis, listing
 from clock.store.jobs.dead import DeadLimits
 from clock.store.server.connection import server_url, set_default
 from clock.store.server.opening import connected, redis_clock
@@ -109,6 +111,8 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
     if statsd := statsd_in(os.environ, SystemClock()):
         listeners.append(statsd.note_run)
         atexit.register(statsd.flush)
+    if burst and chosen.parent_pid is None:
+        _report_empty(redis, chosen)
     process = Worker(redis, chosen, identity=name, clock=clock, link=link, listeners=listeners, post=post)
     link.assign(_assignment(config, name, post))
     stopping = _stopping(process, chosen)
@@ -136,6 +140,16 @@ def _options(config: Config) -> WorkerOptions:
         max_jobs=config.max_jobs,
         max_memory_mb=config.max_memory,
     )
+
+
+def _report_empty(redis: Redis, options: WorkerOptions) -> None:
+    """Print that no job waits in the queues of a burst: it would end silently if a name is misspelled."""
+    names, known = [queue.name for queue in options.queues], listing.queue_names(redis)
+    if any(end is None or end[0] for end in listing.queue_ends(redis, names)):
+        return
+    unknown = shortened_list([name for name in names if name not in known])
+    note = f"; unknown: {unknown}; known: {shortened_list(sorted(known)) or 'none'}" if unknown else ""
+    echo(f"clock: no job waits in the queues {shortened_list(names)}{note}", err=True)
 
 
 def _stopping(process: Worker, options: WorkerOptions) -> Stopping:

@@ -120,9 +120,10 @@ def read(path: Path) -> SourceFile:
             raise ConfigurationError(f"{path} is {language}, and a clock file is Python; {advice.format(path)}")
         return SourceFile(path, path.read_bytes())
     except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"no clock file {path}; give another path, or generate one: clock new clock"
-        ) from error
+        advice = "give another path, or generate one: clock new clock"
+        if path.suffix != ".py":
+            advice = "the argument is the path of a clock file, not the name of an event"
+        raise ConfigurationError(f"no clock file {path}; {advice}") from error
     except OSError as error:
         raise ConfigurationError(f"no clock file {path}: {error.strerror}") from error
 
