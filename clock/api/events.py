@@ -103,7 +103,8 @@ class Events:
         """Lines that explain what happened to an event at a time, or what will happen.
 
         `at` is an aware datetime, which means its second, or a text: a second, a minute or a day in the
-        event's zone. Raises UnknownEvent, UnreadableTime.
+        event's zone, which may start with the name of a day: "yesterday 06:00".
+        Raises UnknownEvent, UnreadableTime.
         """
         try:
             event = find_event(self._declarations(name), name)
@@ -273,7 +274,7 @@ def _signature(clock_file: Path) -> Signature:
 def _spans(at: datetime | str, event: Event | None) -> list[AskedPeriod]:
     """The spans of time that are meant. Raises UnreadableTime."""
     if isinstance(at, str):
-        return periods_of(at, event.zone if event else UTC)
+        return periods_of(at, event.zone if event else UTC, instant())
     if not (isinstance(at, datetime) and at.tzinfo and YEARS[0] <= at.year <= YEARS[1]):
         raise UnreadableTime(
             str(at), f"must be an aware datetime in the years {YEARS[0]} to {YEARS[1]}, or a text"

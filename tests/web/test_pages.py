@@ -8,6 +8,7 @@ from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
@@ -254,3 +255,18 @@ def test_a_running_job_shows_its_progress_and_is_cancelled(ana: Visitor, redis: 
     assert "ImportJob ends at its next checkpoint" in asked
     assert (done.status, missing.status) == (303, 404)
     assert redis.zrange("clock:cancelled", 0, -1) == [b"abc"]
+
+
+@pytest.mark.parametrize(
+    ("at", "date"),
+    [
+        ("yesterday", "2026-03-28"),
+        ("today", "2026-03-29"),
+        ("monday", "2026-03-23"),
+        (" Fri 06:00", "2026-03-27 06:00"),
+    ],
+)
+def test_why_takes_the_name_of_a_day_in_the_events_zone(ana: Visitor, at: str, date: str) -> None:
+    named, dated = (ana.json("/why", name="reminders", at=text)["why"] for text in (at, date))
+
+    assert named == dated

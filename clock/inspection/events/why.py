@@ -17,6 +17,7 @@ from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.timetable import Event
 from clock.timetable.anchors import depends_on_anchor
+from clock.timetable.day_names import dated
 
 SECOND = timedelta(seconds=1)
 #: A clock that runs and reaches Redis decides each due instant in time.
@@ -35,14 +36,16 @@ class AskedPeriod:
     note: str | None = None
 
 
-def periods_of(text: str, zone: tzinfo) -> list[AskedPeriod]:
+def periods_of(text: str, zone: tzinfo, now: datetime) -> list[AskedPeriod]:
     """The periods that a text means: a second, a minute or a day, in the zone unless the text has an offset.
 
+    The text may start with the name of a day, seen from `now`: "yesterday 06:00", "monday".
     A wall-clock time that occurs twice has two periods. A time that does not occur has the instant of the zone
     change. Raises UnreadableTime.
     """
     try:
-        return _periods(text, datetime.fromisoformat(text.strip()), zone)
+        text = dated(text.strip(), now.astimezone(zone))
+        return _periods(text, datetime.fromisoformat(text), zone)
     except ValueError:
         raise UnreadableTime(text) from None
     except OverflowError:

@@ -81,7 +81,7 @@ def _row(visit: Visit, count: int) -> EventRow:
 
 
 def _answer(visit: Visit, row: EventRow, at: str) -> list[str]:
-    stretches = periods_of(at, row.zone)
+    stretches = periods_of(at, row.zone, visit.now)
     if row.event is None:
         return [line for when in stretches for line in recorded(visit.data.redis, row.name, when)]
     return [line for when in stretches for line in why(visit.data.redis, row.event, when, visit.now)]
@@ -90,9 +90,9 @@ def _answer(visit: Visit, row: EventRow, at: str) -> list[str]:
 def _preventing(visit: Visit, row: EventRow, at: str) -> list[str]:
     """The reasons that could still prevent a future run; empty for a past time."""
     event = row.event
-    if event is None or not any(when.end > visit.now for when in periods_of(at, row.zone)):
+    if event is None or not any(when.end > visit.now for when in periods_of(at, row.zone, visit.now)):
         return []
-    if row.next_due is None or not any(row.next_due < when.end for when in periods_of(at, row.zone)):
+    if row.next_due is None or not any(row.next_due < when.end for when in periods_of(at, row.zone, visit.now)):
         return []
     t, condition = visit.texts, event.condition
     causes = {

@@ -10,7 +10,6 @@ import click
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
-from clock.cli.times import dated
 from clock.cli.timetables import all_events
 from clock.errors import SourceFailed, UnknownEvent
 from clock.inspection.events.why import periods_of, recorded
@@ -41,12 +40,11 @@ def why_command(name: str, when: str, **options: Any) -> None:
     except (UnknownEvent, SourceFailed) as error:
         if name not in listing.ledger(redis):
             raise
-        lines = [
-            line for period in periods_of(dated(when, clock.now()), UTC) for line in recorded(redis, name, period)
-        ]
+        periods = periods_of(when, UTC, clock.now())
+        lines = [line for period in periods for line in recorded(redis, name, period)]
         for line in (f"showing recorded runs only, in UTC: {error}", *lines):
             echo(line)
         return
-    for period in periods_of(dated(when, clock.now().astimezone(event.zone)), event.zone):
+    for period in periods_of(when, event.zone, clock.now()):
         for line in explain(redis, event, period, clock.now()):
             echo(line)
