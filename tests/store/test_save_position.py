@@ -11,6 +11,7 @@ from redis import Redis
 from clock.clocks import from_ms
 from clock.errors import StoreError
 from clock.store import keys
+from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed
@@ -64,6 +65,21 @@ def test_a_key_of_the_wrong_type_pushes_nothing_and_hinders_only_jobs_that_need_
         others = [push for push in ALL if push is not pushed]
         assert save_three_times(redis, own, job, others) == sorted(push.payload for push in others)
         assert is_saved(redis)
+
+
+def test_a_position_is_saved_although_the_locks_cannot_be_checked(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    own, job = InProgress(redis, "me"), Claimed(1, "default", JOB.encode())
+    redis.hset("clock:in_progress:me", "1", "default\n" + JOB)
+
+    def fails(*_: object) -> None:
+        raise StoreError("Redis refuses it")
+
+    monkeypatch.setattr(unique_locks, "held", fails)
+
+    assert own.save_position(job, JOB + " ", [UNIQUE], now=from_ms(NOON))
+    assert "a later push checks them: Redis refuses it" in caplog.text
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
 from clock.clocks import Clock, to_ms
-from clock.errors import Outranked, StoreError
+from clock.errors import Outranked
 from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.jobs.flow import unique_locks
@@ -167,12 +167,9 @@ class RedisLedger:
     def push_kept_out(self, pushes: Sequence[LockedPush], now_ms: int) -> None:
         """Push the jobs of committed firings that a lock without a job kept out; their locks have no holder then.
 
-        Never raises an error of Redis, as the firings are committed: it logs the error.
+        Logs errors of Redis.
         """
-        try:
-            unique_locks.push_kept_out(self._redis, pushes, now_ms=now_ms)
-        except StoreError as error:
-            logger.error("The locks of unique jobs could not be checked; a later firing checks them: %s", error)
+        unique_locks.push_kept_out(self._redis, pushes, now_ms=now_ms)
 
     def begin(self, decisions: Sequence[Decision], publication: Publication | None = None) -> Verdicts:
         """Send up to `BATCH` decisions. The caller must call the returned function, which waits for the verdicts.

@@ -179,9 +179,18 @@ def gone(redis: Redis, jids: Iterable[str], *, now: datetime, within: float = SE
 
 
 def push_kept_out(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> list[str]:
-    """Push jobs that a lock without a job kept out of a firing or an item; their jids. Raises StoreUnavailable."""
-    if not pushes:
+    """Push jobs that a lock without a job kept out of a firing or an item; their jids.
+
+    Never raises an error of Redis, as the firing or the item is committed: it logs the error.
+    """
+    try:
+        return _push_kept_out(redis, pushes, now_ms) if pushes else []
+    except StoreError as error:
+        logger.error("The locks of unique jobs could not be checked; a later push checks them: %s", error)
         return []
+
+
+def _push_kept_out(redis: Redis, pushes: Sequence[LockedPush], now_ms: int) -> list[str]:
     stale = {
         lock.key: lock.jid
         for lock in held(redis, list({one.lock.key for one in pushes}))
