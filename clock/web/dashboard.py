@@ -29,7 +29,7 @@ from clock.errors import (
 from clock.web import csrf, responses
 from clock.web.access import Access, Gatekeeper
 from clock.web.actions import ACTIONS, confirm, perform
-from clock.web.actions.action import message_of
+from clock.web.actions.action import expired, message_of
 from clock.web.asgi import AsgiApplication
 from clock.web.input.inputs import LONGEST_DETAIL, BadInput, check_request
 from clock.web.job_rows import shown_args
@@ -155,8 +155,9 @@ class Dashboard:
             return replace(found, headers={**found.headers, **page.json_headers})
         values = {**_frame(visit, page), **page.view}
         body = environment().get_template(f"{page.template}.html").render(values)
-        cookie = csrf.token_cookie(visit.request, visit.token)
-        return Response(body.encode(errors="replace"), page.status, cookies=(cookie,) if cookie else ())
+        token = csrf.token_cookie(visit.request, visit.token)
+        cookies = (*([token] if token else []), *expired(visit))
+        return Response(body.encode(errors="replace"), page.status, cookies=cookies)
 
     def _refused(self, request: Request) -> Response:
         if self._sign_in is None:

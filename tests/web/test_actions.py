@@ -222,6 +222,17 @@ def test_a_pause_until_a_time_that_cannot_be_is_refused_and_says_so(ana: Visitor
     assert ana.json("/")[0]["pause"] is None
 
 
+def test_the_page_that_shows_what_was_done_expires_its_cookie(ana: Visitor) -> None:
+    done = ana.post("/act/pause", SAME_SITE, event="reminders")
+    sent = {"cookie": done.cookies[0].partition(";")[0]}
+
+    shown = ana.get("/", sent)
+
+    assert b"Paused 1 event." in shown.body
+    assert [one.split("; ")[2] for one in shown.cookies if one.startswith("clock_done=;")] == ["Max-Age=0"]
+    assert not any(one.startswith("clock_done") for one in ana.get("/").cookies)
+
+
 def test_several_events_are_paused_and_resumed_together(ana: Visitor) -> None:
     ana.post("/act/pause", SAME_SITE, event=["reminders", "ticks"])
 

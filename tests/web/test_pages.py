@@ -102,6 +102,13 @@ def test_metrics_add_up_the_figures_of_each_class(ana: Visitor, redis: Redis) ->
     assert "22 jobs ran, 4 failed" in ana.text("/metrics")
 
 
+def test_a_class_without_a_successful_run_has_no_mean_time(ana: Visitor, redis: Redis) -> None:
+    tallies = {"ChargeNothingJob": Tally(processed=21, failed=21, ms=0, histogram=[0] * 26)}
+    job_metrics.add(redis, tallies, now=NOW)
+
+    assert "ChargeNothingJob 21 21 \N{EN DASH} \N{EN DASH}" in ana.text("/metrics")
+
+
 def test_metrics_mark_the_releases_of_their_period(ana: Visitor, redis: Redis) -> None:
     entry = json.dumps({"release": "v7"})
     redis.xadd("clock:changes", {"entry": entry}, id=f"{to_ms(NOW) - 2 * 3_600_000}-0")

@@ -4,12 +4,16 @@ import json
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
+from clock.rehearsal.fake_clock import FakeClock
+from clock.testing import loads
+from clock.web import Dashboard, Source
 from clock.web.days import day_of
 from clock.web.pages.timeline import Lane, Mark, load_of, too_much
-from tests.web.conftest import NOW, Visitor
+from tests.web.conftest import EVERYTHING, NOW, Visitor
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -57,6 +61,31 @@ def test_the_load_is_the_sum_of_the_bars() -> None:
 
 def test_an_event_that_fires_each_second_is_drawn_in_bounded_size(ana: Visitor) -> None:
     assert len(ana.page("/timeline")) < 60_000
+
+
+def test_the_load_includes_runs_that_are_not_drawn(redis: Redis) -> None:
+    """Past decisions and future due instants are drawn up to a number; the load of a frequent event is even."""
+    timetable = loads(
+        "from clock import configure, every\n"
+        "from tests.web.month_jobs import RemindPupilsJob\n"
+        "configure(tz='UTC')\n"
+        "every(10).seconds.do(RemindPupilsJob, 'due').named('feed')\n"
+    )
+    begin = NOW.replace(hour=0)
+    for second in range(0, int((NOW - begin).total_seconds()), 10):
+        ms = to_ms(begin) + second * 1000
+        record = {"decision": "fired", "due": ms, "jobs": 1, "jids": []}
+        redis.xadd("clock:history:feed", {"entry": json.dumps(record)}, id=f"{ms}-0")
+    outcome = {"jid": "abc", "outcome": "done", "at": 1, "took_ms": 5_000}
+    redis.xadd("clock:outcomes:feed", {"entry": json.dumps(outcome)})
+    source = Source(redis, timetable, FakeClock(NOW), place="redis://localhost:6379/0")
+    visitor = Visitor(Dashboard(source, access=lambda request: EVERYTHING), EVERYTHING)
+
+    found = visitor.json("/timeline")
+
+    assert len(found["events"]["feed"]) == 800
+    assert min(found["load"]) == pytest.approx(0.5, abs=0.02)
+    assert max(found["load"]) == pytest.approx(0.5, abs=0.02)
 
 
 def test_changes_are_listed_page_by_page(ana: Visitor) -> None:

@@ -12,7 +12,7 @@ from clock.web.page import FORM_FIELD, Page, Visit
 from clock.web.request import Response, cookie
 
 DONE_COOKIE = "clock_done"
-DONE_SECONDS = 5  # the next page shows it; a later one does not
+DONE_SECONDS = 5  # the next page shows it, and expires the cookie
 MOST_NAMES = 20  # that a question lists
 
 
@@ -109,6 +109,11 @@ def went_back(visit: Visit, message: str) -> Response:
     """Go back to the page of the action; it shows the text `done.KEY` of a message KEY.COUNT."""
     made = cookie(visit.request, DONE_COOKIE, message, seconds=DONE_SECONDS)
     return responses.redirect(back_of(visit), made)
+
+
+def expired(visit: Visit) -> tuple[str, ...]:
+    """The header of the page that shows the action: later pages do not show it again."""
+    return (cookie(visit.request, DONE_COOKIE, "", seconds=0),) if DONE_COOKIE in visit.request.cookies else ()
 
 
 def message_of(visit: Visit) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -17,6 +17,7 @@ from clock.web.page import Page, Show, Visit
 RECORDS = 400  # of an event that are read for a day
 MOST_MARKS = 400  # in a lane: more are too close to be distinguished
 SLOT_MINUTES = 15  # of the load
+SAMPLE = 20  # due instants of a slot that are counted; their distance is that of the others
 LEAST_SECONDS = 1.0  # of a job that has never been measured
 
 Record = Mapping[str, Any]
@@ -34,11 +35,15 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The marks of one event. `is_cut`: there are more than are drawn."""
+    """The marks of one event. `is_cut`: there are more than are drawn.
+
+    `beyond` is the load of the jobs that are not drawn: number of a slot of the day -> threads.
+    """
 
     name: str
     marks: Sequence[Mark]
     is_cut: bool
+    beyond: Mapping[int, float] = field(default_factory=dict)
 
 
 def show(visit: Visit) -> Page:
@@ -81,7 +86,38 @@ def _lane(row: EventRow, day: Day, now: datetime, records: Sequence[Record], usu
     decided = [_decided(record, day, usual) for record in records if _is_on(record, day)]
     planned = list(_planned(row, day, now, usual))
     marks = sorted([*decided, *planned], key=lambda mark: mark.start)
-    return Lane(row.name, marks, len(planned) >= MOST_MARKS or len(decided) >= RECORDS)
+    spans = list(_not_drawn(decided, planned, day, now, len(records)))
+    return Lane(row.name, marks, bool(spans), _load_of_spans(row, day, spans, usual))
+
+
+def _not_drawn(
+    decided: Sequence[Mark], planned: Sequence[Mark], day: Day, now: datetime, read: int
+) -> Iterator[tuple[float, float]]:
+    """The parts of the day with runs that are not drawn: from and to, in seconds since the start of the day."""
+    if read >= RECORDS and decided:
+        present = min((now - day.begin).total_seconds(), day.seconds)
+        yield decided[-1].start, min(present, planned[0].start - 1 if planned else present)
+    if len(planned) >= MOST_MARKS:
+        yield planned[-1].start, day.seconds - 1
+
+
+def _load_of_spans(
+    row: EventRow, day: Day, spans: Sequence[tuple[float, float]], usual: float
+) -> Mapping[int, float]:
+    """The load of the jobs that are due after the start of a span until its end: number of a slot -> threads."""
+    found: dict[int, float] = {}
+    if row.event is None or not row.event.enqueues or (row.pause and row.pause.until is None):
+        return found
+    length, anchor, origin = SLOT_MINUTES * 60, row.anchor or day.begin, int(day.begin.timestamp())
+    for begin, end in spans:
+        for place in range(int(begin) // length, int(end) // length + 1):
+            after, last = max(int(begin), place * length - 1), min(int(end), (place + 1) * length - 1)
+            dues = list(islice(row.event.due_between(origin + after, origin + last, anchor=anchor), SAMPLE))
+            count = float(len(dues))
+            if len(dues) == SAMPLE:
+                count = (last - after) * (SAMPLE - 1) / max(1, dues[-1] - dues[0])
+            found[place] = found.get(place, 0.0) + count * max(LEAST_SECONDS, usual) / length
+    return found
 
 
 def _is_on(record: Record, day: Day) -> bool:
@@ -112,6 +148,9 @@ def load_of(lanes: Sequence[Lane], day: Day) -> list[float]:
     for lane in lanes:
         for mark in lane.marks:
             _add(load, mark, length)
+        for place, need in lane.beyond.items():
+            if place < len(load):
+                load[place] += need
     return load
 
 
