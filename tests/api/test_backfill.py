@@ -171,9 +171,26 @@ def test_a_schedule_that_counts_from_its_first_start_has_no_runs_before_it(
 
     plan = events.plan_backfill("often", NOW - DAY, NOW)
 
-    assert (unknown.runs, "no clock has run it" in unknown.note) == ([], True)
+    assert (unknown.runs, "No clock has run this schedule yet" in unknown.note) == ([], True)
     assert [run.at for run in plan.runs] == [NOW - timedelta(hours=20 - 7), NOW - timedelta(hours=20 - 14)]
-    assert "2026-11-09T16:00:00+00:00: it has no earlier runs" in plan.note
+    assert "2026-11-09T16:00:00+00:00: it has no earlier runs." in plan.note
+
+
+def test_a_plan_reports_the_runs_before_the_first_deploy_of_the_schedule(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events = declare(DAILY)
+    unknown = events.plan_backfill("daily", NOW - 3 * DAY, NOW)
+    ran_at(events, redis, NOW - 2 * DAY)
+
+    before, across, after = (
+        events.plan_backfill("daily", NOW - days * DAY, NOW - until * DAY)
+        for days, until in ((5, 3), (4, 0), (1, 0))
+    )
+
+    assert unknown.note == "No clock has run this schedule yet."
+    assert before.note == "2 runs are before the schedule's first deploy at 2026-11-08T12:00:00+00:00."
+    assert (len(across.to_run), across.note[:8], after.note) == (2, "2 runs a", "")
 
 
 @pytest.mark.parametrize("beyond", [False, True])

@@ -114,15 +114,19 @@ def test_an_event_is_paused_for_an_hour_with_a_reason(ana: Visitor) -> None:
 def test_a_backfill_shows_its_runs_before_it_makes_them(ana: Visitor, redis: Redis) -> None:
     link = "/act/backfill?event=reminders&from=2026-03-26&to=2026-03-29"
 
-    asked = ana.text("/act/backfill", event="reminders", **{"from": "2026-03-26"}, to="2026-03-29")
+    period = {"from": "2026-03-26", "to": "2026-03-29"}
+    asked = ana.text("/act/backfill", event="reminders", **period)
     message = _ask_and_answer(ana, link)
-    again = ana.text("/act/backfill", event="reminders", **{"from": "2026-03-26"}, to="2026-03-29")
+    again = ana.text("/act/backfill", event="reminders", **period)
 
     assert "Backfill 3 runs of reminders?" in asked
     assert "2026-03-28 06:00:00 CET: would run" in asked
     assert message == "Backfilled 3 runs."
     assert redis.llen("queue:default") == 3
+    assert "Nothing to backfill for reminders" in again
     assert "Skipped: 3 backfilled already" in again
+    assert ">Backfill</button>" in ana.page("/act/backfill", event="reminders", **{"from": "2026-03-20"})
+    assert "<form method=" not in ana.page("/act/backfill", event="reminders", **period).partition("<main")[2]
     assert ana.get("/act/backfill", event="reminders", **{"from": "2026-03-30"}, to="2026-03-29").status == 400
     assert [entry.change.what for entry in changes(redis, 5)] == ["backfill"]
 

@@ -22,6 +22,7 @@ from clock.timetable import Event
 from clock.timetable.anchors import depends_on_anchor
 
 MOST_RUNS = 10_000  # in one period: a backfill of more is a mistake, or too long to watch
+UNKNOWN = "No clock has run this schedule yet."
 _SECOND = timedelta(seconds=1)
 _DAY = 86_400
 _LOOK_BACK = (
@@ -53,7 +54,7 @@ class PlannedRun:
 
 @dataclass(frozen=True, slots=True)
 class BackfillPlan:
-    """The due instants of an event in a period, in order. `note` is about instants that the period lacks."""
+    """The due instants of an event in a period, in order. `note` is about the first deploy."""
 
     event: Event
     start: datetime
@@ -126,15 +127,21 @@ _OUT_OF_ORDER = (DecisionKind.BACKFILLED, DecisionKind.MANUAL)
 
 
 def _dues(event: Event, entry: Entry | None, start: datetime, end: datetime) -> tuple[list[datetime], str]:
-    """Up to `MOST_RUNS` and one more, and a note on instants that the schedule cannot have."""
+    """Up to `MOST_RUNS` and one more, and a note on instants before the schedule's first deploy."""
     if entry and start >= entry.anchor:
         return _between(event, start, end, entry.anchor), ""
-    if not depends_on_anchor(event, start, end):
-        return _between(event, start, end, start - _SECOND), ""
+    counts = depends_on_anchor(event, start, end)
     if entry is None:
-        return [], "no clock has run it, and its schedule counts from the first start of a clock"
-    note = f"its schedule counts from {entry.anchor.astimezone(event.zone).isoformat()}: it has no earlier runs"
-    return _between(event, entry.anchor, end, entry.anchor), note
+        dues = [] if counts else _between(event, start, end, start - _SECOND)
+        return dues, UNKNOWN + (" It counts from the first start of a clock." if counts else "")
+    deployed = entry.anchor.astimezone(event.zone).isoformat()
+    if counts:
+        note = f"The schedule counts from {deployed}: it has no earlier runs."
+        return _between(event, entry.anchor, end, entry.anchor), note
+    dues = _between(event, start, end, start - _SECOND)
+    early = sum(due < entry.anchor for due in dues)
+    are = "1 run is" if early == 1 else f"{early:,} runs are"
+    return dues, f"{are} before the schedule's first deploy at {deployed}." if early else ""
 
 
 def _between(event: Event, start: datetime, end: datetime, anchor: datetime) -> list[datetime]:

@@ -28,7 +28,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The question before an action: title, text, the names of the changed things, and the word on its button."""
+    """The question before an action: title, text, the names of the changed things, and the word on its button.
+
+    Without a word there is nothing to do, and the page has no button.
+    """
 
     title: str
     text: str

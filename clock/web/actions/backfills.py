@@ -19,9 +19,9 @@ def _ask(visit: Visit) -> Question:
     count = len(plan.to_run)
     skipped = ", ".join(f"{n} {state.value}" for state, n in plan.skipped.items()) or t("backfill.none")
     return Question(
-        title=t("backfill.title", n=count, name=plan.event.name),
+        title=t("backfill.title" if count else "backfill.nothing", n=count, name=plan.event.name),
         text=t("backfill.text", zone=zone, skipped=skipped, note=plan.note),
-        button=t("backfill.button"),
+        button=t("backfill.button") if count else "",
         names=[f"{run.at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}: {run.state.value}" for run in plan.runs],
     )
 
