@@ -133,7 +133,7 @@ class Event:
 
     @property
     def is_planned_quickly(self) -> bool:
-        """Whether `next_after` runs no code of the user's and takes less than a millisecond."""
+        """Whether `next_after` runs no code of the user's and takes a millisecond at most."""
         return is_quick(self.trigger, self.zone)
 
     def next_after(

@@ -1,4 +1,4 @@
-"""Quick triggers: the next due instant is known in less than a millisecond, as a rule in some microseconds.
+"""Quick triggers: computing the next due instant takes some microseconds as a rule, and a millisecond at most.
 
 The clock computes it before it commits a firing. So no function of the user's may run: holidays, a tzinfo.
 """
