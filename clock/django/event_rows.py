@@ -9,15 +9,19 @@ database_events(every=timedelta(seconds=10))
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import Any
 
 from django.apps import apps
 from django.db import DatabaseError, connections
 
+from clock.django.discovery import import_jobs_of_applications
 from clock.errors import ClockError, ConfigurationError
-from clock.job.registry import lookup
+from clock.job.registry import knows, lookup
+from clock.store.ledger.held_pushes import dropping
 from clock.timetable import Settings, SyncedEvents, read_rows, sync_events
+from clock.timetable.clock_file import draft
 
 EVERY = timedelta(minutes=1)  # how often a clock reads the rows
 
@@ -28,6 +32,8 @@ def database_events(every: timedelta = EVERY) -> None:
     The clock reads them again `every` so often. A row whose schedule is invalid is logged, and stops no other.
     """
     sync_events(rows, every=every, do=enqueue)
+    synced = draft.current().synced
+    synced[-1] = replace(synced[-1], job_of=lambda row: pusher(row.job))
 
 
 def rows() -> Iterable[Any]:
@@ -54,7 +60,10 @@ def enqueue(row: Any) -> str:
 
 
 def pusher(name: str) -> Any:
-    """The function that pushes the job of that name: a job class or a task. Raises UnknownJobClass."""
+    """The job class or task of that name. Raises UnknownJobClass, and ConfigurationError for a broken module."""
+    if not knows(name):
+        with dropping():
+            import_jobs_of_applications()  # a web process has not imported them
     job = lookup(name)
     return getattr(job, "task", job)
 

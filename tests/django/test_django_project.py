@@ -154,6 +154,12 @@ def test_the_clock_fires_events_of_the_file_and_of_the_database(project: App) ->
     clock.wait_for("Triggering 'count'")
     worker.wait_for("shop.tasks.count_orders")
     assert "Triggering 'forget'" not in clock.output
+    actions = shell(
+        project,
+        "from pathlib import Path; from clock.timetable import find_event, load\n"
+        "print(find_event(load(Path('lib/clock.py')), 'count').action)",
+    )
+    assert actions == ["shop.tasks.count_orders"]
     history = manage(project, "clock", "history", "count")
     assert "ran" in history
     assert (clock.end(), worker.end()) == (0, 0)

@@ -273,7 +273,7 @@ def test_a_bad_row_is_told_once_and_blocks_no_other(
 
 
 def test_a_row_may_not_take_the_name_of_an_event_of_the_file(
-    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows[0]["name"] = "file"
 
@@ -281,6 +281,7 @@ def test_a_row_may_not_take_the_name_of_an_event_of_the_file(
 
     assert fired(redis) == []
     assert "another event already has the name 'file'" in str(jobs.ran[0])
+    assert not any(record.exc_info for record in caplog.records), "a mistake in a row needs no traceback"
 
 
 class RowThatCannotBeCompared(dict[str, Any]):

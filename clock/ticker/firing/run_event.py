@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from clock.clocks import Clock, to_ms
 from clock.django_connections import renewed_connections, uses_django
-from clock.errors import ConfigurationError, message_of
+from clock.errors import ConfigurationError, DeclarationError, message_of
 from clock.forking import child_ends_here
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.held_pushes import holding
@@ -176,9 +176,9 @@ def report(
 ) -> None:
     """Log `error` with the fields `about`, and pass it to the error handlers.
 
-    The log has its traceback, except for errors in the configuration: their message names the cure.
+    The log has its traceback, except for errors in settings, clock files and rows: their message names the cure.
     """
-    shown = None if isinstance(error, ConfigurationError) else error
+    shown = None if isinstance(error, (ConfigurationError, DeclarationError)) else error
     logger.error("%s: %s: %s", what, type(error).__name__, message_of(error), exc_info=shown, extra=about)
     call_error_handlers(timetable, error)
 
