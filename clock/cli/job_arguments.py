@@ -19,7 +19,7 @@ from clock.cli.options import Count, shared_options
 from clock.cli.output import Styled, echo, echo_json, echo_table, json_option, utc
 from clock.errors import ClockError
 from clock.job.payload import instant
-from clock.printable import printable
+from clock.printable import printable, shortened_list
 from clock.store import Redis
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -132,6 +132,9 @@ def progress(label: str, size: int) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
+READ_FOR_CLASSES = 1000  # jobs, for the hint of a selection that matches none
+
+
 class Selection:
     """The jobs of a place that meet conditions. `audited` is the place's name in the audit log.
 
@@ -157,7 +160,14 @@ class Selection:
         with progress(label, size) as show:
             changed = action(progress=show, **self._wanted)
         audit_jobs(self._redis, entry, self._audited, self._wanted, changed)
+        if not size:
+            echo(f"No job of {self._place.name!r} matches; {self._classes()}", err=True)
         return changed
+
+    def _classes(self) -> str:
+        """The classes of the first jobs that are there."""
+        classes = dict.fromkeys(job.job_class for job in islice(self._place.search(), READ_FOR_CLASSES))
+        return f"it has {shortened_list(list(classes))}" if classes else "it is empty"
 
     def _size(self) -> int:
         missing, found = set(self._wanted.get("jid", ())), 0

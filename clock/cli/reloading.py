@@ -65,7 +65,7 @@ def run_reloading(arguments: list[str]) -> int:
 
     stopping = Stopping(stopped.set, stop_now, clock=SystemClock())
     with handling({**stopping.handlers(), **{number: partial(pass_on, number) for number in _PASSED_ON}}):
-        process, files, edits = _start(command), _files(Path.cwd()), 0
+        process, files, edits, is_broken = _start(command), _files(Path.cwd()), 0, False
         running.append(process)
         while not SystemClock().wait(stopped, LOOK_SECONDS):
             seen, files = files, _files(Path.cwd())
@@ -74,9 +74,12 @@ def run_reloading(arguments: list[str]) -> int:
                 echo(f"clock: {', '.join(edited[:3])} changed, restarting")
                 _end(process)
                 process, edits = _start(command), edits + 1
-                running[:] = [process]
-            elif process.poll() is not None and not (process.returncode and edits):
-                break
+                running[:], is_broken = [process], False
+            elif process.poll() is not None and not is_broken:
+                if not (process.returncode and edits):
+                    break
+                is_broken = True
+                echo("clock: waiting for an edit")
         return _end(process)
 
 

@@ -266,7 +266,10 @@ class Worker:
         running = len(self._fetcher.taken)
         if running:
             logger.info(
-                "Stopping: %d jobs running, waiting up to %g s", running, self._options.stop_timeout_seconds
+                "Stopping: %d jobs running, waiting up to %g s. A second signal (Ctrl-C) stops at once and puts "
+                "the jobs back",
+                running,
+                self._options.stop_timeout_seconds,
             )
         self._stop_by = min(self._stop_by, self._clock.monotonic() + self._options.stop_timeout_seconds)
         shutdown = self._callbacks.fire("shutdown")

@@ -58,6 +58,6 @@ def test_a_batch_whose_opener_failed_is_sealed_by_hand(clock: Clock, open_batch:
 def test_an_unknown_batch_and_a_seal_without_an_id_are_refused(clock: Clock, redis: Redis) -> None:
     unknown, bare = clock("batches", "gone"), clock("batches", "--seal")
 
-    assert (unknown.exit_code, "gone: unknown batch" in unknown.output) == (1, True)
+    assert (unknown.exit_code, "clock: gone: unknown batch" in unknown.output) == (1, True)
     assert (bare.exit_code, "clock batches BID --seal" in bare.output) == (2, True)
     assert clock("batches").output == "No batches.\n"

@@ -37,3 +37,12 @@ def test_programs_read_the_settings_as_json() -> None:
 
 def test_the_schema_is_printed_for_editors() -> None:
     assert json.loads(CliRunner().invoke(cli, ["config", "--schema"]).output)["properties"]["concurrency"]
+
+
+def test_lists_are_shown_as_lists_and_not_as_pythons_tuples() -> None:
+    shown = CliRunner().invoke(cli, ["config"], env={"COLUMNS": "120"}).output
+    rows = {line.split()[0]: line.split()[1] for line in shown.splitlines() if len(line.split()) > 1}
+
+    assert (rows["require"], rows["redis_urls"]) == ("jobs", "none")
+    assert "Path(" not in shown
+    assert "()" not in shown

@@ -259,7 +259,7 @@ def test_where_nobody_can_answer_the_way_to_go_on_is_told(clock: Clock, redis: R
 def test_nothing_is_asked_where_there_is_nothing_to_do(clock: Clock, words: list[str]) -> None:
     shown = clock(*words)
 
-    assert (shown.exit_code, shown.output) == (0, f"{'Enqueued' if 'retry' in words else 'Deleted'}: 0\n")
+    assert (shown.exit_code, shown.stdout) == (0, f"{'Enqueued' if 'retry' in words else 'Deleted'}: 0\n")
 
 
 @pytest.mark.usefixtures("retries")
@@ -388,3 +388,13 @@ def test_an_empty_name_of_a_queue_or_a_job_is_refused(clock: Clock, redis: Redis
     assert redis.dbsize() == 0
     refused = clock("cancel", "x", "")
     assert (refused.exit_code, "a jid is empty" in refused.output) == (2, True)
+
+
+@pytest.mark.usefixtures("retries")
+def test_a_selection_that_matches_no_job_is_told_with_the_classes_that_are_there(clock: Clock) -> None:
+    killed = clock("retry", "kill", "--class", "NoSuchThing", "--yes").output.splitlines()
+
+    assert killed[0].startswith("No job of 'retry' matches; it has ")
+    assert "SendMail" in killed[0]
+    assert killed[1] == "Moved to dead: 0"
+    assert "No job of 'dead' matches; it is empty" in clock("dead", "delete", "--class", "*", "--yes").output

@@ -78,6 +78,7 @@ def test_an_edit_starts_the_clock_anew_and_a_broken_one_is_told_and_waited_out(o
 
     often.write("lib/clock.py", OFTEN + "\nnonsense(\n")
     clock.wait_for("SyntaxError")
+    clock.wait_for("clock: waiting for an edit")
     often.write("lib/clock.py", OFTEN + "\n# mended\n")
     count = len(dues(redis))
     eventually(lambda: len(dues(redis)) >= count + 3, lambda: f"more firings:\n{clock.output}")

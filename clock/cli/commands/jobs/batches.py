@@ -42,7 +42,7 @@ def batches(ctx: click.Context, /, bid: str | None, seal: bool, limit: int, as_j
         echo(f"{bid}: sealed")
     view = ref.view()
     if view is None:
-        echo(f"{bid}: unknown batch", err=True)
+        echo(f"clock: {bid}: unknown batch", err=True)
         ctx.exit(1)
     _show_one(ref, view, limit, as_json)
 

@@ -30,7 +30,7 @@ from clock.cli.output import echo, json_option
 from clock.cli.times import later
 from clock.inspection import trim_dead
 from clock.job.payload import seconds
-from clock.printable import duration
+from clock.printable import counted, duration
 from clock.store.jobs.dead import DeadLimits
 
 
@@ -152,7 +152,7 @@ def _clear(name: str, place: type[JobSet]) -> click.Command:
         redis, _ = opened(answering_settings(**options))
         jobs = place(redis=redis)
         size = jobs.size()
-        confirm(f"Delete all {size} of `{place.name}` for good?", yes or not size)
+        confirm(f"Delete all ({counted(size, 'job')}) of `{place.name}` for good?", yes or not size)
         deleted = jobs.clear()
         audit_jobs(redis, "delete_jobs", place.name, {}, deleted)
         echo(f"Deleted: {deleted}")

@@ -124,7 +124,7 @@ def reset_command(name: str, **options: Any) -> None:
 
 def _names_in_use(redis: Redis) -> str:
     names = [view.name for view in all_limits(redis, shown=0) if view.holders or view.blocked]
-    return f"Limits in use: {shortened_list(names)}" if names else "No limits are in use."
+    return f"Limits in use: {shortened_list(names)}" if names else "No limit holds or blocks a job now."
 
 
 def _maximum(view: LimitView) -> str:

@@ -27,7 +27,7 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.errors import ClockError
 from clock.job.payload import seconds
-from clock.printable import duration
+from clock.printable import counted, duration
 from clock.store import Redis
 
 
@@ -112,7 +112,7 @@ def clear(name: str, yes: bool, **options: Any) -> None:
     redis, _ = opened(answering_settings(**options))
     place = _place(redis, name)
     size = place.size()
-    confirm(f"Delete all {size} jobs of the queue {name!r} for good?", yes or not size)
+    confirm(f"Delete all ({counted(size, 'job')}) of the queue {name!r} for good?", yes or not size)
     deleted = place.clear()
     audit(redis, "clear_queue", name, deleted)
     echo(f"Deleted: {deleted}")

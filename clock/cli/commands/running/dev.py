@@ -41,8 +41,8 @@ def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) 
     """Run the clock and a worker together until Ctrl-C.
 
     Each output line is prefixed with its process. Clock and worker restart when a Python or YAML file changes. If
-    one process exits, `dev` stops the others. If the extra `web` is installed, the dashboard runs, too, and allows
-    changes.
+    one process exits, `dev` stops the others. After an edit that breaks a process, `dev` waits for the next edit.
+    If the extra `web` is installed, the dashboard runs, too, and allows changes.
 
     \b
     Example: python -m clock dev lib/clock.py -r jobs

@@ -47,6 +47,8 @@ def _shown(found: Found) -> object:
     if found.name == "capsules":
         assert isinstance(found.value, tuple)  # noqa: S101  # see above
         return "; ".join(map(str, found.value)) or "none"
+    if isinstance(found.value, tuple):
+        return ", ".join(map(str, found.value)) or "none"
     if found.value is None:
         return "none"
     return found.value if isinstance(found.value, (int, float)) else str(found.value)
