@@ -11,7 +11,7 @@ from clock.rehearsal.forecast.forecast_text import to_json
 from clock.web.charts.plot import Stretch
 from clock.web.input.inputs import choice, instant, number
 from clock.web.page import Page, Show, Visit
-from clock.web.reading.data import Span
+from clock.web.reading.data import FORECAST_SECONDS, Span
 
 DAYS: Mapping[str, int] = {"1": 1, "3": 3, "7": 7}
 MOST_SLOTS = 10_000
@@ -34,9 +34,10 @@ def show(visit: Visit) -> Page:
     slots = min(number("slots", query.get("slots"), live), MOST_SLOTS)
     given = instant("from", query.get("from"), zone)
     start = (given or visit.now.replace(second=0, microsecond=0)).astimezone(zone)
-    span = Span(start.timestamp(), (start + timedelta(days=DAYS[days])).timestamp(), slots)
+    span = Span(given, DAYS[days], slots)
     patience = JSON_PATIENCE_SECONDS if query.wants_json else PATIENCE_SECONDS
-    made = visit.data.forecast(span, patience) if slots and timetable else None
+    found = visit.data.forecast(span, patience) if slots and timetable else None
+    made, age = found or (None, 0.0)
     return Page(
         template="forecast",
         title=visit.texts("forecast.title"),
@@ -48,6 +49,7 @@ def show(visit: Visit) -> Page:
         ),
         view={
             "made": made,
+            "age": age if age > FORECAST_SECONDS else None,
             "days": days,
             "spans": list(DAYS),
             "slots": slots,

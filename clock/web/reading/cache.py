@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -16,6 +17,7 @@ logger = logging.getLogger("clock.web")
 K = TypeVar("K")
 T = TypeVar("T")
 
+SHARE = 20  # a computation that took a second is repeated after 20 s
 MOST_KEPT = 8  # results of a background computation, the latest ones
 
 
@@ -70,13 +72,26 @@ class Cached(Generic[T]):
                 self._kept = self._kept if found is None else (now, found)
 
 
+@dataclass(frozen=True, slots=True)
+class _Result(Generic[T]):
+    """The result or the error of a computation, its start, and the time of the next one (monotonic seconds)."""
+
+    found: T | Exception
+    at: float
+    repeat_at: float
+
+
 class Background(Generic[K, T]):
-    """Keeps results of a long computation for `seconds`. One runs at a time, on a thread."""
+    """Keeps results of a long computation for `seconds`. One runs at a time, on a thread.
+
+    A result is returned until its successor exists. A computation that took a second is repeated after `SHARE`
+    seconds at the earliest.
+    """
 
     def __init__(self, compute: Callable[[K], T], seconds: float, *, clock: Clock) -> None:
         self._compute, self._seconds, self._clock = compute, seconds, clock
         self._lock = threading.Lock()
-        self._kept: dict[K, tuple[float, T | Exception]] = {}  # guarded by _lock
+        self._kept: dict[K, _Result[T]] = {}  # guarded by _lock
         self._ended: threading.Event | None = None  # of the computation that runs; guarded by _lock
         restart_in_child(self)
 
@@ -84,32 +99,43 @@ class Background(Generic[K, T]):
         """Forget the parent's computation: its thread is not in this process."""
         self._lock, self._ended = threading.Lock(), None
 
-    def get(self, key: K, patience_seconds: float) -> T | None:
-        """The result for a key; None: it was not computed within the patience. Raises the errors of `compute`."""
+    def get(self, key: K, patience_seconds: float) -> tuple[T, float] | None:
+        """The result for a key, and its age in seconds; None: none was computed within the patience.
+
+        An old result is returned if its successor was not computed within the patience.
+
+        Raises the errors of `compute`.
+        """
         end = self._clock.monotonic() + patience_seconds
         while True:
             with self._lock:
-                kept_at, found = self._kept.get(key, (0.0, None))
-                is_fresh = found is not None and self._clock.monotonic() - kept_at <= self._seconds
+                now, kept = self._clock.monotonic(), self._kept.get(key)
+                is_fresh = kept is not None and now <= kept.repeat_at
                 if not is_fresh and self._ended is None:
                     work = partial(self._run, key, begun := threading.Event())
                     threading.Thread(target=work, name="dashboard computes", daemon=True).start()
                     self._ended = begun  # only if the thread could be started
                 ended = self._ended
-            if is_fresh and isinstance(found, Exception):
-                raise found
-            left = end - self._clock.monotonic()
-            if is_fresh or ended is None or left <= 0:
-                return found if is_fresh and not isinstance(found, Exception) else None
+            left = end - now
+            if kept is not None and (is_fresh or left <= 0):
+                if not isinstance(kept.found, Exception):
+                    return kept.found, now - kept.at
+                if is_fresh:
+                    raise kept.found
+            if ended is None or left <= 0:
+                return None
             ended.wait(left)
 
     def _run(self, key: K, ended: threading.Event) -> None:
+        began = self._clock.monotonic()
         try:
             result: T | Exception = self._compute(key)
         except Exception as error:  # noqa: BLE001  # the caller gets it
             result = error
         with self._lock:
-            self._kept[key] = (self._clock.monotonic(), result)
+            now = self._clock.monotonic()
+            self._kept.pop(key, None)
+            self._kept[key] = _Result(result, began, now + max(self._seconds, SHARE * (now - began)))
             for old in list(self._kept)[:-MOST_KEPT]:
                 del self._kept[old]
             self._ended = None

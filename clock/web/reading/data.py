@@ -48,10 +48,10 @@ CONNECTIONS_PER_WORKER = 12  # its threads, ten by default, and two more
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The subject of a forecast: seconds since 1970, and the threads of the workers."""
+    """The subject of a forecast: its start (None: the present), its days, and the threads of the workers."""
 
-    begin: float
-    end: float
+    start: datetime | None
+    days: int
     slots: int
 
 
@@ -179,8 +179,8 @@ class Data:
         """The findings of `clock doctor`, at most half a minute old."""
         return self._findings.get()
 
-    def forecast(self, span: Span, patience_seconds: float) -> Forecast | None:
-        """The forecast of a span, at most a minute old; None: it is still being computed, ask again.
+    def forecast(self, span: Span, patience_seconds: float) -> tuple[Forecast, float] | None:
+        """The forecast of a span and its age in seconds; None: it is still being computed, ask again.
 
         Raises ConfigurationError for too many runs.
         """
@@ -191,7 +191,9 @@ class Data:
         if timetable is None:
             raise ConfigurationError("this dashboard has no clock file")
         measured = measured_seconds(self.redis, self.now())
-        begin, end = (datetime.fromtimestamp(at, timetable.settings.tz) for at in (span.begin, span.end))
+        start = span.start or self.now().replace(second=0, microsecond=0)
+        begin = start.astimezone(timetable.settings.tz)
+        end = begin + timedelta(days=span.days)
         return forecast(load_of(timetable, begin, end, seconds=measured, default=DEFAULT_RUN_SECONDS), span.slots)
 
     def changed(self) -> None:
