@@ -107,6 +107,30 @@ def test_a_suggested_spread_shortens_the_waiting_by_what_it_says() -> None:
     assert after.waits < before.waits / 2
 
 
+def test_no_suggested_spread_is_longer_than_the_shortest_gap_of_the_event() -> None:
+    often = made("every(4).seconds.named('often').do(FastForecastJob)\n", hours=1, FastForecastJob=5.0)
+    uneven = [f"cron('0,3 * * * *').named('uneven{n}').do(SlowForecastJob)\n" for n in range(4)]
+
+    assert (bool(often.late), often.suggestions) == (True, [])
+    spreads = [one.spread for one in made("".join(uneven), hours=1).suggestions]
+    assert spreads
+    assert max(spreads) <= timedelta(minutes=3)
+
+
+def test_the_text_names_its_assumptions_and_the_events_with_a_condition() -> None:
+    conditional = SIX.format(name="a", job="SlowForecastJob").replace(".named", ".if_(lambda due: True).named")
+    found = made(
+        SIX.format(name="b", job="SlowForecastJob") + conditional + SIX.format(name="c", job="SlowForecastJob")
+    )
+
+    text = to_text(found, UTC)
+
+    assert "\n  a (has a condition): 1 of 1 late" in text
+    assert "\n  c: 1 of 1 late" in text
+    assert text.splitlines()[-1].startswith("Assumes: one queue, no limits")
+    assert to_json(found)["conditional"] == ["a"]
+
+
 def test_enough_slots_leave_nothing_to_report() -> None:
     found = made("".join(SIX.format(name=f"e{n}", job="SlowForecastJob") for n in range(4)), slots=4)
 

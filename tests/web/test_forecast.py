@@ -29,7 +29,7 @@ from tests.web.month_jobs import BackUpJob, RemindPupilsJob
 configure(tz="Europe/Berlin")
 for n in range(3):
     every().day.at("06:00").do(RemindPupilsJob, "due").named(f"reminders.{n}")
-every().day.at("06:00").do(BackUpJob).named("<backups>")
+every().day.at("06:00").if_(lambda due: True).do(BackUpJob).named("<backups>")
 """
 
 
@@ -50,6 +50,8 @@ def test_late_starts_busiest_minutes_and_spreads_are_shown(crowded: Visitor) -> 
     assert "2 jobs will start late" in shown
     assert ".spread(timedelta(minutes=" in shown
     assert "Busiest minutes" in shown
+    assert "(has a condition)" in shown
+    assert "Assumes one queue, no limits on jobs" in shown
 
 
 def test_without_a_worker_the_forecast_asks_for_the_number_of_threads(crowded: Visitor) -> None:

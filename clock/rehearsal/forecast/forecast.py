@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import islice, pairwise
 
 from clock.rehearsal.forecast.load import Load, Run
 from clock.timetable.triggers.adjustments import Spread
@@ -18,6 +19,7 @@ from clock.timetable.triggers.adjustments import Spread
 LATE_SECONDS = 1.0  # a job that starts later than this is late
 BUSIEST = 10  # minutes that are shown
 SPREADS = (60, 120, 300, 600, 900, 1800, 3600)  # seconds that are tried
+LOOK_AHEAD = 86_400  # seconds after the period, in which the next runs of an event count: more than any spread
 MOST_TRIED = 12  # events whose spread is tried, those that wait longest first
 LEAST_GAIN = 0.1  # a suggestion must save this part of the time that all jobs wait
 
@@ -147,7 +149,10 @@ def _suggestions(made: Forecast) -> list[Suggestion]:
     for event in _by_waiting(made.starts)[:MOST_TRIED]:
         if made.load.events[event].adjustments.spread is not None:
             continue
-        tried = [(_spread(made.load, runs, event, seconds), seconds) for seconds in SPREADS]
+        gap = _shortest_gap(made.load, event)
+        tried = [(_spread(made.load, runs, event, seconds), seconds) for seconds in SPREADS if seconds <= gap]
+        if not tried:
+            continue
         total, seconds, moved = min((_waits(some, made.slots), seconds, some) for some, seconds in tried)
         if total < waits and waits - total >= LEAST_GAIN * waits:
             found.append(Suggestion(event, timedelta(seconds=seconds), total))
@@ -163,6 +168,14 @@ def _by_waiting(starts: Sequence[Start]) -> list[str]:
         if crowded[start.run.due] > 1 or start.late > LATE_SECONDS:
             work[start.run.event] += int(1000 * start.run.seconds) + 1
     return [event for event, _ in work.most_common()]
+
+
+def _shortest_gap(load: Load, name: str) -> float:
+    """The seconds between the two nearest runs of an event. A longer spread would overlap its next run."""
+    end = int(load.end.timestamp())
+    following = load.events[name].due_between(end - 1, end + LOOK_AHEAD, anchor=load.start)
+    dues = sorted({*(run.due for run in load.runs if run.event == name), *islice(following, 2)})
+    return min((later - earlier for earlier, later in pairwise(dues)), default=float("inf"))
 
 
 def _spread(load: Load, runs: Sequence[Run], name: str, seconds: int) -> list[Run]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import UTC, datetime, tzinfo
 from html import escape
 
@@ -10,13 +10,16 @@ from clock.printable import counted, shortened_list
 from clock.rehearsal.forecast.forecast import Forecast, Minute
 
 SHOWN = 20  # events, names
+ASSUMES = "Assumes: one queue, no limits on jobs, mean run times, no retries, and each condition is true."
 _WIDTH, _HEIGHT, _LEFT, _TOP = 1000, 200, 44, 34
 _MOST_BARS = 500  # neighbouring minutes share a bar
 
 
 def to_text(made: Forecast, zone: tzinfo) -> str:
     """The forecast in lines; times are in `zone`."""
-    return "\n".join([*_summary(made), *_late(made, zone), *_busiest(made, zone), *_suggestions(made)])
+    return "\n".join(
+        [*_summary(made), *_late(made, zone), *_busiest(made, zone), *_suggestions(made), "", ASSUMES]
+    )
 
 
 def _summary(made: Forecast) -> Iterator[str]:
@@ -39,9 +42,11 @@ def _late(made: Forecast, zone: tzinfo) -> Iterator[str]:
         return
     yield ""
     yield "Late jobs:"
+    conditional = set(made.load.conditional)
     for one in made.late[:SHOWN]:
         due = _at(datetime.fromtimestamp(one.worst.run.due, zone), zone)
-        yield f"  {one.event}: {one.late:,} of {one.runs:,} late; worst {_length(one.worst.late)}, due {due}"
+        name = _named(one.event, conditional)
+        yield f"  {name}: {one.late:,} of {one.runs:,} late; worst {_length(one.worst.late)}, due {due}"
     if len(made.late) > SHOWN:
         yield f"  and {len(made.late) - SHOWN} more events"
 
@@ -61,9 +66,15 @@ def _suggestions(made: Forecast) -> Iterator[str]:
         return
     yield ""
     yield f"To flatten them (now all jobs together wait {_length(made.waits)}):"
+    conditional = set(made.load.conditional)
     for one in made.suggestions:
         minutes = int(one.spread.total_seconds() // 60)
-        yield f"  {one.event}: .spread(timedelta(minutes={minutes}))  then they wait {_length(one.waits)}"
+        name = _named(one.event, conditional)
+        yield f"  {name}: .spread(timedelta(minutes={minutes}))  then they wait {_length(one.waits)}"
+
+
+def _named(event: str, conditional: Set[str]) -> str:
+    return f"{event} (has a condition)" if event in conditional else event
 
 
 def to_json(made: Forecast) -> dict[str, object]:
@@ -78,6 +89,7 @@ def to_json(made: Forecast) -> dict[str, object]:
         "waits_seconds": round(made.waits, 3),
         "assumed": list(load.assumed),
         "in_clock": list(load.in_clock),
+        "conditional": load.conditional,
         "late": [
             {
                 "event": one.event,

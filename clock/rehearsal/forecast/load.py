@@ -42,6 +42,11 @@ class Load:
     assumed: Sequence[str] = field(default_factory=list)
     in_clock: Sequence[str] = field(default_factory=list)
 
+    @property
+    def conditional(self) -> list[str]:
+        """The events with runs and a condition, which counts as true."""
+        return [name for name in {run.event: None for run in self.runs} if self.events[name].condition is not None]
+
 
 def load_of(
     timetable: Timetable, start: datetime, end: datetime, *, seconds: Mapping[str, float], default: float

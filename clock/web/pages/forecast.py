@@ -79,6 +79,7 @@ def _view(made: Forecast, zone: tzinfo) -> Mapping[str, Any]:
         ],
         "assumed": _some(load.assumed),
         "in_clock": _some(load.in_clock),
+        "conditional": set(load.conditional),
     }
 
 
