@@ -88,6 +88,13 @@ def _application_folders() -> list[str]:
     return [folder for folder in sys.path if folder in {*named, "", os.getcwd()}]  # noqa: PTH109  # as above
 
 
+def hint(error: BaseException) -> str:
+    """A note on the likely cause of an import error of the application's code; "" if it is not known."""
+    if isinstance(error, ModuleNotFoundError) and error.name == "django.tasks":
+        return "; with Django before 6: pip install django-tasks, and import from django_tasks"
+    return clash(error)
+
+
 def clash(error: BaseException) -> str:
     """A note for an error of the application's code that a module with an occupied name may have caused.
 

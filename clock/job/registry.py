@@ -14,7 +14,7 @@ from pathlib import Path
 
 from clock.errors import ClockError, ConfigurationError, DuplicateJobClass, UnknownJobClass, described
 from clock.forking import child_ends_here
-from clock.import_path import clash
+from clock.import_path import hint
 from clock.job.types import JobClass
 from clock.store.ledger.held_pushes import dropping
 
@@ -156,7 +156,7 @@ def _import_error(path: Path, error: BaseException) -> str:
     where = f"{frames[-1].filename}:{frames[-1].lineno or 1}" if frames else f"{path}:1"
     if isinstance(error, ClockError):
         return f"{where}: {error}"
-    return f"{where}: {described(error)}{clash(error)}"
+    return f"{where}: {described(error)}{hint(error)}"
 
 
 def _is_ours(filename: str) -> bool:

@@ -467,3 +467,23 @@ def test_why_of_a_busy_day_asks_redis_and_prints_no_more_than_of_a_quiet_one(
     assert len(past) <= 50
     assert "... 159 more; `clock history busy -n 1000` shows them" in past
     assert max(asked_of_past, asked_of_coming) < 80  # one of them for the type of each of our keys
+
+
+def test_fire_prints_that_a_condition_is_not_checked(application: Path, clock: Command) -> None:
+    (application / "lib" / "clock.py").write_text(
+        "from clock import configure, every\n"
+        "configure(tz='UTC')\n"
+        "every().day.at('06:00').if_(lambda now: False).do(print).named('never')\n"
+        "every().day.at('06:00').do(print).named('always')\n"
+    )
+
+    assert "Its condition was not checked." in clock("fire", "never").output
+    assert "condition" not in clock("fire", "always").output
+
+
+def test_pause_names_note_for_reason(clock: Command) -> None:
+    result = clock("pause", "nightly", "--reason", "moved")
+
+    assert result.exit_code == 2
+    assert "No such option: --reason. The reason is --note." in result.output
+    assert "--reason" not in clock("pause", "--help").output

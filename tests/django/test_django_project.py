@@ -254,6 +254,15 @@ def test_a_missing_table_and_a_broken_module_of_jobs_are_named_in_one_line(proje
     )
 
 
+def test_the_task_of_the_guide_can_be_enqueued(project: App, repository: Path) -> None:
+    blocks = re.findall(r"```py\n(.*?)```", (repository / "docs" / "django.md").read_text(), re.DOTALL)
+    [task] = [block for block in blocks if block.startswith("# shop/tasks.py")]
+    [use] = [block for block in blocks if block.startswith("# shop/views.py")]
+    project.write("shop/tasks.py", task)
+
+    assert shell(project, f"{use}print(result.status, result.args)") == ["READY [7]"]
+
+
 def test_a_worker_restarts_after_an_edit_in_debug_mode_and_runs_several_processes(project: App) -> None:
     project.environ["DEBUG"] = "1"
     worker = start(project, "worker", "-p", "2")

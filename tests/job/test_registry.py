@@ -55,6 +55,20 @@ def test_a_module_that_cannot_be_imported_is_told_with_its_own_line(
     assert str(error.value) == f"{folder / 'a_job.py'}{told}"
 
 
+def test_the_missing_tasks_of_an_old_django_are_answered_with_the_package(tmp_path: Path) -> None:
+    (tmp_path / "tasks_of_old_django.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'django.tasks'\", name='django.tasks')\n"
+    )
+
+    with pytest.raises(ConfigurationError) as refused:
+        import_jobs(Path("tasks_of_old_django.py"), root=tmp_path)
+
+    assert str(refused.value).endswith(
+        "No module named 'django.tasks'; with Django before 6: pip install django-tasks, "
+        "and import from django_tasks"
+    )
+
+
 def test_a_file_that_does_not_hold_python_is_refused(tmp_path: Path) -> None:
     (tmp_path / "hosts").touch()
 

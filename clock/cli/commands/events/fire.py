@@ -27,7 +27,8 @@ def fire(name: str, **options: Any) -> None:
     """Run the event NAME now, outside its schedule.
 
     NAME is an event of the file or a row of a database. The command pushes the event's job, or calls its function
-    in this process. The history records the run as manual. The event's scheduled runs are not affected.
+    in this process. The history records the run as manual. The event's scheduled runs are not affected,
+    and its condition is not checked.
 
     \b
     Example: python -m clock fire nightly
@@ -48,6 +49,8 @@ def fire(name: str, **options: Any) -> None:
     count = len(run.jids)
     audit(redis, "fire", f"{name}: {' '.join(run.jids)}", count)
     echo(f"Fired {name!r}: {count} {'job' if count == 1 else 'jobs'} pushed")
+    if event.condition is not None:
+        echo("Its condition was not checked.")
     for jid in run.jids:
         echo("  ", jid)
     for jid, holder in run.kept_out.items():

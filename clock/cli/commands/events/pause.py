@@ -19,6 +19,11 @@ from clock.store.ledger.pauses import ALL, Pause
 from clock.timetable import Timetable, find_event
 
 
+def _refuse_reason(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError("No such option: --reason. The reason is --note.", ctx)
+
+
 @click.command()
 @click.argument("name", required=False)
 @click.option("--all", "whole", is_flag=True, help="All events.")
@@ -26,6 +31,7 @@ from clock.timetable import Timetable, find_event
     "--until", metavar="WHEN", help="End of the pause: 2026-12-01 08:00, tomorrow, or a duration: 2h, 30m."
 )
 @click.option("--note", metavar="TEXT", help="Reason; shown by status, history and why.")
+@click.option("--reason", hidden=True, expose_value=False, callback=_refuse_reason)  # the dashboard's name for it
 @click.option("--by", metavar="WHO", help="Name of the person who pauses; default: the current user.")
 @file_option
 @shared_options

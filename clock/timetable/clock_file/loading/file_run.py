@@ -15,7 +15,7 @@ from typing import Any
 
 from clock.errors import ClockError, ConfigurationError, DeclarationError, described
 from clock.forking import child_ends_here
-from clock.import_path import clash
+from clock.import_path import hint
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.loading.ending import Ending, EndOfDeclarations, async_passing, is_ending, passing
 from clock.timetable.clock_file.loading.source_file import ASYNC_PASSING, END, IS_ENDING, PASSING, SourceFile
@@ -50,7 +50,7 @@ def run(source: SourceFile, ending: Ending) -> dict[str, object]:
             raise DeclarationError(_syntax_error(error, source.path)) from error
         except BaseException as error:  # any error of the file is reported in one line
             if not isinstance(error, EndOfDeclarations) and not (isinstance(error, SystemExit) and ending.reached):
-                what = _described(error) + clash(error)
+                what = _described(error) + hint(error)
                 raise DeclarationError(f"{_raised_at(error, source.path)}: {what}") from error
         ending.wait_for_threads()
     return vars(module)
