@@ -102,6 +102,13 @@ def test_metrics_add_up_the_figures_of_each_class(ana: Visitor, redis: Redis) ->
     assert "22 jobs ran, 4 failed" in ana.text("/metrics")
 
 
+def test_the_page_of_a_job_has_the_zone_of_its_event(ana: Visitor, redis: Redis) -> None:
+    record = {"decision": "fired", "due": to_ms(NOW), "jobs": 1, "jids": ["abc"]}
+    redis.xadd("clock:history:reminders", {"entry": json.dumps(record)})
+
+    assert "13:00:00 CEST" in ana.text("/job", jid="abc", event="reminders")
+
+
 def test_a_class_without_a_successful_run_has_no_mean_time(ana: Visitor, redis: Redis) -> None:
     tallies = {"ChargeNothingJob": Tally(processed=21, failed=21, ms=0, histogram=[0] * 26)}
     job_metrics.add(redis, tallies, now=NOW)

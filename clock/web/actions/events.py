@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
 
 from clock.api import Events
 from clock.errors import UnknownEvent
 from clock.inspection.events.repairs import ALL_EVENTS, pause_event, resume_event
 from clock.inspection.events.shown_actions import shown_action
+from clock.timetable.day_names import dated
 from clock.web.actions.action import Action, Input, Question, change, done, field, fields
 from clock.web.input.inputs import BadInput, choice, instant, limited
 from clock.web.page import Page, Visit
@@ -46,23 +47,32 @@ def _ask_pause(visit: Visit) -> Question:
         names=names,
         inputs=[
             Input("for", t("pause.for"), choices=lengths),
-            Input("until", t("pause.until", zone=visit.zone), t("pause.until_hint")),
+            Input("until", t("pause.until", zone=_zone(visit, names)), t("pause.until_hint")),
             Input("note", t("pause.note"), t("pause.note_hint")),
         ],
     )
 
 
 def _pause(visit: Visit) -> Response | Page:
-    names, until = _events(visit), _until(visit)
+    names = _events(visit)
+    until = _until(visit, _zone(visit, names))
     note = limited("note", field(visit, "note"), LONGEST_NOTE)
     for name in names:
         pause_event(visit.data.redis, name, visit.now, until=until, by=visit.access.user, note=note)
     return done(visit, "pause", change(visit, "pause", ", ".join(names), len(names)))
 
 
-def _until(visit: Visit) -> datetime | None:
+def _zone(visit: Visit, names: Sequence[str]) -> tzinfo:
+    """The zone of these events; the visitor's if they have several zones, or none is known."""
+    declared = visit.data.declared
+    zones = {declared[name].zone if name in declared else visit.zone for name in names}
+    return zones.pop() if len(zones) == 1 else visit.zone
+
+
+def _until(visit: Visit, zone: tzinfo) -> datetime | None:
     text, chosen = field(visit, "until"), choice("for", field(visit, "for"), LENGTHS)
-    until = instant("until", text, visit.zone)
+    here = visit.now.replace(second=0, microsecond=0).astimezone(zone)
+    until = instant("until", dated(text, here, ahead=True), zone)
     if until is None:
         return visit.now + LENGTHS[chosen] if chosen else None
     if until <= visit.now:

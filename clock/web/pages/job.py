@@ -52,6 +52,7 @@ def show(visit: Visit) -> Page:
             "place": place,
             "payload": _payload(visit, job) if job else "",
             "event": firing,
+            "zone": declared.zone if (declared := visit.data.declared.get(firing)) else visit.zone,
             "record": record,
             "steps": _steps(job, record, jid),
             "backtrace": backtrace(job.payload) if job else "",
