@@ -10,6 +10,7 @@ from typing import TypeVar
 from clock.errors import StoreError, StoreUnavailable
 from clock.inspection.doctor.server_faults import server_faults
 from clock.inspection.events.event_rows import OVERDUE, EventRow, events
+from clock.inspection.events.schedules import unlisted_rows
 from clock.inspection.jobs.busy import BusyJob, busy_jobs
 from clock.inspection.jobs.job_sets import QueueView, queues
 from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, reported, workers
@@ -34,7 +35,8 @@ class Status:
 
     `oldest_undecided` is the event and the instant that the clock must decide first, ahead or overdue. `progress`
     are the running jobs that report theirs. `shards` are the home and its shards, if it has any. `faults` are the
-    problems of the server and its keys, `wrong` the keys of a wrong type.
+    problems of the server and its keys, `wrong` the keys of a wrong type. `unlisted` is the number of
+    events of database rows, which `events` does not have.
     """
 
     at: datetime
@@ -54,6 +56,7 @@ class Status:
     faults: Sequence[str] = ()
     wrong: frozenset[str] = frozenset()
     shards: Sequence[ShardView] = ()
+    unlisted: int = 0
 
     @property
     def knows_clocks(self) -> bool:
@@ -161,6 +164,7 @@ def _status(
         ledger=_or(0, lambda: listing.ledger_size(redis)),
         events=events(redis, timetable, now) if timetable else None,
         oldest_undecided=_oldest_undecided(redis),
+        unlisted=_or(0, lambda: unlisted_rows(redis, timetable)) if timetable else 0,
     )
 
 

@@ -267,6 +267,16 @@ def test_a_row_is_fired_by_hand_and_why_and_history_tell_of_it(clock: Command, r
     assert "no clock has run 'weekly' with its current schedule yet" in clock("why", "weekly", "2026-11-02").output
 
 
+@pytest.mark.usefixtures("rows")
+def test_list_and_status_name_the_number_of_events_in_the_database(clock: Command, ledger: RedisLedger) -> None:
+    line = "The database has 1 further event: the dashboard lists them (clock web).\n"
+    assert line not in clock("list").output
+    ledger.declare([("weekly", "any")], ANCHOR)
+
+    assert line in clock("list").output
+    assert line in clock("status").output
+
+
 def test_a_job_that_a_lock_kept_out_is_reported_as_not_pushed(
     clock: Command, application: Path, redis: Redis
 ) -> None:

@@ -15,8 +15,9 @@ from clock.errors import DeclarationError
 from clock.job import registry
 from clock.job.registry import look_at_jobs
 from clock.printable import brief, closest, is_utf8
-from clock.store import Redis
+from clock.store import Redis, listing
 from clock.store.ledger import schedules
+from clock.store.ledger.event_rows import known_names
 from clock.store.ledger.schedules import StoredSchedule
 from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 
@@ -53,6 +54,16 @@ def with_stored_events(timetable: Timetable, redis: Redis, require: Sequence[Pat
     rows = _rows(redis, tuple(require))
     found = read_rows(_source(lambda: rows), rows, timetable.settings, timetable.by_name).events
     return replace(timetable, events=[*timetable.events, *found]) if found else timetable
+
+
+def unlisted_rows(redis: Redis, timetable: Timetable) -> int:
+    """How many events of database rows the clock runs: `timetable` has their sources, not the events.
+
+    Raises StoreError.
+    """
+    if all(synced.source == SOURCE for synced in timetable.synced):
+        return 0
+    return len(set(known_names(redis)) - timetable.by_name.keys() - listing.orphaned(redis).keys())
 
 
 def _source(load: Callable[[], Sequence[Any]], version: Callable[[], object] | None = None) -> SyncedEvents:

@@ -12,7 +12,8 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.timetables import load_timetable
 from clock.inspection.events.event_rows import EventRow, due_of, events
-from clock.inspection.events.schedules import with_stored_events
+from clock.inspection.events.schedules import unlisted_rows, with_stored_events
+from clock.printable import counted
 
 
 @click.command("list")
@@ -31,14 +32,22 @@ def list_command(as_json: bool, **options: Any) -> None:
     config = answering_settings(**options)
     timetable = load_timetable(config)
     redis, clock = opened(config)
-    found = events(redis, with_stored_events(timetable, redis, config.require), clock.now())
+    timetable = with_stored_events(timetable, redis, config.require)
+    found, unlisted = events(redis, timetable, clock.now()), unlisted_rows(redis, timetable)
     if as_json:
         echo_json([view.as_json() for view in found])
         return
-    if not found:
+    if found:
+        echo_table(["event", "schedule", "does", "next", "pause", "last"], [_row(view) for view in found])
+    else:
         echo(f"{config.clock_file} declares no events.")
-        return
-    echo_table(["event", "schedule", "does", "next", "pause", "last"], [_row(view) for view in found])
+    if unlisted:
+        echo(unlisted_line(unlisted))
+
+
+def unlisted_line(count: int) -> str:
+    """The line about events of database rows, which no command lists."""
+    return f"The database has {counted(count, 'further event')}: the dashboard lists them (clock web)."
 
 
 def _row(view: EventRow) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from clock.cli.commands.monitoring.list_events import unlisted_line
 from clock.cli.opening import opened
 from clock.cli.options import Number, answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
@@ -178,6 +179,8 @@ def _show_events(found: Status) -> None:
     _section(["event", "next", "last"], rows[:10], "no events")
     if len(rows) > 10:
         echo(f"... and {len(rows) - 10} more: clock list")
+    if found.unlisted:
+        echo(unlisted_line(found.unlisted))
 
 
 def _section(headings: list[str], rows: Sequence[Sequence[object]], none: str) -> None:
