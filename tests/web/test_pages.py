@@ -18,6 +18,7 @@ from clock.store.jobs.job_metrics import Tally
 from clock.store.ledger import timetable_changes
 from clock.timetable import load
 from clock.web import Access, Dashboard, Source
+from clock.web.charts.charts import dots
 from clock.web.charts.plot import Stretch, framed
 from tests.web.conftest import NOW, SAME_SITE, Visitor
 
@@ -160,6 +161,20 @@ def test_the_texts_above_the_lines_of_a_chart_leave_each_other_room() -> None:
     assert re.findall(r">(v\d+)</text>", chart) == ["v1", "v10", "v20"]
     assert re.findall(r'class="hide-small">(v\d+)<', chart) == ["v10", "v20"]
     assert len(re.findall("<title>", chart)) == len(marks)
+
+
+def test_the_text_of_a_line_near_an_edge_stays_in_the_chart() -> None:
+    marks = [(NOW - timedelta(minutes=minute), "v" * 14) for minute in (4, 50)]
+
+    chart = framed("", (), Stretch(NOW - timedelta(hours=1), NOW, UTC, marks), "")
+
+    assert re.findall(r'text-anchor="(\w+)"[^>]*>v', chart) == ["end", "start"]
+
+
+def test_run_times_of_0_ms_have_an_axis_without_a_second_zero() -> None:
+    chart = dots([(0.0, False), (0.0004, False)], "Run time")
+
+    assert re.findall(r'text-anchor="end">([^<]*)<', chart) == ["1 ms", "0 s"]
 
 
 def test_the_week_counts_past_and_future_runs_by_hour(ana: Visitor, redis: Redis) -> None:

@@ -10,7 +10,8 @@ from markupsafe import Markup, escape
 from clock.printable import duration
 
 WIDTH, HEIGHT = 348, 120
-LEFT, TOP, BOTTOM = 44, 8, 104
+LEFT, TOP, BOTTOM = 52, 8, 104
+LEAST_HALVED = 0.002  # seconds: half of a shorter time would be written as 0 ms
 
 
 def dots(runs: Sequence[tuple[float, bool]], label: str) -> Markup:
@@ -45,7 +46,7 @@ def nice_top(value: float) -> float:
 
 def _scale(top: float) -> str:
     lines = []
-    for part in (1.0, 0.5, 0.0):
+    for part in (1.0, 0.5, 0.0) if top >= LEAST_HALVED else (1.0, 0.0):
         y = BOTTOM - (BOTTOM - TOP) * part
         lines.append(f'<path class="axis" d="M{LEFT} {y + 0.5:g}H{WIDTH}"/>')
         lines.append(f'<text x="{LEFT - 6}" y="{y + 4:g}" text-anchor="end">{escape(duration(top * part))}</text>')

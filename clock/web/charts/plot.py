@@ -72,14 +72,18 @@ def _lines(stretch: Stretch) -> str:
 
 def _mark_texts(stretch: Stretch) -> str:
     """The texts of the lines, above the chart; those without room are left out, their lines are not."""
-    texts, end, small_end = list[str](), 0.0, 0.0
+    texts, end, small_end = list[str](), 0.0, 0.0  # of the last text, from the right
     for at, text in sorted(stretch.marks, key=lambda mark: mark[0], reverse=True):
-        place = 1 - stretch.place(at)  # from the right: the latest ones come first
-        if place < end:
+        place = stretch.place(at)
+        anchor = "start" if place < SMALL_ROOM else "end"  # no text runs over an edge
+        right = 1 - place - (ROOM if anchor == "start" else 0.0)
+        small_right = 1 - place - (SMALL_ROOM if anchor == "start" else 0.0)
+        if right < end:
             continue
         cut = text if len(text) <= LONGEST_MARK else text[: LONGEST_MARK - 1] + "\N{HORIZONTAL ELLIPSIS}"
-        texts.append(_text(1 - place, escape(printable(cut)), is_hidden=place < small_end))
-        end, small_end = place + ROOM, small_end if place < small_end else place + SMALL_ROOM
+        is_hidden = small_right < small_end
+        texts.append(_text(place, escape(printable(cut)), anchor, is_hidden=is_hidden))
+        end, small_end = right + ROOM, small_end if is_hidden else small_right + SMALL_ROOM
     return f'<svg class="axis-texts mark-texts" aria-hidden="true">{"".join(texts)}</svg>' if texts else ""
 
 
@@ -87,12 +91,16 @@ def _times(stretch: Stretch) -> str:
     """Times of day, or days if the chart shows several, on the clock of the zone."""
     found = _days(stretch) if stretch.seconds > MOST_WITH_TIMES * DAY else _times_of_day(stretch)
     return "".join(
-        _text(stretch.place(at), text, is_hidden=place % 2 == 1) for place, (at, text) in enumerate(found)
+        _text(stretch.place(at), text, _anchor(stretch.place(at)), is_hidden=place % 2 == 1)
+        for place, (at, text) in enumerate(found)
     )
 
 
-def _text(place: float, text: str, *, is_hidden: bool) -> str:
-    anchor = "start" if place < 0.03 else "end" if place > 0.97 else "middle"
+def _anchor(place: float) -> str:
+    return "start" if place < 0.03 else "end" if place > 0.97 else "middle"
+
+
+def _text(place: float, text: str, anchor: str, *, is_hidden: bool) -> str:
     hidden = ' class="hide-small"' if is_hidden else ""
     return f'<text x="{100 * place:.2f}%" y="13" text-anchor="{anchor}"{hidden}>{text}</text>'
 
