@@ -19,7 +19,10 @@ from django.db import DatabaseError, connections
 from clock.django.discovery import import_jobs_of_applications
 from clock.errors import ClockError, ConfigurationError
 from clock.job.registry import knows, lookup
+from clock.store import listing
+from clock.store.ledger.event_rows import known_names
 from clock.store.ledger.held_pushes import dropping
+from clock.store.server.connection import default
 from clock.timetable import Settings, SyncedEvents, read_rows, sync_events
 from clock.timetable.clock_file import draft
 
@@ -85,3 +88,12 @@ def problem_of(row: Any) -> str | None:
     except ClockError as error:
         return str(error)
     return None
+
+
+def is_taken(name: str) -> bool:
+    """Whether the clock has an event of that name. False if Redis does not answer: the clock checks it, too."""
+    try:
+        redis = default()
+        return name in known_names(redis) and name not in listing.orphaned(redis)
+    except ClockError:
+        return False

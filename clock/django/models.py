@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from clock.django.event_rows import problem_of
+from clock.django.event_rows import is_taken, problem_of
 
 
 class DatabaseEvent(models.Model):
@@ -38,7 +38,12 @@ class DatabaseEvent(models.Model):
         return str(self.name)
 
     def clean(self) -> None:
-        """Check schedule, job and arguments as the clock will. Raises ValidationError."""
+        """Check schedule, job, arguments and name as the clock will. Raises ValidationError."""
         problem = problem_of(self)
         if problem:
             raise ValidationError(problem)
+        is_new_name = not type(self).objects.filter(name=self.name).exists()
+        if self.enabled and is_new_name and is_taken(self.name):
+            raise ValidationError(
+                {"name": "The clock already has an event with this name. If you just deleted it, wait a minute."}
+            )

@@ -180,7 +180,9 @@ def test_the_admin_checks_events_and_runs_them(project: App) -> None:
         "    r = c.post(u + 'add/', {**good, **more})\n"
         "    return r.status_code, '' if r.status_code == 302 else str(r.context['errors'])\n"
         "told = [add(at='25:00', enabled='')[1], add(job='NobodyJob')[1], add(args='[1]')[1]]\n"
-        "told += [add(every='')[1], add()[0]]\n"
+        "from clock.api import Events; from clock.store.ledger.ledger import RedisLedger\n"
+        "RedisLedger(Events()._redis).declare([('file', 'every day')], 1)\n"
+        "told += [add(name='file')[1], add(every='')[1], add()[0]]\n"
         "from clock.django.models import DatabaseEvent as E\n"
         "pk = E.objects.get(name='n').pk\n"
         "r = c.post(u, {'action': 'run_now', '_selected_action': [pk]}, follow=True)\n"
@@ -196,10 +198,11 @@ def test_the_admin_checks_events_and_runs_them(project: App) -> None:
         "print(json.dumps(told))",
     )
 
-    bad_time, bad_job, bad_args, no_schedule, added, pushed, listed, failed = json.loads(text)
+    bad_time, bad_job, bad_args, taken, no_schedule, added, pushed, listed, failed = json.loads(text)
     assert "at has 25" in bad_time
     assert "NobodyJob" in bad_job
     assert "argument" in bad_args
+    assert "The clock already has an event with this name." in taken
     assert no_schedule
     assert (added, pushed, listed, failed) == (302, True, True, True)
 
