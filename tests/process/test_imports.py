@@ -30,6 +30,7 @@ print(json.dumps(loaded))
 """
 
 
+@pytest.mark.usefixtures("redis")
 def test_a_process_that_pushes_jobs_loads_no_clock_no_worker_and_no_command_line(app: App, redis_url: str) -> None:
     app.environ["REDIS_URL"] = redis_url
 
@@ -60,6 +61,7 @@ ROUNDS = 12  # at most: the fastest of each kind count, and the first rounds are
 LIMIT = 0.55  # of the CPU that redis-py needs; clock needs 0.4, and 0.75 if the timetable is imported, too
 
 
+@pytest.mark.usefixtures("redis")
 def test_a_process_that_pushes_needs_little_more_cpu_than_one_with_redis_alone(app: App, redis_url: str) -> None:
     app.environ["REDIS_URL"] = redis_url
     fastest = dict.fromkeys((BY_REDIS, BY_CLOCK), float("inf"))
