@@ -36,7 +36,7 @@ def _celery_event(job: dict[str, Any]) -> object:
 
 
 SCHEDULERS: dict[str, tuple[list[str], str, Named, bool]] = {
-    "clock": (["-m", "clock", "run", "clock.py"], "queue:default", lambda job: job["args"][0], True),
+    "clock": (["-m", "clock", "run", "events.py"], "queue:default", lambda job: job["args"][0], True),
     "schedule": (["-m", "benchmarks.schedulers.with_schedule"], "jobs", lambda job: job["event"], False),
     "apscheduler": (["-m", "benchmarks.schedulers.with_apscheduler"], "jobs", lambda job: job["event"], True),
     "celery beat": (["-m", "benchmarks.schedulers.with_celery_beat"], "celery", _celery_event, False),
@@ -93,7 +93,7 @@ def measure(name: str, seconds: float) -> str:
     words, key, named, aims = SCHEDULERS[name]
     with tempfile.TemporaryDirectory() as folder_name, Server(Path(folder_name)) as server:
         folder = Path(folder_name)
-        (folder / "clock.py").write_text(CLOCK_FILE)
+        (folder / "events.py").write_text(CLOCK_FILE)
         root = str(Path(__file__).parents[1])
         process = subprocess.Popen(
             [sys.executable, *words],
