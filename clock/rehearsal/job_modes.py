@@ -24,7 +24,7 @@ from clock.job.push.client import ToRedis
 from clock.job.push.inline import await_here, run_here
 from clock.job.types import JobClass
 from clock.rehearsal.collected_jobs import CollectedJobs
-from clock.rehearsal.memory_flow import MemoryFlow, as_read
+from clock.rehearsal.memory.flow import MemoryFlow, as_read
 from clock.store.jobs.flow.batches import Batch
 from clock.store.jobs.flow.unique_locks import Lock
 

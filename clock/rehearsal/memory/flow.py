@@ -14,8 +14,8 @@ from clock.job import encryption
 from clock.job.payload import Payload, decode
 from clock.job.push.filling import filled_in
 from clock.job.results import keeps_result, kept_error, kept_value
-from clock.rehearsal.memory_batches import DONE, MemoryBatches
-from clock.rehearsal.memory_locks import MemoryLocks
+from clock.rehearsal.memory.batches import DONE, MemoryBatches
+from clock.rehearsal.memory.locks import MemoryLocks
 from clock.store.jobs.flow.unique_locks import Lock
 
 
