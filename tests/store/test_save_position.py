@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +16,6 @@ from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed
 from clock.store.ledger.held_pushes import Push
-from clock.store.server.connection import connect
 
 NOON = 1_795_521_600_000
 JOB = json.dumps({"class": "SomeJob", "args": [], "jid": "j1", "queue": "default"})
@@ -82,29 +81,12 @@ def test_a_position_is_saved_although_the_locks_cannot_be_checked(
     assert "a later push checks them: Redis refuses it" in caplog.text
 
 
-@pytest.fixture
-def without(redis: Redis, redis_url: str) -> Iterator[Callable[[str], Redis]]:
-    """A connection of a user that may run all but one command."""
-    opened: list[Redis] = []
-
-    def connected(command: str) -> Redis:
-        redis.acl_setuser("without", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all"])
-        redis.acl_setuser("without", enabled=True, commands=["-" + command])
-        opened.append(connect(redis_url.replace("//", "//without:any@", 1)))
-        return opened[-1]
-
-    yield connected
-    for connection in opened:
-        connection.close()
-    redis.acl_deluser("without")
-
-
 @pytest.mark.parametrize("command", ["hget", "hset", "hmget", "lpush", "sadd", "time", "type", "zadd", "zscore"])
 def test_a_refused_command_pushes_nothing_twice(
-    redis: Redis, without: Callable[[str], Redis], command: str
+    redis: Redis, limited: Callable[[str], Redis], command: str
 ) -> None:
     redis.hset("clock:unique", "SomeJob:2", f"holder|{NOON}|0")
-    own, job = InProgress(without(command), "me"), Claimed(1, "default", JOB.encode())
+    own, job = InProgress(limited(command), "me"), Claimed(1, "default", JOB.encode())
 
     pushed = save_three_times(redis, own, job, ALL)
 
