@@ -31,9 +31,8 @@ class UnservedQueues:
     def __init__(self, redis: Redis, *, clock: Clock) -> None:
         self._redis, self._clock = redis, clock
         self._started = clock.now().timestamp()
-        self._served_at: dict[
-            str, float
-        ] = {}  # queue -> monotonic seconds: a worker served it, or was quiet when first seen
+        #: Queue -> monotonic seconds: when a worker last served it, or was first seen while it stops.
+        self._served_at: dict[str, float] = {}
 
     def problems(self) -> list[Problem]:
         """The problems to report. Only jobs that came after the start make the process unready.
