@@ -52,7 +52,7 @@ coverage: .venv/dev ## The lines and branches of clock/ that no test reaches: ma
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-mutants: .venv/dev ## Change the code, and see whether its tests fail: make mutants FILES=clock/ticker/release.py
+mutants: .venv/dev ## Change the code, and see whether a test fails: make mutants FILES=clock/ticker/release.py (or FILES="--again ...")
 	@$(BIN)/python .ci/mutants $(FILES)
 
 fuzz: .venv/dev ## Fuzz the readers of data that others write, for an hour each: make fuzz TARGET=cron SECONDS=600

@@ -109,7 +109,7 @@ class Timetable:
             high = min(low + _WINDOW, last)
             found: list[int] = []
             for place, (trigger, anchor) in enumerate(anchored):
-                dues = list(trigger.due_between(low, high, anchor, previous[place]))
+                dues = list(iter(trigger.due_between(low, high, anchor, previous[place])))  # iter: not len first
                 if dues:
                     previous[place] = dues[-1]
                     found += [due * len(anchored) + place for due in dues]

@@ -142,7 +142,8 @@ def fires_on_time(
     if missed_because(event, timedelta(0)):
         return []
     after, end = to_ms(decided) // 1000, to_ms(until) // 1000
-    return list(event.due_between(after, end, anchor=anchor, previous=previous))
+    dues = event.due_between(after, end, anchor=anchor, previous=previous)
+    return list(iter(dues))  # not list(dues): it asks for the length first, which computes them all
 
 
 def missed_because(event: Schedule, late: timedelta) -> str | None:

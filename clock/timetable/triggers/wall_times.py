@@ -120,22 +120,23 @@ class Walls:
         self._high = high
 
     def __iter__(self) -> Iterator[int]:
-        for base, times in self._by_day():
+        for base, times in self.by_day():
             for time in times:
                 yield base + time
 
     def __len__(self) -> int:
-        return sum(len(times) for _, times in self._by_day())
+        return sum(len(times) for _, times in self.by_day())
 
     def __bool__(self) -> bool:
         return next(iter(self), None) is not None
 
     def __reversed__(self) -> Iterator[int]:
-        for base, times in reversed(list(self._by_day())):
+        for base, times in reversed(list(self.by_day())):
             for time in reversed(times):
                 yield base + time
 
-    def _by_day(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+    def by_day(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Each day: the wall-clock time of its first second, and the times in it, in seconds since then."""
         times, low, high = self._times, self._low, self._high
         for day in self._days.between(low // DAY, -(-high // DAY)):
             base = day * DAY
@@ -157,8 +158,10 @@ class Instants:
 
     def __iter__(self) -> Iterator[int]:
         for offset, walls in self._rule.runs(self._after, self._end):
-            for wall in walls:
-                yield wall - offset
+            for base, times in walls.by_day():
+                first = base - offset
+                for time in times:
+                    yield first + time
 
     def __len__(self) -> int:
         return sum(len(walls) for _, walls in self._rule.runs(self._after, self._end))
