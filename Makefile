@@ -55,7 +55,7 @@ coverage: .venv/dev ## The lines and branches of clock/ that no test reaches: ma
 mutants: .venv/dev ## Change the code, and see whether a test fails: make mutants FILES=clock/ticker/release.py (or FILES="--again ...")
 	@$(BIN)/python .ci/mutants $(FILES)
 
-fuzz: .venv/dev ## Fuzz the readers of data that others write, for an hour each: make fuzz TARGET=cron SECONDS=600
+fuzz: .venv/fuzz ## Fuzz the readers of data that others write, for an hour each: make fuzz TARGET=cron SECONDS=600
 	$(BIN)/python -m tests.fuzz $(TARGET) --seconds $(if $(filter-out 0,$(SECONDS)),$(SECONDS),3600)
 
 api: .venv/dev ## Write tests/public_api.txt: the names and signatures that applications use
@@ -84,6 +84,10 @@ figures: .venv/dev ## Read the figures of build/benchmark.md, and write them int
 
 clean: ## Remove what was made, data included
 	rm -rf .venv .benchmarks .versions .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+.venv/fuzz: .venv/dev
+	@$(BIN)/$(INSTALL) "atheris>=2.3" || echo "atheris cannot be installed here: data is changed at random instead"
+	@touch $@
 
 .benchmarks/all: .venv/bin/python pyproject.toml
 	@echo "Installing what is measured beside clock..."

@@ -13,6 +13,9 @@ import random
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / "build" / "fuzz"
 
 
 def fuzz_at_random(name: str, seconds: float) -> int:
@@ -40,13 +43,19 @@ def fuzz_at_random(name: str, seconds: float) -> int:
 
 
 def fuzz_with_atheris(name: str, seconds: int) -> None:
-    """Read data that reaches new code, for so long; the process ends."""
+    """Read data that reaches new code, for so long; the process ends. What it finds is kept in build/fuzz."""
     import atheris  # type: ignore[import-untyped]  # ships no types, and is optional
 
     with atheris.instrument_imports(include=["clock"]):
         readers = importlib.import_module("tests.fuzz.readers")
+    corpus = FOLDER / name
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(readers.READERS[name].seeds):
+        (corpus / f"seed{number}").write_bytes(seed)
+    limits = [f"-max_total_time={seconds}", "-max_len=4000", "-timeout=30", "-print_final_stats=1"]
     atheris.Setup(
-        [sys.argv[0], f"-max_total_time={seconds}", "-max_len=4000"], lambda data: readers.check(name, data)
+        [sys.argv[0], *limits, f"-artifact_prefix={FOLDER}/{name}.", str(corpus)],
+        lambda data: readers.check(name, data),
     )
     atheris.Fuzz()
 

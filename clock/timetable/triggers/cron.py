@@ -11,7 +11,7 @@ from functools import lru_cache
 from clock.timetable.triggers.calendar_days import DayRule, EveryDay, MatchingDays, MonthsOfYear
 from clock.timetable.triggers.cron_fields import HOUR as HOURS
 from clock.timetable.triggers.cron_fields import MINUTE as MINUTES
-from clock.timetable.triggers.cron_fields import MONTH, SECOND, days_of_month, never_comes, numbers, weekdays
+from clock.timetable.triggers.cron_fields import MONTH, SECOND, days_of_month, numbers, weekdays
 from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, Dst, DstChoice, WallTimes
 from clock.timetable.triggers.zone_offsets import HOUR, MINUTE
 
@@ -100,13 +100,19 @@ def _days(day: str, months: frozenset[int], weekday: str) -> DayRule:
     both = day.startswith(_STARS) or weekday.startswith(_STARS) or "&" in day[-1] + weekday[-1]
     plain, tests = days_of_month(day.removesuffix("&"))
     is_weekday = weekdays(weekday.removesuffix("&"))
-    if both and never_comes(plain, tests, months):
-        raise ValueError(f"day of month is {day!r}; none of the expression's months has such a day")
     combine = all if both else any
-    return MatchingDays(
+    days = MatchingDays(
         lambda date: combine((date.day in plain or any(test(date) for test in tests), is_weekday(date))),
         MonthsOfYear(months),
     )
+    if next(iter(days.between(*_ALL_SHAPES)), None) is None:
+        such = "such a day" if weekday in ("*", "?") else f"such a day that is on weekday {weekday!r}, too"
+        raise ValueError(f"day of month is {day!r}; none of the expression's months has {such}")
+    return days
+
+
+#: 28 years, in days since 1970: in them, each month starts on each weekday, and so does each leap February.
+_ALL_SHAPES = (2 * 365, 2 * 365 + 28 * 366)
 
 
 def _is_weekday(text: str) -> bool:

@@ -19,7 +19,6 @@ _MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),
     *("august", "september", "october", "november", "december"),
 )
-_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _TERM = re.compile(
     r"(?P<first>\*|[a-z]+|-?\d+)(?:-(?P<last>[a-z]+|-?\d+))?(?:#(?P<nth>-?\d+|l|last))?(?:/(?P<step>\d+))?",
     re.ASCII,
@@ -136,11 +135,6 @@ def weekday_term(term: str) -> tuple[list[int], int | None]:
     [(_, parts)] = _terms(WEEKDAY, term)
     days = [day % 7 for day in WEEKDAY.values(parts["first"], parts["last"], _step(WEEKDAY, parts), term)]
     return days, _nth(parts["nth"], term) if parts["nth"] else None
-
-
-def never_comes(plain: frozenset[int], tests: list[IsOn], months: frozenset[int]) -> bool:
-    """Whether none of the months has the days of the month, as with `30 2`."""
-    return not tests and min(plain) > max(_LONGEST[month - 1] for month in months)
 
 
 def _terms(field: Field, text: str) -> Iterator[tuple[str, re.Match[str]]]:
