@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from clock import __version__
+
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
@@ -98,6 +100,14 @@ def test_the_files_for_editors_and_issues_are_well_formed() -> None:
     assert json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())["postCreateCommand"]
     for form in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"):
         assert yaml.safe_load(form.read_text())
+
+
+def test_the_changelog_starts_with_this_version_or_with_what_comes_after_it() -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    released = [heading for heading in headings if heading != "Unreleased"]
+
+    assert released[0].split()[0] == __version__
+    assert "Unreleased" not in headings[1:]
 
 
 @pytest.mark.process
