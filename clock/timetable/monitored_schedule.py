@@ -57,7 +57,7 @@ def _expressions(found: list[int], event: Event) -> list[str]:
     local = [datetime.fromtimestamp(due, UTC).astimezone(event.zone) for due in found]
     minutes, hours = _field({at.minute for at in local}), _field({at.hour for at in local}, 24)
     days, weekdays = _field({at.day for at in local}, 31), _field({at.isoweekday() % 7 for at in local}, 7)
-    months = _field({at.month for at in local}, 12)
+    months = _field({at.month for at in local})
     dates = [f"* * {weekdays}", f"{days} * *", f"{days} {months} *"]
     return [text for text in own if len(text.split()) == 5] + [f"{minutes} {hours} {date}" for date in dates]
 

@@ -82,7 +82,7 @@ def _lambda_text(code: CodeType) -> str | None:
     bodies = {(line, column) for line, _, column, _ in code.co_positions() if line is not None}
     exact = [node for node in lambdas if (node.body.lineno, node.body.col_offset) in bodies]
     found = exact if len(lambdas) > 1 else lambdas
-    return ast.unparse(found[0]) if found else None
+    return next(map(ast.unparse, found), None)
 
 
 @lru_cache(maxsize=8)  # a file may have hundreds of lambdas

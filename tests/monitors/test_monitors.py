@@ -157,26 +157,6 @@ def _dues(event: Any, since: datetime, until: datetime) -> list[datetime]:
     return [datetime.fromtimestamp(due, UTC) for due in found]
 
 
-@pytest.mark.parametrize(
-    ("declaration", "schedule"),
-    [
-        ("every().day.at('06:00')", "0 6 * * * (Europe/Berlin)"),
-        ("every().weekday.at('09:30')", "30 9 * * 1,2,3,4,5 (Europe/Berlin)"),
-        ("every().hour.at([':00', ':30'])", "0,30 * * * * (Europe/Berlin)"),
-        ("every().month.on(1, 15).at('06:00')", "0 6 1,15 * * (Europe/Berlin)"),
-        ("cron('0 12 L * *')", "0 12 L * * (Europe/Berlin)"),
-        ("every(10).minutes", "at least every 600 s"),
-        ("every(10).seconds", "at least every 60 s"),
-        ("every(2).days.at('06:00')", "at least every 190800 s"),
-        ("every().day.at('06:00').except_on('2026-06-01')", "at least every 172800 s"),
-    ],
-)
-def test_the_schedule_for_a_provider(declaration: str, schedule: str) -> None:
-    [event] = loads(f"{declaration}.named('x').monitor().do(print)").events
-
-    assert str(schedule_for_monitor(event, START)) == schedule
-
-
 def test_a_wrong_monitor_is_refused_with_its_line() -> None:
     with pytest.raises(
         DeclarationError, match=r"clock.py:5: .print.*: monitor is .*'Not A Slug'.*it must be True, a slug of a-z"

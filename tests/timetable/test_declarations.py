@@ -44,6 +44,7 @@ BAD = [
     ),
     ("every().hour.at('6:00').do(act)", "at('6:00'): Invalid time format"),
     ("every().minute.at('**:30').do(act)", "at('**:30'): Invalid time format"),
+    ("every().weekday.at('**:30').do(act)", "at('**:30'): Invalid time format"),
     ("every().monday.at('tue 06:00').do(act)", "at('tue 06:00'): Invalid time format"),
     ("every(2).weekday.at('06:00').do(act)", "every(2).weekday: write every().weekday"),
     ("every().month.at('06:00').do(act)", "a month needs days; write every().month.on(1)"),
@@ -98,7 +99,11 @@ BAD = [
         "every(5).to('9').minutes.do(act)",
         "every(5).to('9'): the second number must not be smaller than the first",
     ),
+    ("every(1).to(True).minutes.do(act)", "every(1).to(True): the second number must not be smaller than the"),
     ("every(1).to(3).days.at('06:00').do(act)", "to(...) draws random times; it cannot be combined with at(...)"),
+    ("every(1).to(3).days.at('mon 6:00').do(act)", "to(...) draws random times; it cannot be combined with at("),
+    ("every(1).to(3).monday.do(act)", "to(...) draws random times; it cannot be combined with at(...)"),
+    ("every(1).to(3).weekend.do(act)", "to(...) draws random times; it cannot be combined with at(...)"),
     ("every().day.until('soon').do(act)", "until is 'soon'; use a datetime, a timedelta, a time,"),
     ("every().day.until(5).do(act)", "until is 5; use a datetime"),
     ("every().day.until(10**400).do(act)", f"until is 1{'0' * 79}; use a datetime"),
@@ -250,6 +255,11 @@ BAD = [
     ("every(timedelta(days=1), 'x', if_=5)(act)", "if_ is 5; it must be a function of the due instant"),
     ("every(timedelta(days=1), 'x', tz='EDT5')(act)", "unknown time zone 'EDT5'"),
     ("every(timedelta(0), 'x')(act)", "the period is datetime.timedelta(0)"),
+    (
+        "every(timedelta(seconds=1.5), 'x')(act)",
+        "the period is datetime.timedelta(seconds=1, microseconds=500000)",
+    ),
+    ("every(True, 'x')(act)", "the period is True; it must be a timedelta or a number of seconds"),
     ("every(0.5, 'x')(act)", "the period is 0.5; it must be a timedelta or a number of seconds"),
     ("every(timedelta(days=10**6), 'x')(act)", "the period is datetime.timedelta(days=1000000)"),
     ("every(float('inf'), 'x')(act)", "the period is inf; it must be a timedelta or a number of seconds"),
@@ -298,6 +308,7 @@ BAD = [
     ),
     ("sync_events(act, every=timedelta(1), do='act')", "do is 'act'; it must be a job class or a function"),
     ("on('nope')", "unknown callback 'nope'"),
+    ("on('startup')(act)", "on('startup') is an event of the worker; move it to a module of the jobs folder"),
 ]
 
 
@@ -315,6 +326,51 @@ def test_a_bad_declaration_is_refused_with_file_line_value_and_what_is_accepted(
 @pytest.mark.parametrize("name", ["UTC+15", "UTC-13", "UTC+05:30", "+0530", "UTC+5.5", "GMT-3:30"])
 def test_an_offset_without_a_zone_of_the_database_is_answered_with_a_place_alone(name: str) -> None:
     assert hint_of_zone(name) == "; an offset is not a place: write 'Europe/Berlin'"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "every(36525).days.do(act)",
+        "every(36525 * 86400).seconds.do(act)",
+        "every(1).to(36525).days.do(act)",
+        "every(36525 * 86400, 'x')(act)",
+        "every(timedelta(days=36525), 'x')(act)",
+    ],
+)
+def test_the_longest_period_is_a_century(declared: Declared, words: str) -> None:
+    declared(words)
+
+    with pytest.raises(DeclarationError, match="at most a century"):
+        declared(words.replace("36525", "36526"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "every(1, 'x')(act)",
+        "every(timedelta(seconds=1), 'x')(act)",
+        "every(5).to(5).minutes.do(act)",
+        "every().day.spread(timedelta(seconds=1)).do(act)",
+        "every().day.jitter(timedelta(days=366)).do(act)",
+        "every().day.catch_up('all', within=timedelta(0)).do(act)",
+        "configure(sleep_timeout=1, max_threads=1)\nevery().day.do(act)",
+        "configure(sleep_timeout=36525 * 86400)\nevery().day.do(act)",
+    ],
+)
+def test_the_smallest_and_the_largest_values_are_accepted(declared: Declared, words: str) -> None:
+    assert declared(words).schedule
+
+
+@pytest.mark.parametrize("seconds", [1, 366 * 86400])
+def test_rows_of_a_database_are_read_each_second_to_each_year(load_lines: Load, seconds: int) -> None:
+    line = f"sync_events(list, every=timedelta(seconds={seconds}), do=act)\n"
+
+    [source] = load_lines(line).synced
+
+    assert source.every == timedelta(seconds=seconds)
+    with pytest.raises(DeclarationError, match="it must be a timedelta from 1 second to a year"):
+        load_lines(line.replace(str(seconds), "0.5" if seconds == 1 else str(seconds + 1)))
 
 
 def test_a_name_that_repeats_is_refused_with_both_lines(load_lines: Load) -> None:

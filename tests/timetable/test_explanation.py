@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clock.timetable import Event, Timetable
-from clock.timetable.explanation import explain
+from clock.timetable.explanation import explain, schedule_words
 
 NOW = datetime(2026, 11, 24, 7, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 IN = " in Europe/Berlin: act, catches up for 1 h"
@@ -113,6 +113,19 @@ def test_an_event_tells_itself_in_a_sentence(
     declared: Callable[..., Event], declaration: str, sentence: str
 ) -> None:
     assert explain(declared(declaration, "Europe/Berlin")) == sentence
+
+
+@pytest.mark.parametrize(
+    ("declaration", "words"),
+    [
+        ("cron('0 9 * * mon-fri').do(act)", "at 09:00 on Monday through Friday"),
+        ("every().monday.at('16:20').do(act)", "every Monday at 16:20"),
+    ],
+)
+def test_a_schedule_in_words_may_stand_in_a_sentence(
+    declared: Callable[..., Event], declaration: str, words: str
+) -> None:
+    assert schedule_words(declared(declaration)) == words
 
 
 @pytest.mark.parametrize(

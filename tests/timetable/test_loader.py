@@ -87,6 +87,7 @@ def test_declarations_in_other_modules_are_made_again_by_each_load(write: Write)
         assert timetable.error_handlers == (print,)
     assert timetables[0].events[0].source.endswith("schedules_of_a_test/mail.py:2")
     assert not [name for name in sys.modules if name.startswith("schedules_of_a_test.")]
+    assert not hasattr(sys.modules["schedules_of_a_test"], "mail")
 
 
 @pytest.mark.parametrize("name", ["my_schedule", "clockwork_of_a_test"])
@@ -163,6 +164,10 @@ def test_a_class_may_be_a_dataclass_and_look_its_module_up(write: Write) -> None
             "import clock\nclock.every().day.do(print)\ndef more(): clock.every().hour.do(print)\n"
             "if __name__ == '__main__':\n    more()\n",
             "clock.py:5: code under `if __name__ == '__main__':` doesn't run here",
+        ),
+        (
+            "import json\n\nif __name__ == '__main__':\n    json.dumps(1)\n",
+            "clock.py:3: code under `if __name__ == '__main__':` doesn't run here",
         ),
     ],
 )

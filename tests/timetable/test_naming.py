@@ -9,7 +9,7 @@ import pytest
 from clock import job
 from clock.job import registry
 from clock.timetable import Timetable, load
-from clock.timetable.naming import LONGEST, name_of, shortened
+from clock.timetable.naming import LONGEST, name_of, shortened, shown
 
 Load = Callable[[str], Timetable]
 
@@ -152,6 +152,11 @@ def test_a_long_name_is_cut_and_still_its_own() -> None:
     assert one != other
     assert len(one) == len(other) == LONGEST
     assert shortened("act every day") == "act every day"
+    assert shortened("x" * LONGEST) == "x" * LONGEST
+
+
+def test_a_tuple_is_shown_as_python_writes_it() -> None:
+    assert [shown(()), shown((1,)), shown((1, "a"))] == ["()", "(1,)", "(1, 'a')"]
 
 
 def test_a_delay_is_part_of_what_is_done(load_lines: Load) -> None:
@@ -163,6 +168,14 @@ def test_a_delay_is_part_of_what_is_done(load_lines: Load) -> None:
 def test_a_lambda_without_a_source_is_called_a_lambda() -> None:
     assert name_of(eval("lambda: 1")) == "<lambda>"  # noqa: S307  # a lambda that stands in no file
     assert name_of(partial(partial(print, 1), 2)) == "print(1, 2)"
+
+
+def test_a_lambda_alone_in_its_line_is_found_without_the_places_of_its_code() -> None:
+    """Python leaves them out with `-X no_debug_ranges`."""
+    alone = lambda: len("alone")  # noqa: E731  # a lambda that has its line to itself
+    alone.__code__ = alone.__code__.replace(co_linetable=b"")
+
+    assert name_of(alone) == "lambda: len('alone')"
 
 
 def test_a_push_of_a_function_is_called_by_the_name_of_its_job() -> None:

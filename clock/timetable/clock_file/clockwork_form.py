@@ -15,7 +15,7 @@ from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import EVENT_OPTIONS, check_option, hint, take_options
 from clock.timetable.periods import LONGEST_PERIOD, NOT_AT_FIRST, listed, period_words
 from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
-from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
+from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, united
 from clock.timetable.triggers.wall_times import DstChoice
 from clock.timetable.triggers.zone_offsets import DAY
 
@@ -30,13 +30,14 @@ def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any
     Raises DeclarationError.
     """
     entry = Entry(draft.where())
-    if len(names) > 1 or not isinstance(names[0], str) or not names[0].strip():
+    name, *others = names
+    if others or not isinstance(name, str) or not name.strip():
         raise DeclarationError(f"{entry.source}: give one name after the period, not {names!r:.60}")
-    check_option(f"{entry.source}: ", "name", names[0])
-    entry.name = names[0]
-    for name in options:
-        if name not in OPTIONS:
-            raise DeclarationError(f"{entry.source}: every has no option {name!r}; {hint(name, OPTIONS)}")
+    check_option(f"{entry.source}: ", "name", name)
+    entry.name = name
+    for option in options:
+        if option not in OPTIONS:
+            raise DeclarationError(f"{entry.source}: every has no option {option!r}; {hint(option, OPTIONS)}")
     read_options(entry, period, f"{entry.source}: ", **options)
     draft.current().entries.append(entry)
     return _Decorator(entry)
@@ -78,7 +79,7 @@ def _trigger(
 ) -> Trigger:
     triggers: list[Trigger] = [ClockworkAt(period, at, zone, skip_first, dst=dst) for at in times]
     if triggers:
-        return Union(triggers) if len(triggers) > 1 else triggers[0]
+        return united(triggers)
     first = 1 if skip_first else 0
     if period % DAY:
         return Elapsed(period, first)

@@ -319,11 +319,12 @@ def _shown(filename: str) -> str:
 
 def zone_named(name: object, at: str | None = None) -> tzinfo:
     """The zone with this name. Raises DeclarationError with the closest name; `at` starts its text."""
-    pytz_name = getattr(name, "zone", None)  # its objects do not work as others do
-    if isinstance(name, tzinfo) and not isinstance(pytz_name, str):
-        return name
-    text = pytz_name if isinstance(name, tzinfo) and pytz_name else str(name)
-    zone = find_zone(text)
+    if isinstance(name, tzinfo):
+        pytz_name = getattr(name, "zone", None)  # its objects do not work as others do
+        if not isinstance(pytz_name, str):
+            return name
+        name = pytz_name
+    zone = find_zone(str(name))
     if zone is None:
-        raise DeclarationError(f"{at or f'{where()}: '}unknown time zone {name!r:.100}{hint_of_zone(text)}")
+        raise DeclarationError(f"{at or f'{where()}: '}unknown time zone {name!r:.100}{hint_of_zone(str(name))}")
     return zone

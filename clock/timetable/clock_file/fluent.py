@@ -37,7 +37,7 @@ from clock.timetable.triggers.intervals import (
     Minutes,
     RandomGaps,
     Trigger,
-    Union,
+    united,
 )
 from clock.timetable.triggers.wall_times import DstChoice
 from clock.timetable.triggers.zone_offsets import DAY, HOUR, MINUTE
@@ -214,7 +214,7 @@ class FluentJob(Builder):
     def _check(self) -> None:
         if self.unit is None:
             raise self._error("the unit is missing; write every(10).minutes or every().day")
-        if max(self.interval, self.latest or 0) * _UNITS[self.unit] > LONGEST_PERIOD:
+        if (self.latest or self.interval) * _UNITS[self.unit] > LONGEST_PERIOD:
             raise self._error(f"{self._words()}: must be at most a century")
         if self._calendar == "month" and not self._month_days:
             raise self._error("a month needs days; write every().month.on(1), on(1, 15) or on('last')")
@@ -255,7 +255,7 @@ class FluentJob(Builder):
             triggers += self._at_triggers(times, zone, dst)
         elif not triggers:
             triggers.append(self._plain(zone, name, dst))
-        return triggers[0] if len(triggers) == 1 else Union(tuple(triggers))
+        return united(triggers)
 
     def _days(self, name: str) -> MonthRule:
         if any(day.counts_business_days for day in self._month_days):
@@ -279,7 +279,7 @@ class FluentJob(Builder):
         if self.start_day:
             return [Days(zone, 7, times, WEEKDAYS.index(self.start_day), dst=dst)]
         if self.unit == "days":
-            return [Days(zone, self.interval, times, first=0 if self.interval == 1 else 1, dst=dst)]
+            return [Days(zone, self.interval, times, first=int(self.interval > 1), dst=dst)]
         if self.unit == "hours" and self.interval == 1:
             return [EachHour(zone, times, dst)]
         if self.unit == "hours":

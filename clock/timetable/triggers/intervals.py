@@ -189,6 +189,12 @@ class Union:
             last = due
 
 
+def united(triggers: Iterable[Trigger]) -> Trigger:
+    """A trigger that is due whenever one of these is."""
+    first, *others = triggers
+    return Union((first, *others)) if others else first
+
+
 def in_order(moved: Iterable[tuple[int, int]]) -> Iterator[int]:
     """Moved instants in order, each once. They come as (no instant to come is earlier than this, instant)."""
     waiting: list[int] = []

@@ -42,13 +42,13 @@ def machine_zone(environ: Mapping[str, str], root: Path = Path("/")) -> MachineZ
     """
     if "TZ" not in environ:
         return _of_localtime(root)
-    value = _COUNTED.sub("", environ["TZ"].removeprefix(":"), count=1)
+    value = _COUNTED.sub("", environ["TZ"].removeprefix(":"))
     if not value:
         return _of_empty_tz(root)
     zone = _of_path(value, root) or _named(value) or zone_of_posix(value)
     if zone is None:
         near = get_close_matches(value, available_timezones(), 1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = "".join(f" (did you mean {name!r}?)" for name in near)
         raise _unreadable(
             f"the environment variable TZ is {environ['TZ']!r}, which is not in the tz database{hint}"
         )
@@ -106,7 +106,7 @@ def _names_of_links(file: Path, root: Path) -> tuple[list[str], Path]:
     names = []
     for _ in range(_LINKS):
         match = _ZONE_PATH.fullmatch(str(file))
-        names += [_COUNTED.sub("", match["name"], count=1)] if match else []
+        names += [_COUNTED.sub("", match["name"])] if match else []
         if not file.is_symlink():
             return names, file
         link = file.readlink()

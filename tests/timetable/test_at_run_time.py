@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import schedule
 
 from clock.testing import History, run
+from clock.timetable.clock_file import at_run_time
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TOP = """
@@ -122,3 +124,34 @@ def test_what_only_reads_works_in_an_action(rehearse: Rehearse) -> None:
     """)
 
     assert history.times_run("reads") == 1
+
+
+def test_while_an_action_runs_only_its_own_calls_reach_the_scheduler_of_its_file() -> None:
+    own, of_file = schedule.default_scheduler, schedule.Scheduler()
+
+    with at_run_time.action(of_file):
+        seen_by_action = schedule.default_scheduler.jobs
+        with ThreadPoolExecutor(1) as pool:
+            seen_by_another_thread = pool.submit(lambda: schedule.default_scheduler.jobs).result()
+
+    assert seen_by_action is of_file.jobs
+    assert seen_by_another_thread is own.jobs
+
+
+def test_an_action_of_a_file_without_a_scheduler_reaches_the_packages_own() -> None:
+    own = schedule.default_scheduler.jobs
+
+    with at_run_time.action(None):
+        assert schedule.default_scheduler.jobs is own
+
+
+def test_the_package_has_its_own_scheduler_again_after_the_last_action() -> None:
+    own, jobs = schedule.default_scheduler, schedule.jobs
+
+    with at_run_time.action(schedule.Scheduler()):
+        with at_run_time.action(schedule.Scheduler()):
+            pass
+        assert schedule.default_scheduler is not own
+
+    assert schedule.default_scheduler is own
+    assert schedule.jobs is jobs
