@@ -76,6 +76,53 @@ def test_a_socket_and_a_server_are_shown_as_they_are() -> None:
     assert masked("redis+sentinel://one:1,two/main/3") == "redis+sentinel://one:1,two/main/3"
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://hunter2@cache:6379/0", "redis://:***@cache:6379/0"),
+        ("redis://me:hunter2@cache:6379/0?db=0", "redis://me:***@cache:6379/0"),
+        ("redis://me:hunter2/0", "redis://me:***/0"),
+        ("redis://one:1,two:hunter2/0", "redis://one:1,two:***/0"),
+        ("redis://cache:6379/0?password=hunter2@more", "redis://***"),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_a_password(url: str, shown: str) -> None:
+    assert masked(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "connection"),
+    [
+        ("redis://", {"host": "localhost", "port": 6379}),
+        ("redis://cache", {"host": "cache", "port": 6379}),
+        (
+            "redis://me:p%40ss@cache:1/3",
+            {"username": "me", "password": "p@ss", "host": "cache", "port": 1, "db": 3},
+        ),
+        ("rediss://:secret@[::1]:65535", {"password": "secret", "host": "::1", "port": 65_535}),
+        ("unix:///srv/a%20b@c.sock", {"path": "/srv/a b@c.sock"}),
+        ("redis+cluster://one/1", {"db": 1}),
+    ],
+)
+def test_a_url_is_taken_apart(url: str, connection: dict[str, object]) -> None:
+    assert read(url).connection == connection
+
+
+def test_each_place_of_a_list_has_its_port_or_the_usual_one() -> None:
+    cluster = read("redis+cluster://me:secret@one,two:7000,[::1]:07001")
+    sentinels = read("rediss+sentinel://[::1],two:1/main")
+
+    assert cluster.nodes == (("one", 6379), ("two", 7000), ("::1", 7001))
+    assert sentinels.sentinels == (("::1", 26379), ("two", 1))
+
+
+def test_the_kinds_of_urls_are_listed() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        connect("http://cache")
+
+    assert "one of redis://, rediss://, unix://, redis+sentinel://, rediss+sentinel://" in str(caught.value)
+
+
 def test_an_unknown_option_in_the_query_is_named() -> None:
     with pytest.raises(
         ConfigurationError, match="'redis://cache:6379/0': its query holds an unknown option: 'colour'"

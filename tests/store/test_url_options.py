@@ -1,6 +1,7 @@
 """Every option that the query of a Redis URL may hold, for each kind of URL."""
 
 import logging
+from ssl import TLSVersion
 
 import pytest
 
@@ -8,6 +9,7 @@ from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store.server import address
 from clock.store.server.client import client
 from clock.store.server.connection import connect
+from clock.store.server.url_options import read_query
 from tests.servers import Servers, port_of
 
 TCP, TLS, UNIX = "redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0", "unix:///nosuch.sock"
@@ -53,6 +55,33 @@ IGNORED = [
     "lib_name=x",
     "lib_version=1",
 ]
+#: The value that an option's text stands for.
+VALUES: dict[str, object] = {
+    "db=0": 0,
+    "db=2147483647": 2**31 - 1,
+    "username=me": "me",
+    "password=p%40ss": "p@ss",
+    "socket_timeout=0.5": 0.5,
+    "socket_timeout=86400": 86_400.0,
+    "max_connections=1": 1,
+    "timeout=0": 0.0,
+    "timeout=1": 1.0,
+    "client_name=web-1": "web-1",
+    "socket_keepalive=true": True,
+    "socket_keepalive=Yes": True,
+    "socket_keepalive=y": True,
+    "socket_keepalive=1": True,
+    "socket_keepalive=FALSE": False,
+    "socket_keepalive=no": False,
+    "socket_keepalive=n": False,
+    "socket_keepalive=0": False,
+    "ssl_cert_reqs=CERT_OPTIONAL": "optional",
+    "ssl_ca_certs=/dev/null": "/dev/null",
+    "ssl_min_version=TLSv1.2": TLSVersion.TLSv1_2,
+    "ssl_min_version=771": TLSVersion.TLSv1_2,
+    "ssl_min_version=tlsv1.3": TLSVersion.TLSv1_3,
+    "ssl_min_version=772": TLSVersion.TLSv1_3,
+}
 REFUSED = {
     "socket_timeout=abc": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
     "socket_timeout=0": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
@@ -60,14 +89,20 @@ REFUSED = {
     "socket_timeout=nan": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
     "socket_timeout=inf": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
     "socket_timeout=": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
+    "socket_timeout=86401": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
+    "max_connections=2147483648": "the value of 'max_connections' in its query is not a number above 0",
     "max_connections=0": "the value of 'max_connections' in its query is not a number above 0",
     "max_connections=-5": "the value of 'max_connections' in its query is not a number above 0",
     "max_connections=many": "the value of 'max_connections' in its query is not a number above 0",
     "db=x": "the value of 'db' in its query is not a number from 0 up",
     "db=-1": "the value of 'db' in its query is not a number from 0 up",
+    "db=²": "the value of 'db' in its query is not a number from 0 up",
     "db=1&db=2": "its query holds 'db' twice",
     "client_name=a b": "the value of 'client_name' in its query is not a word of ASCII without spaces",
     "client_name=a%0Ab": "the value of 'client_name' in its query is not a word of ASCII without spaces",
+    "client_name=caf%C3%A9": "the value of 'client_name' in its query is not a word of ASCII without spaces",
+    "username=": "the value of 'username' in its query is not a word",
+    "username=a%0Ab": "the value of 'username' in its query is not a word",
     "socket_keepalive=maybe": "the value of 'socket_keepalive' in its query is not true or false",
     "timeout=-1": "the value of 'timeout' in its query is not a number of seconds from 0 up",
     "socket_timout=5": "its query holds an unknown option: 'socket_timout'; did you mean 'socket_timeout'?",
@@ -76,6 +111,35 @@ REFUSED = {
     "connection_class=x": "its query holds an unknown option: 'connection_class'",
     "host=x": "its query holds an unknown option: 'host'",
 }
+
+
+@pytest.mark.parametrize(("query", "value"), VALUES.items())
+def test_the_text_of_an_option_is_read_as_its_value(query: str, value: object) -> None:
+    found = read_query(query, is_tls=True, is_sentinel=True)
+
+    name = query.partition("=")[0]
+    assert {**found.pushes, **found.connection, **found.sentinel, **found.tls} == {name: value}
+
+
+def test_each_option_has_one_use() -> None:
+    found = read_query(
+        "db=1&client_name=a&timeout=0&ssl=true&ssl_ciphers=x&protocol=3", is_tls=False, is_sentinel=True
+    )
+
+    assert (found.connection, found.pushes) == ({"db": 1, "client_name": "a"}, {"timeout": 0.0})
+    assert (found.sentinel, found.tls) == ({"ssl": True}, {"ssl_ciphers": "x"})
+    assert found.ignored == ("protocol",)
+
+
+@pytest.mark.parametrize("name", ["x" * 31, "hunter-2"])
+def test_a_part_of_a_password_is_not_shown_as_the_name_of_an_option(name: str) -> None:
+    with pytest.raises(ValueError, match=r"unknown option: an invalid name$"):
+        read_query(f"{name}=1", is_tls=False, is_sentinel=False)
+
+
+def test_a_long_name_of_an_unknown_option_is_shown() -> None:
+    with pytest.raises(ValueError, match=f"unknown option: '{'x' * 30}'$"):
+        read_query(f"{'x' * 30}=1", is_tls=False, is_sentinel=False)
 
 
 def opened(url: str) -> None:
@@ -145,11 +209,24 @@ def test_an_option_that_cannot_be_used_is_refused_by_its_name(url: str, query: s
         ("redis://127.0.0.1:1/0/1", "the database is a number from 0 up"),
         ("redis://127.0.0.1:1/1?db=2", "its path and its query name two different databases"),
         ("redis://127.0.0.1:1/-1", "the database is a number from 0 up"),
+        (f"redis://127.0.0.1:1/{'9' * 5000}", "the database is a number from 0 up"),
         ("redis://127.0.0.1:0/0", "the port is 0"),
+        ("redis+sentinel://127.0.0.1:0/main", "the port is 0; the usual one is 26379"),
+        ("redis://127.0.0.1:65536/0", "the port is above 65535"),
+        ("redis+sentinel://one,two:65536/main", "the port is above 65535"),
+        (f"redis+sentinel://one:{'9' * 5000}/main", "the port is above 65535"),
+        ("redis://127.0.0.1:port/0", "it cannot be read"),
+        ("redis+sentinel://one:٣/main", "ports are numbers"),
+        ("redis+sentinel://one,/main", "ports are numbers"),
+        ("redis+sentinel://one/", "the service is missing"),
         ("unix://", "the socket is missing"),
         ("redis://cache..example:6379/0", "the host is not a valid name"),
         ("redis://%F0%9F:6379/0", "the host is not a valid name"),
         ("redis://cache%0A:6379/0", "the host is not a valid name"),
+        ("redis://my%20cache:6379/0", "the host is not a valid name"),
+        ("redis://cache:6379/0#1", "it cannot be read"),
+        ("redis://cache:6379/0?db", "it cannot be read"),
+        ("redis://cache:6379/0@1", "it cannot be read"),
         ("redis+sentinel://one,cache..example/main", "the host is not a valid name"),
     ],
 )

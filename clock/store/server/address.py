@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from clock.errors import ConfigurationError
-from clock.store.server.url_options import Options, read_query
+from clock.store.server.url_options import Options, database_number, read_query
 
 SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
 SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES, *CLUSTER_SCHEMES)
 _ESCAPES = "in a user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
-_HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:\d*)?")
+_HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:[0-9]*)?")
+_ABOVE = "the port is above 65535"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,8 @@ def scheme_of(url: str) -> str:
         if parts.scheme in ("redis", "rediss"):
             _ = parts.port  # reading it checks it
     except ValueError as error:
-        is_range = "out of range" in str(error)
-        raise unreadable(
-            url, "the port is above 65535" if is_range else f"it cannot be read; {_ESCAPES}"
-        ) from None
+        is_above = "out of range" in str(error)
+        raise unreadable(url, _ABOVE if is_above else f"it cannot be read; {_ESCAPES}") from None
     if parts.scheme not in SCHEMES:
         raise unreadable(url, f"it must start with one of {kinds}")
     if parts.fragment or ("@" in parts.path and parts.scheme != "unix") or not _is_query(parts.query):
@@ -104,7 +103,8 @@ def read(url: str) -> Address:
         return _of_sentinels(url, parts, address)
     if scheme in CLUSTER_SCHEMES:
         nodes = _places(url, parts, 6379, f"{scheme}://host:6379,host:6379")
-        return replace(address, connection={**address.connection, **_database(url, parts.path)}, nodes=nodes)
+        connection = {**address.connection, **_database(url, parts.path, options)}
+        return replace(address, connection=connection, nodes=nodes)
     return _of_socket(url, parts, address) if scheme == "unix" else _of_server(url, parts, address)
 
 
@@ -112,7 +112,9 @@ def _of_server(url: str, parts: SplitResult, address: Address) -> Address:
     if parts.port == 0:
         raise unreadable(url, "the port is 0; Redis's is 6379")
     place = {"host": _host(url, unquote(parts.hostname or "localhost")), "port": parts.port or 6379}
-    return replace(address, connection={**address.connection, **place, **_database(url, parts.path)})
+    return replace(
+        address, connection={**address.connection, **place, **_database(url, parts.path, address.options)}
+    )
 
 
 def _of_socket(url: str, parts: SplitResult, address: Address) -> Address:
@@ -128,7 +130,7 @@ def _of_sentinels(url: str, parts: SplitResult, address: Address) -> Address:
     sentinels = _places(url, parts, 26379, f"{address.scheme}://host:26379/SERVICE/0")
     return replace(
         address,
-        connection={**address.connection, **_database(url, database)},
+        connection={**address.connection, **_database(url, database, address.options)},
         service=unquote(service),
         sentinels=sentinels,
     )
@@ -137,12 +139,19 @@ def _of_sentinels(url: str, parts: SplitResult, address: Address) -> Address:
 def _places(url: str, parts: SplitResult, port: int, example: str) -> tuple[tuple[str, int], ...]:
     """The hosts of a list, each with its port or else the usual one."""
     hosts = parts.netloc.rpartition("@")[2].split(",")
-    places = [_HOST.fullmatch(host) for host in hosts]
-    if not all(place and place[1] for place in places):
+    places = [place for place in map(_HOST.fullmatch, hosts) if place and place[1]]
+    if len(places) < len(hosts):
         raise unreadable(url, f"ports are numbers: {example}; {_ESCAPES}")
-    return tuple(
-        (_host(url, place[1].strip("[]")), int((place[2] or "")[1:] or port)) for place in places if place
-    )
+    return tuple((_host(url, place[1].strip("[]")), _port(url, place[2] or "", port)) for place in places)
+
+
+def _port(url: str, text: str, usual: int) -> int:
+    digits = text.removeprefix(":").lstrip("0")
+    if text.strip(":") and not digits:
+        raise unreadable(url, f"the port is 0; the usual one is {usual}")
+    if len(digits) > 5 or int(digits or usual) > 65_535:
+        raise unreadable(url, _ABOVE)
+    return int(digits or usual)
 
 
 def _host(url: str, name: str) -> str:
@@ -155,18 +164,17 @@ def _host(url: str, name: str) -> str:
     return name
 
 
-def _database(url: str, path: str) -> dict[str, object]:
-    number = unquote(path).strip("/")
-    if number and not _is_number(number):
-        raise unreadable(url, f"the database is a number from 0 up: redis://host:6379/0; {_ESCAPES}")
-    other = dict(parse_qsl(urlsplit(url).query)).get("db", number)
-    if number and not (_is_number(other) and int(other) == int(number)):
+def _database(url: str, path: str, options: Options) -> dict[str, int]:
+    text = unquote(path).strip("/")
+    if not text:
+        return {}
+    try:
+        number = database_number(text)
+    except ValueError:
+        raise unreadable(url, f"the database is a number from 0 up: redis://host:6379/0; {_ESCAPES}") from None
+    if options.connection.get("db", number) != number:
         raise unreadable(url, "its path and its query name two different databases; remove one of them")
-    return {"db": int(number)} if number else {}
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
+    return {"db": number}
 
 
 def unreadable(url: str, why: str) -> ConfigurationError:

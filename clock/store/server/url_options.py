@@ -49,7 +49,7 @@ def read_query(text: str, *, is_tls: bool, is_sentinel: bool) -> Options:
 def _check_names(names: list[str]) -> None:
     for name in names:
         if name not in _READ and name not in _IGNORED:
-            near = get_close_matches(name, [*_READ, *_IGNORED], 1)
+            near = get_close_matches(name, [*_READ, *_IGNORED])
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"its query holds an unknown option: {_shown(name)}{hint}")
         if names.count(name) > 1:
@@ -98,6 +98,10 @@ def _whole(least: int) -> Callable[[str], int]:
     return read
 
 
+#: Reads the number of a database. Raises ValueError.
+database_number = _whole(0)
+
+
 def _flag(text: str) -> bool:
     words = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
     if text.lower() not in words:
@@ -144,7 +148,7 @@ _FILE = (_file, "an existing file")
 
 #: option -> how its value is read, and what is accepted
 _READ: dict[str, tuple[Callable[[str], object], str]] = {
-    "db": (_whole(0), "a number from 0 up"),
+    "db": (database_number, "a number from 0 up"),
     "username": _TEXT,
     "password": _TEXT,
     "socket_timeout": _SECONDS,
