@@ -1,7 +1,9 @@
 """The fetcher's promises where it is cut off, or stopped, at an awkward moment."""
 
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -9,14 +11,15 @@ import pytest
 from redis import Redis
 
 from clock.clocks import Clock
-from clock.errors import StoreUnavailable
+from clock.errors import StoreError, StoreUnavailable
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
 from clock.testing import FakeClock
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.options import Queue, WorkerOptions
+from tests.patience import PATIENCE_SECONDS, eventually
 from tests.worker import jobs
-from tests.worker.conftest import Bench
+from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import NoteThingJob
 
 
@@ -33,9 +36,9 @@ class LosesAnswers(InProgress):
         return found
 
 
-def fetcher_of(redis: Redis, clock: Clock) -> tuple[Fetcher, LosesAnswers]:
+def fetcher_of(redis: Redis, clock: Clock, concurrency: int = 1) -> tuple[Fetcher, LosesAnswers]:
     in_progress = LosesAnswers(redis, "host:1:abc")
-    options = WorkerOptions((Queue("default"),), concurrency=1)
+    options = WorkerOptions((Queue("default"),), concurrency)
     return Fetcher(in_progress, options=options, clock=clock), in_progress
 
 
@@ -170,3 +173,227 @@ def test_jobs_that_wait_for_a_thread_and_were_given_to_others_meanwhile_are_not_
     assert [job and job.payload for job in taken] == [kept.payload, gone.payload]
     assert gone not in fetcher.claims
     assert running in fetcher.claims
+
+
+class CutOff(Fetcher):
+    """A fetcher of a worker that Redis answers when the test says so."""
+
+    answers: Iterator[bool]
+
+    def fetch(self) -> None:
+        if not next(self.answers):
+            raise StoreUnavailable("away")
+
+
+class NotedWaits(FakeClock):
+    """Time passes while somebody waits; `waits` are the seconds of each wait. After the last one, stops."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(NOW)
+        self.waits: list[float] = []
+        self._count = count
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        if len(self.waits) == self._count:
+            stop.set()
+        self.advance(timedelta(seconds=seconds))
+        return stop.is_set()
+
+
+def test_while_redis_is_away_a_worker_tries_ever_more_rarely_and_after_an_answer_soon_again(redis: Redis) -> None:
+    clock = NotedWaits(8)
+    fetcher = CutOff(InProgress(redis, "host:1:abc"), options=WorkerOptions(concurrency=1), clock=clock)
+    fetcher.answers = iter([False] * 7 + [True] + [False])
+
+    fetcher.run()
+
+    assert clock.waits == [0.5, 1, 2, 4, 8, 8, 8, 0.5]
+    assert fetcher.last_look == sum(clock.waits[:-1])
+
+
+def test_the_threads_of_a_worker_are_numbered_from_1(redis: Redis, fake_clock: FakeClock) -> None:
+    fetcher, _ = fetcher_of(redis, fake_clock, concurrency=3)
+
+    assert [slot.tid for slot in fetcher.slots] == ["job-1", "job-2", "job-3"]
+
+
+def paced(fetcher: Fetcher, seconds: float) -> None:
+    for _ in range(200):
+        fetcher.handoff.pace.note(seconds)
+
+
+@pytest.fixture
+def _waits_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clock.worker.fetching.fetcher.IDLE_SECONDS", 0.001)
+    monkeypatch.setattr("clock.worker.fetching.fetcher.SOON_SECONDS", 0.002)
+
+
+@pytest.mark.usefixtures("_waits_are_short")
+def test_no_job_is_claimed_while_all_threads_run_long_jobs(redis: Redis, fake_clock: FakeClock) -> None:
+    NoteThingJob.perform_async(1)
+    fetcher, _ = fetcher_of(redis, fake_clock)
+
+    fetcher.fetch()
+
+    assert redis.llen("queue:default") == 1
+
+
+@pytest.mark.usefixtures("_waits_are_short")
+def test_short_jobs_are_claimed_for_ten_milliseconds_and_again_when_half_of_them_is_left(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(100)])
+    fetcher, _ = fetcher_of(redis, fake_clock)
+    paced(fetcher, 0.000999)
+
+    waiting = []
+    for taken in (0, 4, 1, 0):
+        for _ in range(taken):
+            fetcher.take(fetcher.slots[0])
+        fetcher.fetch()
+        waiting.append(len(fetcher.handoff))
+
+    assert waiting == [10, 6, 10, 10]
+
+
+@pytest.mark.usefixtures("_waits_are_short")
+@pytest.mark.parametrize(("seconds", "stay"), [(0.04, 9), (0.06, 0)])
+def test_jobs_behind_a_job_that_takes_long_go_back_to_their_queue(
+    redis: Redis, fake_clock: FakeClock, seconds: float, stay: int
+) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(10)])
+    before = redis.lrange("queue:default", 0, -1)
+    fetcher, _ = fetcher_of(redis, fake_clock)
+    paced(fetcher, 0.000999)
+    fetcher.fetch()
+    fetcher.take(fetcher.slots[0])
+    fetcher.fetch()  # jobs have finished since the last look
+
+    fake_clock.advance(timedelta(seconds=seconds))
+    fetcher.fetch()
+
+    assert len(fetcher.handoff) == stay
+    assert redis.lrange("queue:default", 0, -1) == ([] if stay else before[:-1])
+    assert fetcher.handoff.pace.how_many(1) == 0
+
+
+@pytest.mark.usefixtures("_waits_are_short")
+def test_jobs_stay_while_others_finish(redis: Redis, fake_clock: FakeClock) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(10)])
+    fetcher, _ = fetcher_of(redis, fake_clock)
+    paced(fetcher, 0.000999)
+    fetcher.fetch()
+
+    for _ in range(3):
+        fake_clock.advance(timedelta(seconds=0.06))
+        fetcher.handoff.pace.note(0.000999)
+        fetcher.fetch()
+
+    assert len(fetcher.handoff) == 10
+
+
+@pytest.mark.usefixtures("_waits_are_short")
+@pytest.mark.parametrize(("seconds", "ago"), [(4.9, 4.9), (5.1, 0)])
+def test_a_worker_whose_threads_are_busy_makes_a_round_trip_every_five_seconds(
+    redis: Redis, fake_clock: FakeClock, seconds: float, ago: float
+) -> None:
+    fetcher, _ = fetcher_of(redis, fake_clock)
+    fake_clock.advance(timedelta(seconds=seconds))
+
+    fetcher.fetch()
+
+    assert fake_clock.monotonic() - fetcher.claims.last_round_trip == ago
+
+
+@pytest.mark.usefixtures("_waits_are_short")
+def test_a_finished_job_is_acknowledged_although_no_thread_wants_another(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_async(1)
+    fetcher, _ = fetcher_of(redis, fake_clock)
+    fetcher.claim(1)
+    job = fetcher.take(fetcher.slots[0])
+    assert job is not None
+    fetcher.finish(fetcher.slots[0], job, 1.0)
+    assert hash_size(redis) == 1
+
+    fetcher.fetch()
+
+    assert hash_size(redis) == 0
+
+
+def test_jobs_that_cannot_go_back_wait_for_a_thread_again(redis: Redis, fake_clock: FakeClock) -> None:
+    NoteThingJob.perform_async(1)
+    fetcher, _ = fetcher_of(redis, fake_clock)
+    fetcher.claim(1)
+    redis.set("queue:default", "a string")
+
+    with pytest.raises(StoreError):
+        fetcher.give_back_ready()
+
+    assert len(fetcher.handoff) == 1
+    assert hash_size(redis) == 1
+
+
+@contextmanager
+def threads(fetcher: Fetcher, count: int) -> Iterator[None]:
+    """So many of the worker's threads rest until there is a job, and hold it."""
+    running = [threading.Thread(target=fetcher.take, args=[slot], daemon=True) for slot in fetcher.slots[:count]]
+    for thread in running:
+        thread.start()
+    eventually(lambda: fetcher.handoff.resting == count, "resting threads")
+    yield
+    fetcher.stop()
+    for thread in running:
+        thread.join(PATIENCE_SECONDS)
+
+
+def bursting(
+    redis: Redis, clock: Clock, ends: list[str], *, concurrency: int = 1, drained: bool = True
+) -> Fetcher:
+    return Fetcher(
+        InProgress(redis, "host:1:abc"),
+        options=WorkerOptions((Queue("default"),), concurrency, burst=True),
+        clock=clock,
+        on_empty=lambda: ends.append("empty"),
+        is_drained=lambda: drained,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rest", "waiting", "drained", "ends"),
+    [(2, 0, True, ["empty"]), (2, 0, False, []), (1, 0, True, []), (2, 1, True, []), (0, 1, True, [])],
+)
+def test_a_burst_ends_when_no_job_waits_and_none_runs(
+    redis: Redis, fake_clock: FakeClock, rest: int, waiting: int, drained: bool, ends: list[str]
+) -> None:
+    found: list[str] = []
+    NoteThingJob.perform_bulk([[number] for number in range(waiting)])
+    fetcher = bursting(redis, fake_clock, found, concurrency=2, drained=drained)
+
+    with threads(fetcher, rest):
+        fetcher.fetch_until_empty()
+
+    assert found == ends
+    assert redis.llen("queue:default") == (waiting if rest == 0 else 0)
+
+
+def test_a_burst_ends_after_its_last_job(redis: Redis, fake_clock: FakeClock) -> None:
+    ends: list[str] = []
+    NoteThingJob.perform_async(1)
+    fetcher = bursting(redis, fake_clock, ends)
+
+    def work() -> None:
+        while (job := fetcher.take(fetcher.slots[0])) is not None:
+            fetcher.finish(fetcher.slots[0], job, 0.0)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not ends:
+        fetcher.fetch_until_empty()
+    fetcher.stop()
+    thread.join(PATIENCE_SECONDS)
+
+    assert redis.llen("queue:default") == 0
+    assert hash_size(redis) == 0
