@@ -33,7 +33,7 @@ class FunctionJob(Setter[P], Generic[P, R]):
         """Call the function here and now, as if it had no decorator."""
         return self._function(*args, **kwargs)
 
-    if not TYPE_CHECKING:  # a type checker would accept every attribute
+    if not TYPE_CHECKING:  # pragma: no branch  # a type checker would accept every attribute
 
         def __getattr__(self, name: str) -> object:
             """Raise AttributeError with the method that pushes: other libraries have other names for it."""

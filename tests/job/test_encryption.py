@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from clock.errors import (
 )
 from clock.inspection import QueueJobs
 from clock.inspection.doctor.encryption import jobs_by_key
+from clock.job import encryption
 from clock.job.encryption import VARIABLE, decrypted_args, key_ids, new_key
 from clock.store.ledger import held_pushes
 from clock.testing import fake, inline, world
@@ -134,6 +136,19 @@ def test_without_a_key_the_push_fails_and_pushes_nothing(redis: Redis, monkeypat
 
     with pytest.raises(EncryptionKeyMissing, match="OpenAccountJob: no encryption key; make one with"):
         OpenAccountJob.perform_async(7, SECRET)
+    assert redis.keys() == []
+
+
+def test_without_the_package_the_push_names_how_to_install_it(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    encryption._is_installed.cache_clear()
+
+    with pytest.raises(ConfigurationError, match=r"need a package; .* pip install 'clockd\[crypto\]'"):
+        OpenAccountJob.perform_async(7, SECRET)
+
+    encryption._is_installed.cache_clear()
     assert redis.keys() == []
 
 

@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from clock import Discard, Job
+from clock import Discard, Job, client_middleware
 from clock.job import Context
+from clock.job.payload import Payload
 from clock.job.push.client import using_clock
 from clock.testing import FakeClock
 from tests.job.redis_rows import delayed, waiting
@@ -64,3 +65,14 @@ def test_a_job_that_has_expired_is_dropped(payload: dict[str, object], runs: boo
     else:
         with pytest.raises(Discard, match=r"it expired \d s ago"):
             SendForecastJob.run(context)
+
+
+def test_client_middleware_may_keep_a_job_from_expiring(redis: Redis) -> None:
+    @client_middleware.prepend
+    def keep(job: type[Job], payload: Payload, queue: str) -> None:
+        del payload["expires_in"]
+
+    SendForecastJob.perform_async()
+
+    [payload] = waiting(redis)
+    assert payload.keys().isdisjoint({"expires_in", "expires_at"})

@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from clock import Job, server_middleware
+from clock.clocks import to_ms
 from clock.errors import ArgumentsError, DuplicateJobClass, JobError
 from clock.job import Context, registry
 from clock.job.push.client import using_clock
@@ -176,6 +177,10 @@ class Colour(IntEnum):
     RED = 1
 
 
+class Postcode(str):
+    __slots__ = ()
+
+
 class Stamp(NamedTuple):
     price: int
 
@@ -211,6 +216,7 @@ class Shy:
         ((PosixPath("a"),), "argument 1 is a PosixPath, PosixPath('a'), which JSON does not support; pass str("),
         ((Stamp(1),), "argument 1 is a Stamp, Stamp(price=1), which JSON does not support; pass a list"),
         ((Parcel(),), "which JSON does not support; pass dataclasses.asdict(value)"),
+        ((Postcode("1010"),), "argument 1 is a Postcode, '1010', which JSON does not support; pass str(value)"),
         ((range(2),), "argument 1 is a range, range(0, 2), which JSON does not support; pass list(value)"),
         ((Shy(),), "argument 1 is a Shy, which JSON does not support; pass an id"),
     ],
@@ -375,6 +381,18 @@ def test_a_perform_that_no_worker_could_call_is_an_error_when_the_class_is_made(
     assert message in str(error.value)
 
 
+class SendByCourierJob(Job):
+    def __init__(self, courier: str = "bike", **more: str) -> None:
+        self.courier = courier
+
+    def perform(self) -> str:
+        return self.courier
+
+
+def test_a_job_may_have_an_init_that_needs_no_argument() -> None:
+    assert SendByCourierJob.perform_inline() == "bike"
+
+
 class HandleParcelJob(Job):
     queue = "parcels"
 
@@ -469,3 +487,14 @@ def test_the_attempt_is_counted_from_the_retries_and_a_retry_by_hand_is_no_first
     payload: dict[str, object] = {} if count is None else {"retry_count": count}
 
     assert Context(payload).attempt == attempt
+
+
+def test_a_job_has_the_due_instants_of_its_event() -> None:
+    due, previous = NOW, NOW - timedelta(days=1)
+    firing = {"event": "nightly", "due": to_ms(due), "previous": to_ms(previous)}
+
+    job = SendParcelJob.for_context(Context({"clock": firing}))
+    pushed_by_hand = SendParcelJob.for_context(Context({}))
+
+    assert (job.due_at, job.previous_due_at) == (due, previous)
+    assert (pushed_by_hand.due_at, pushed_by_hand.previous_due_at) == (None, None)

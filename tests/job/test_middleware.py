@@ -277,6 +277,27 @@ def test_client_middleware_stops_a_push_by_returning_false(redis: Redis) -> None
     assert jids[1] == ""
 
 
+def test_client_middleware_stops_a_run_in_this_process(redis: Redis) -> None:
+    @client_middleware.add
+    def stop(job: type[Job], payload: Payload, queue: str) -> bool:
+        return False
+
+    assert ShowStepsJob.perform_inline() is None
+    assert asyncio.run(ShowStepsLaterJob.aperform_inline()) is None
+    assert seen == []
+
+
+def test_client_middleware_that_puts_a_value_that_json_does_not_support_is_named(redis: Redis) -> None:
+    @client_middleware.add
+    def mislead(job: type[Job], payload: Payload, queue: str) -> None:
+        payload["tenant"] = object()
+
+    with pytest.raises(JobError, match=r"^ShowStepsJob: the payload cannot be encoded as JSON: .* type object is"):
+        ShowStepsJob.perform_async("x")
+
+    assert redis.keys("*") == []
+
+
 @pytest.mark.parametrize("awaited", [False, True])
 def test_nothing_is_pushed_where_client_middleware_stops_all_jobs(redis: Redis, awaited: bool) -> None:
     @client_middleware.add

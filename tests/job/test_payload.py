@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis import Redis
 
 from clock import Job, client_middleware
 from clock.errors import ArgumentsError
@@ -134,6 +135,16 @@ def test_an_argument_is_as_deep_as_rubys_json_reads_it_and_no_deeper() -> None:
     for push in (KeepThingsJob.perform_async, lambda deep: KeepThingsJob.perform_bulk([[deep]])):
         with pytest.raises(ArgumentsError, match=r"nested too deeply, or holds itself; pass .* at most 98 levels"):
             push([value])
+
+
+def test_bulk_accepts_deep_arguments_that_its_quick_check_does_not_finish(redis: Redis) -> None:
+    value: Any = 1
+    for _ in range(DEEPEST):
+        value = [value]
+
+    KeepThingsJob.perform_bulk([[value], [1]])
+
+    assert redis.llen("queue:default") == 2
 
 
 @pytest.mark.parametrize("is_dict", [False, True])

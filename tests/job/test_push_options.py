@@ -9,10 +9,11 @@ import pytest
 from redis import Redis
 
 from clock import Job, Limit, Rate, aenqueue, enqueue
-from clock.errors import ArgumentsError, JobError
+from clock.errors import ArgumentsError, JobError, StoreUnavailable
 from clock.job.options import CallOptions
 from clock.job.registry import register
 from clock.store.ledger.held_pushes import holding
+from clock.store.server.connection import set_default
 
 
 class MailJob(Job):
@@ -129,6 +130,21 @@ def test_bulk_in_batches_reads_an_iterable_as_it_is_pushed(redis: Redis) -> None
         MailJob.perform_bulk([[1]], batch_size=0)
     with pytest.raises(ArgumentsError, match="leave out spread_interval"):
         MailJob.perform_bulk([[1]], batch_size=5, spread_interval=60)
+
+
+def test_bulk_in_batches_that_is_cut_off_has_the_number_of_jobs_that_redis_has(
+    redis: Redis, redis_away: Redis
+) -> None:
+    def rows() -> Iterator[list[int]]:
+        for number in range(25):
+            if number == 20:
+                set_default(redis_away)
+            yield [number]
+
+    with pytest.raises(StoreUnavailable) as caught:
+        MailJob.perform_bulk(rows(), batch_size=10)
+
+    assert caught.value.pushed == redis.llen("queue:mail") == 20
 
 
 def test_a_job_is_pushed_by_the_name_of_a_class_that_is_not_here(redis: Redis) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock import Job
+from clock import Discard, Job
 from clock.errors import ArgumentsError, JobError, StoreError, StoreUnavailable
 from clock.job.push.client import using_clock
 from clock.store.ledger.held_pushes import holding
@@ -36,6 +36,11 @@ class SendLetterLaterJob(Job):
     async def perform(self, number: int) -> int:
         await asyncio.sleep(0)
         return number
+
+
+class DropLetterJob(Job):
+    def perform(self) -> None:
+        raise Discard("the address is empty")
 
 
 Push = Callable[[], Any]
@@ -316,6 +321,14 @@ def test_inline_runs_a_job_of_either_kind_inside_a_loop_and_outside() -> None:
     assert MailPostcardJob.perform_inline(1, "air") == "1 air"
     assert SendLetterLaterJob.perform_inline(2) == 2
     assert asyncio.run(inside()) == ["1 air", 2, "3 plain", 4]
+
+
+@pytest.mark.parametrize("is_awaited", [False, True])
+def test_inline_a_dropped_job_returns_none(is_awaited: bool) -> None:
+    if is_awaited:
+        assert asyncio.run(DropLetterJob.aperform_inline()) is None
+    else:
+        assert DropLetterJob.perform_inline() is None
 
 
 def test_an_awaited_push_leaves_the_loop_free(redis: Redis) -> None:

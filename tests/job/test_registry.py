@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,22 @@ def test_the_name_of_a_module_instead_of_its_path_is_answered_with_the_path(
 
     with pytest.raises(ConfigurationError, match=rf"no jobs folder .*{given}; did you mean {near}\?$"):
         import_jobs(Path(given), root=tmp_path)
+
+
+def test_a_file_outside_of_the_applications_folder_is_imported_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    name = f"outside_job_{tmp_path.name}"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / f"{name}.py").touch()
+    (tmp_path / "application").mkdir()
+
+    assert import_jobs(Path("../elsewhere") / f"{name}.py", root=tmp_path / "application") == [name]
+
+
+def test_ctrl_c_while_jobs_are_imported_stops_the_program(folder: Path) -> None:
+    (folder / "slow_job.py").write_text("raise KeyboardInterrupt\n")
+
+    with pytest.raises(KeyboardInterrupt):
+        import_jobs(folder, root=folder.parent)

@@ -212,6 +212,17 @@ def test_a_wrong_call_is_named(call: str, redis: Redis) -> None:
     assert "\n" not in str(raised.value)
 
 
+class BatchOfTomorrow:
+    @property
+    def bid(self) -> str:
+        raise TypeError("it has no id yet")
+
+
+def test_an_error_of_an_arguments_own_code_is_not_reported_as_a_wrong_call() -> None:
+    with pytest.raises(TypeError, match="it has no id yet"):
+        Batch(parent=BatchOfTomorrow())
+
+
 @pytest.mark.parametrize("mistake", DECLARED)
 def test_a_wrong_option_is_named_when_a_class_or_a_function_is_made_a_job(mistake: str) -> None:
     options, parameters, message = DECLARED[mistake]

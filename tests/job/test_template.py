@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 
 from clock import Job, Limit, Rate, Unique, client_middleware
-from clock.errors import ArgumentsError, NoPerform
+from clock.errors import ArgumentsError, JobError, NoPerform
 from clock.job.options import OPTIONS
 from clock.job.payload import Payload
 from clock.job.push.template import COMPARED
@@ -176,3 +176,14 @@ def test_a_push_costs_few_calls(redis_url: str, redis: Redis, namespace: str, mo
     )
 
     assert 10 < len(counted.stdout.splitlines()) <= most, counted.stdout
+
+
+def test_an_option_that_json_does_not_support_is_named_by_the_next_push(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SendCardJob, "tags", ["\ud800"])
+
+    with pytest.raises(JobError, match=r"^SendCardJob: the payload cannot be encoded as JSON: "):
+        SendCardJob.perform_async(1)
+
+    assert redis.keys("*") == []

@@ -130,6 +130,8 @@ def fork_at_call(job, payload, queue):
 def fork_at_entry(job, payload, queue):
     if isinstance(job, (MiddlewareJob, AsyncMiddlewareJob)):
         codes[job.jid] += fork("raises")
+        if fork("returns") is None:
+            codes[job.jid] = "in a child"
     yield
 
 @client_middleware.add

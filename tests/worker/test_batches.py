@@ -15,6 +15,7 @@ from clock.clocks import from_ms, to_ms
 from clock.errors import ArgumentsError, JobError
 from clock.inspection import Grade, QueueJobs, WaitingSet
 from clock.inspection.jobs.batches import children_finding, correct_children, open_batches
+from clock.job.flow import batch as batch_module
 from clock.job.push.client import using_clock
 from clock.store import keys, repairs
 from clock.store.jobs.delayed import Delayed
@@ -304,6 +305,60 @@ def test_a_block_that_fails_leaves_the_batch_open(bench: Build, redis: Redis) ->
     assert len(jobs.ran) == 1
 
 
+async def push_and_fail_later(batch: Batch) -> None:
+    async with batch:
+        await ImportRowJob.aperform_async(1)
+        raise RuntimeError
+
+
+def test_a_block_in_a_coroutine_that_fails_leaves_the_batch_open(bench: Build, redis: Redis) -> None:
+    batch = three()
+    with pytest.raises(RuntimeError):
+        asyncio.run(push_and_fail_later(batch))
+    bench().run_all()
+
+    assert state(redis, batch) == "open"
+    assert reports(redis) == []
+
+
+def test_a_batch_has_one_block(redis: Redis) -> None:
+    with Batch() as batch:
+        ImportRowJob.perform_async(1)
+
+    with pytest.raises(JobError, match="a batch has one block; make another Batch"), batch:
+        pass
+    assert len(waiting(redis)) == 1
+
+
+def test_a_job_whose_batch_is_gone_cannot_add_to_it(bench: Build, redis: Redis) -> None:
+    errors: list[BatchDone] = []
+
+    def add(job: Job) -> None:
+        redis.delete(*redis.keys("clock:batch*"))
+        with pytest.raises(BatchDone) as raised, job.batch:
+            ImportRowJob.perform_async("more")
+        errors.append(raised.value)
+
+    during.append(add)
+    with Batch() as batch:
+        ImportRowJob.perform_async(0)
+    bench().run_all()
+
+    assert batch.bid in str(errors[0])
+    assert waiting(redis) == []
+
+
+def test_the_openers_of_batches_that_a_process_remembers_are_bounded(
+    bench: Build, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "_MOST_OPENERS", 3)
+    ImportAllJob.perform_bulk([[[]]] * 10)
+
+    bench().run_all()
+
+    assert len(batch_module._opened) <= 3
+
+
 def test_a_unique_job_that_is_kept_out_is_not_in_the_batch(bench: Build, redis: Redis) -> None:
     first = UniqueRowJob.perform_async(1)
     with three() as batch:
@@ -343,6 +398,16 @@ def test_a_job_that_is_done_pushes_the_job_that_follows(bench: Build, redis: Red
     assert counts(redis, batch) == (1, 2, 0)
 
 
+def test_a_job_may_follow_at_an_instant(bench: Build, redis: Redis, fake_clock: FakeClock) -> None:
+    noon = fake_clock.now() + timedelta(hours=6)
+    ImportRowJob.set(then=ReportJob.set(wait_until=noon).signature("at noon")).perform_async(1)
+
+    bench().run_all()
+
+    [(after, due)] = delayed(redis)
+    assert (after["args"], from_ms(round(1000 * due))) == (["at noon"], noon)
+
+
 def test_a_job_that_fails_pushes_no_following_job_until_it_succeeds(bench: Build, redis: Redis) -> None:
     fails.add(1)
     jid = ImportRowJob.set(then=ReportJob.signature("after"), result_ttl=60).perform_async(1)
@@ -367,6 +432,11 @@ def test_a_job_that_fails_pushes_no_following_job_until_it_succeeds(bench: Build
         (lambda: Batch(on_success="ReportJob"), "is not a callback"),  # type: ignore[arg-type]  # the mistake
         (lambda: Batch(id="a b"), "letters, digits"),
         (lambda: Batch().bid, "no id before its block"),
+        (lambda: Batch(on_success=dict), "is not a callback"),  # type: ignore[arg-type]  # the mistake
+        (
+            lambda: ImportRowJob.set(then=ReportJob.set(jid="mine").signature("x")).perform_async(1),
+            "cannot have jid",
+        ),
         (lambda: ImportRowJob.set(then=ReportJob), "SomeJob.signature"),  # type: ignore[arg-type]  # the mistake
         (lambda: ImportRowJob.set(then=UniqueRowJob.signature(1)).perform_async(1), "cannot be unique"),
         (lambda: ReportJob.signature(*[]), "perform"),

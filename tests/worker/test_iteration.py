@@ -12,9 +12,10 @@ import pytest
 from redis import Redis
 
 from clock import Batch, IterableJob, Job
-from clock.errors import JobError
+from clock.errors import JobError, StoreUnavailable
 from clock.job import Context, registry
-from clock.job.push.client import using_clock
+from clock.job.push.client import ToRedis, using_clock
+from clock.job.run.run_state import RunState
 from clock.store.jobs.flow import batches
 from clock.store.jobs.flow.unique_locks import held
 from clock.testing import FakeClock, fake, inline, world
@@ -62,6 +63,10 @@ class FanOutJob(CountThingsJob):
         ChildJob.perform_async(number)
         ChildJob.perform_in(60, number)
         super().each(number, stop, name)
+
+
+class FanNothingOutJob(CountThingsJob):
+    exactly_once = True
 
 
 class UniqueChildJob(ChildJob):
@@ -245,6 +250,44 @@ def test_a_repeated_save_pushes_nothing_again(bench: Build, redis: Redis) -> Non
     assert len(waiting(redis, "children")) == 1
 
 
+def test_a_run_without_a_worker_that_pushes_nothing_sends_nothing(
+    redis: Redis, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    around.append(lambda number: fake_clock.advance(timedelta(seconds=2)))  # the position is saved after each item
+    monkeypatch.setattr(ToRedis, "carry", lambda self, batches: pytest.fail("it was sent"))
+
+    FanNothingOutJob.run(Context({"args": [3]}, clock=fake_clock))
+
+    assert seen == [1, 2, 3]
+
+
+def test_a_job_that_fails_while_redis_is_away_fails_with_its_own_error(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def save(*_: object) -> bool:
+        raise StoreUnavailable("Redis cannot be reached")
+
+    at(3, boom)
+    with pytest.raises(RuntimeError, match="boom"):
+        CountThingsJob.run(Context({"args": [4]}, clock=fake_clock, state=RunState(save)))
+
+    assert "CountThingsJob: the position could not be saved: Redis cannot be reached" in caplog.text
+
+
+def push_a_batch() -> None:
+    with Batch():
+        ChildJob.perform_async(1)
+
+
+def test_an_item_cannot_open_a_batch_if_its_jobs_are_pushed_exactly_once(redis: Redis) -> None:
+    around.append(lambda number: push_a_batch())
+
+    with pytest.raises(JobError, match=r"an item of an exactly_once job cannot open a batch; open it around the"):
+        FanOutJob.perform_inline(1)
+
+    assert batches.read_all(redis) == {}
+
+
 def test_a_worker_that_lost_the_job_pushes_nothing(bench: Build, redis: Redis) -> None:
     FanOutJob.perform_async(3)
     at(2, lambda: redis.delete("clock:in_progress:host:1:abc"))
@@ -280,6 +323,25 @@ def test_arguments_are_checked_against_items() -> None:
             def each(self, number: int) -> None: ...
 
 
+def test_a_base_class_may_have_options_only_and_each_may_be_a_static_method() -> None:
+    class NoteThingsBaseJob(IterableJob):
+        retry = 3
+
+    class NoteThingsStaticJob(NoteThingsBaseJob):
+        def items(self, stop: int, *, cursor: int | None) -> Iterator[tuple[int, int]]:
+            yield from ((number, number) for number in range(stop))
+
+        @staticmethod
+        def each(number: int, stop: int) -> None:
+            seen.append(number)
+
+    NoteThingsStaticJob.perform_inline(2)
+
+    assert seen == [0, 1]
+    for job in (NoteThingsBaseJob, NoteThingsStaticJob):
+        registry.forget(job)
+
+
 def test_the_items_of_an_async_job_may_be_counted_and_listed_by_coroutines(bench: Build, redis: Redis) -> None:
     class ListThingsJob(IterableJob):
         async def items(self, stop: int, *, cursor: int | None) -> list[tuple[int, int]]:
@@ -299,15 +361,26 @@ def test_the_items_of_an_async_job_may_be_counted_and_listed_by_coroutines(bench
     registry.forget(ListThingsJob)
 
 
-def test_a_coroutine_that_nobody_would_await_fails_the_job_instead_of_skipping_its_items() -> None:
-    async def handle(number: int) -> None: ...
+async def handle(number: int) -> None: ...
 
+
+class HandleLater:
+    def __init__(self, number: int) -> None: ...
+
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+@pytest.mark.parametrize("handler", [handle, HandleLater])
+def test_a_coroutine_that_nobody_would_await_fails_the_job_instead_of_skipping_its_items(
+    handler: Callable[[int], object],
+) -> None:
     class PassOnJob(IterableJob):
         def items(self, *, cursor: int | None) -> Iterator[tuple[int, int]]:
             yield 1, 1
 
         def each(self, number: int) -> Any:
-            return handle(number)
+            return handler(number)
 
     with pytest.raises(JobError, match=r"PassOnJob.each must be awaited; write async def each\(self, ...\)"):
         PassOnJob.perform_inline()
@@ -394,7 +467,8 @@ def test_progress_that_is_no_number_fails_the_job_and_not_the_heartbeat(done: An
 def test_a_long_note_is_cut_and_its_control_characters_are_escaped() -> None:
     context = Context()
 
-    context.report_progress(1, 2.5, "\x1b[31m" + "x" * 1_000)
+    for _ in range(2):
+        context.report_progress(1, 2.5, "\x1b[31m" + "x" * 1_000)
 
     assert context.state.progress is not None
     assert context.state.progress["note"] == ("\\x1b[31m" + "x" * 1_000)[:200]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -103,6 +103,22 @@ def test_the_result_is_written_when_the_job_is_acknowledged_and_expires(bench: B
     assert 290_000 < int(redis.pttl(f"clock:job_result:{jid}")) <= 300_000
     assert redis.keys("clock:in_progress:*") == []
     assert redis.get("stat:processed") == b"1"
+
+
+@pytest.mark.parametrize("get", [JobResult.get, lambda result: asyncio.run(result.aget())])
+def test_a_caller_waits_until_the_job_has_ended(
+    bench: Build, redis: Redis, get: Callable[[JobResult], Any]
+) -> None:
+    class EndingJobResult(JobResult):
+        """The job ends after the caller has looked once."""
+
+        def _read(self) -> Mapping[str, str]:
+            found = super()._read()
+            if not found:
+                bench().run_all()
+            return found
+
+    assert get(EndingJobResult(SumThingsJob.perform_async(1, 2))) == {"sum": 3}
 
 
 def test_a_job_without_the_option_keeps_nothing(bench: Build, redis: Redis) -> None:
@@ -266,7 +282,8 @@ def test_a_job_that_does_not_check_runs_to_its_end_and_is_not_tried_again(
 def test_check_raises_only_in_a_cancelled_job() -> None:
     job = NoteThingJob.for_context(Context())
     job.check()
-    job.context.state.cancel()
+    for _ in range(2):
+        job.context.state.cancel()
 
     with pytest.raises(BaseException, match="it was cancelled") as caught:
         job.check()

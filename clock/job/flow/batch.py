@@ -108,7 +108,7 @@ class Batch:
         self._parent = _parent_id(parent)
         self._description = description
         self._held: HeldBatch | None = None
-        self._token: Token[Filling | None] | None = None
+        self._token: Token[Filling | None]  # inside the block
         self._bid = ""
 
     @property
@@ -125,7 +125,7 @@ class Batch:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._leave()
+        filling.CURRENT.reset(self._token)
         if kind is None:
             self._seal()
 
@@ -136,7 +136,7 @@ class Batch:
         return self
 
     async def __aexit__(self, kind: object, *_: object) -> None:
-        self._leave()
+        filling.CURRENT.reset(self._token)
         if kind is None:
             await asyncio.to_thread(self._seal)
 
@@ -144,10 +144,6 @@ class Batch:
         if self._bid:
             raise JobError("Batch: a batch has one block; make another Batch")
         self._bid = self._id or _new_bid()
-
-    def _leave(self) -> None:
-        if self._token is not None:
-            filling.CURRENT.reset(self._token)
 
     def _open(self) -> None:
         """Open the batch, or note it for the firing. Raises JobError, BatchDone, StoreUnavailable."""
@@ -219,7 +215,8 @@ def _signature(job: Callback, args: Sequence[Any]) -> Signature:
     """A callback with its arguments, which are checked. Raises ArgumentsError, JobError."""
     if isinstance(job, Signature):
         return job
-    order = job if isinstance(job, Order) else Order(job) if isinstance(job, type) else None
+    is_job = isinstance(job, type) and hasattr(job, "wire_name")
+    order = job if isinstance(job, Order) else Order(job) if is_job else None
     if order is None:
         raise JobError(f"Batch: {brief(job)} is not a callback; give a job class, SomeJob.set(...) or a signature")
     client.check(order, args)

@@ -60,7 +60,6 @@ def checked_arguments(
     for value in args:
         if type(value) not in _SURELY_JSON and not _is_surely_json(value, DEEPEST):
             check_json(job, args)
-            break
     return args
 
 

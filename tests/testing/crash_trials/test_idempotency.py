@@ -13,7 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from redis import Redis
 
-from clock import Job, testing
+from clock import Batch, Job, testing
 from clock.testing.crash_trials.effects import effect
 from db.database import create_tables, transaction
 from jobs.count_open_assignments_job import CountOpenAssignmentsJob
@@ -158,6 +158,17 @@ def test_a_job_that_fails_by_itself_is_told_to(place: Redis) -> None:
 
     with pytest.raises(AssertionError, match="fails by itself: RuntimeError: broken"):
         testing.assert_idempotent(FailAtOnceJob, snapshot=lambda: None)
+
+
+class OpenBatchJob(Job):
+    def perform(self) -> None:
+        with Batch():
+            pass
+
+
+def test_a_job_that_opens_a_batch_cannot_be_tried(place: Redis) -> None:
+    with pytest.raises(AssertionError, match="fails by itself: JobError: Batch: batches are not supported here"):
+        testing.assert_idempotent(OpenBatchJob, snapshot=lambda: None)
 
 
 def test_without_fresh_a_job_that_changes_something_cannot_be_tried(place: Redis) -> None:
