@@ -7,6 +7,8 @@ from click.testing import CliRunner, Result
 from redis import Redis
 
 from clock.cli.app import cli
+from tests.worker.conftest import bench as bench
+from tests.worker.conftest import fake_clock as fake_clock
 
 
 @pytest.fixture(autouse=True)

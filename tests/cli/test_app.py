@@ -102,8 +102,10 @@ def test_a_mistyped_command_of_a_group_suggests_the_near_one() -> None:
 
     near = CliRunner().invoke(group, ["lsit"])
     far = CliRunner().invoke(group, ["xyz"])
+    unknown = CliRunner().invoke(cli, ["help", "wroker"])
 
-    assert (near.exit_code, far.exit_code) == (2, 2)
+    assert (near.exit_code, far.exit_code, unknown.exit_code) == (2, 2, 2)
+    assert "Unknown command 'wroker'" in unknown.output
     assert "Unknown command 'lsit' of 'queue'; did you mean 'list'?" in near.output
     assert "Unknown command 'xyz' of 'queue'; available: list, clear" in far.output
 
@@ -228,3 +230,28 @@ def test_an_event_in_place_of_a_clock_file_is_told(tmp_path: Path, monkeypatch: 
     assert str(error) == (
         "no clock file morning.greeting; the argument is the path of a clock file, not the name of an event"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (click.Abort(), "stopped"),
+        (MemoryError(), "out of memory"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_an_error_of_the_system_is_told_in_one_sentence(
+    error: Exception, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "main", fails)
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("clock: ")
+    assert sentence in line

@@ -74,3 +74,12 @@ def test_a_wrong_event_or_period_is_named(
 ) -> None:
     with pytest.raises(error, match=text):
         clock("backfill", *words)
+
+
+def test_a_period_in_which_nothing_was_due_has_no_runs_and_notes_the_limit_of_the_history(
+    clock: Command,
+) -> None:
+    shown = clock("backfill", "nightly", "--from", "2026-03-28 07:00", "--to", "2026-03-28 08:00", "--dry-run")
+
+    assert "0 runs would be made. Nothing was changed." in shown.output
+    assert "due" not in shown.output

@@ -8,6 +8,7 @@ from redis import Redis
 
 from clock import Batch, Job
 from clock.api import BatchRef, JobRef
+from tests.worker.conftest import Bench
 
 Clock = Callable[..., Result]
 
@@ -61,3 +62,16 @@ def test_an_unknown_batch_and_a_seal_without_an_id_are_refused(clock: Clock, red
     assert (unknown.exit_code, "clock: gone: unknown batch" in unknown.output) == (1, True)
     assert (bare.exit_code, "clock batches BID --seal" in bare.output) == (2, True)
     assert clock("batches").output == "No batches.\n"
+
+
+def test_a_batch_that_has_ended_is_shown_with_the_times_of_its_callbacks(
+    clock: Clock, redis: Redis, bench: Callable[[], Bench]
+) -> None:
+    with Batch(on_complete=PressJuiceJob, on_success=PressJuiceJob) as batch:
+        PickCherryJob.perform_bulk([[1], [2]])
+    bench().run_all()
+
+    state, *callbacks = clock("batches", batch.bid).output.splitlines()
+
+    assert state == f"{batch.bid}: done, 2 of 2 jobs done, 0 pending"
+    assert sorted(line.partition(": 20")[0] for line in callbacks) == ["complete", "success"]

@@ -77,3 +77,8 @@ def test_more_slots_than_memory_holds_are_refused(clock: Command) -> None:
     shown = clock("forecast", "--slots", "9" * 30)
 
     assert (shown.exit_code, "is not in the range" in shown.output) == (2, True)
+
+
+def test_a_drawing_that_cannot_be_written_is_an_error(clock: Command) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot write nowhere/f\.svg: No such file or directory"):
+        clock("forecast", "--slots", "1", "--seconds", "FetchNewsJob=1s", "--svg", "nowhere/f.svg")

@@ -17,6 +17,7 @@ from clock.store.jobs.flow import unique_locks
 from clock.store.ledger import pauses
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.history import add_outcome
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import ALL
 from clock.timetable import load
@@ -497,3 +498,34 @@ def test_pause_names_note_for_reason(clock: Command) -> None:
     assert result.exit_code == 2
     assert "No such option: --reason. The reason is --note." in result.output
     assert "--reason" not in clock("pause", "--help").output
+
+
+def test_history_of_an_event_that_has_not_run_and_of_an_empty_redis(clock: Command, redis: Redis) -> None:
+    redis.flushall()
+
+    assert clock("history", "nightly").output == "'nightly' hasn't run yet\n"
+    assert clock("history").output == "No event has run yet.\n"
+
+
+def test_history_of_all_events_names_what_became_of_the_jobs(clock: Command, redis: Redis) -> None:
+    add_outcome(redis, "nightly", "a1b2", {"outcome": "done", "at": FIRST_NOVEMBER, "took_ms": 7}, ended=True)
+
+    run, job = clock("history").output.splitlines()
+
+    assert run.startswith("nightly: 2026-11-01 01:30:00 EDT: ran")
+    assert job == "  job a1b2: done at 2026-11-01 01:30:00 EDT (ran 7 ms)"
+
+
+def test_history_is_shown_in_utc_if_the_clock_file_cannot_be_read_or_has_lost_the_event(
+    clock: Command, application: Path
+) -> None:
+    file = application / "lib" / "clock.py"
+    file.write_text("1 / 0")
+    broken = clock("history").output
+    with pytest.raises(ClockError, match="ZeroDivisionError"):
+        clock("history", "--file", "lib/clock.py")
+    file.write_text("")
+    lost = clock("history", "nightly").output
+
+    assert broken.startswith("nightly: 2026-11-01 05:30:00 UTC: ran")
+    assert lost.startswith("2026-11-01 05:30:00 UTC: ran")

@@ -1,15 +1,25 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
+import click
 import pytest
 from click.testing import Result
 from redis import Redis
 
+from clock import Job
 from clock.cli import job_arguments
+from clock.cli.app import main
 from clock.errors import ClockError
 
 Clock = Callable[..., Result]
+
+
+class HideSecretJob(Job):
+    encrypt = True
+
+    def perform(self, secret: dict[str, str]) -> None: ...
 
 
 def seconds_from_now(seconds: float) -> float:
@@ -398,3 +408,55 @@ def test_a_selection_that_matches_no_job_is_told_with_the_classes_that_are_there
     assert "SendMail" in killed[0]
     assert killed[1] == "Moved to dead: 0"
     assert "No job of 'dead' matches; it is empty" in clock("dead", "delete", "--class", "*", "--yes").output
+
+
+def test_a_job_is_cancelled_by_its_id_and_an_unknown_id_is_named(clock: Clock, redis: Redis) -> None:
+    redis.sadd("queues", "default")
+    redis.lpush("queue:default", payload("a"), payload("b"))
+
+    text = clock("cancel", "a", "gone")
+    found = clock("cancel", "b", "--json")
+
+    assert text.output == "a: cancelled\ngone: not found: it is done, or its id is wrong\n"
+    assert json.loads(found.output) == [{"jid": "b", "cancelled": True}]
+    assert (text.exit_code, found.exit_code, redis.llen("queue:default")) == (1, 0, 0)
+
+
+def test_the_jobs_of_each_key_of_encryption_are_counted(
+    clock: Clock, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest, older, lost = (clock("encryption", "new").output.strip() for _ in range(3))
+    for key in (lost, older):
+        monkeypatch.setenv("CLOCK_ENCRYPTION_KEYS", key)
+        HideSecretJob.perform_async({"pin": "4711"})
+    monkeypatch.setenv("CLOCK_ENCRYPTION_KEYS", f"{newest},{older}")
+
+    rows = json.loads(clock("encryption", "keys", "--json").output)
+    text = clock("encryption", "keys").output
+
+    assert [(row["role"], row["jobs"]) for row in rows] == [
+        ("encrypts and decrypts", 0),
+        ("decrypts", 1),
+        ("missing here", 1),
+    ]
+    assert [line.split()[-1] for line in text.splitlines()] == ["jobs", "0", "1", "1"]
+    assert not {newest, older, lost} & {*text.split()}
+
+
+@pytest.mark.usefixtures("retries")
+def test_a_question_on_a_terminal_that_ctrl_c_interrupts_ends_the_command(
+    clock: Clock, redis: Redis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: str) -> bool:
+        raise click.Abort
+
+    monkeypatch.setattr(click, "confirm", interrupted)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("sys.argv", ["clock", "retry", "clear"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "clock: stopped\n"
+    assert redis.zcard("retry") == 3

@@ -10,6 +10,7 @@ from redis import Redis
 from clock.api import JobRef, Limits
 from clock.clocks import SystemClock
 from clock.errors import JobError
+from clock.inspection.jobs.limits import delete_blocked
 from clock.store.jobs.in_progress import InProgress
 
 Clock = Callable[..., Result]
@@ -129,3 +130,33 @@ def test_limits_are_listed_although_a_worker_has_no_hash_of_jobs(clock: Clock, r
 
     assert clock("limits").output.splitlines()[1].split() == ["crm", "?", "1", "0"]
     assert clock("limits", "show", "crm").exit_code == 0
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_jobs_of_a_limit_are_shown_as_a_table(clock: Clock) -> None:
+    heading, *rows = clock("limits", "show", "crm").output.splitlines()
+
+    assert heading.split() == ["job", "jid", "where"]
+    assert [" ".join(row.split()) for row in rows] == [
+        "holds a place a host:1:abc#1",
+        "is blocked b SyncJob, queue default",
+        "is blocked c SyncJob, queue default",
+    ]
+
+
+def test_a_redis_without_limits_has_none_to_list(clock: Clock) -> None:
+    assert clock("limits").output == "No limits are in use.\n"
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_deep_check_names_a_limit_with_a_free_place_and_blocked_jobs(clock: Clock, redis: Redis) -> None:
+    redis.hset("clock:limits", "crm", 3)
+
+    shown = " ".join(clock("doctor", "--deep").output.split())
+
+    assert "crm has 1 of 3 holders, but 2 jobs are blocked" in shown
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_job_that_is_not_blocked_is_not_deleted_as_one(redis: Redis) -> None:
+    assert not delete_blocked(redis, "a")

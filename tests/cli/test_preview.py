@@ -100,3 +100,23 @@ def test_a_span_with_too_many_runs_is_refused_early(clock_file: Path, monkeypatc
 def test_an_unknown_event_is_told_with_the_near_one(clock_file: Path) -> None:
     with pytest.raises(UnknownEvent, match="did you mean 'nightly'"):
         preview(clock_file, "--event", "nigthly")
+
+
+def test_a_drawing_alone_is_reported_with_its_number_of_runs(clock_file: Path, tmp_path: Path) -> None:
+    drawing = tmp_path / "march.svg"
+
+    result = preview(clock_file, "--from", "2026-03-28", "--to", "3d", "-e", "nightly", "--svg", drawing)
+
+    assert result.output == f"Wrote {drawing}: 3 runs\n"
+
+
+def test_a_long_rehearsal_shows_its_progress_on_a_terminal(
+    clock_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = preview(clock_file, "--from", "2026-01-01", "--to", "2026-02-10", "-e", "nightly").stderr
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+
+    on_a_terminal = preview(clock_file, "--from", "2026-01-01", "--to", "2026-02-10", "-e", "nightly").stderr
+
+    assert "Rehearsing" not in shown
+    assert "Rehearsing" in on_a_terminal

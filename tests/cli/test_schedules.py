@@ -1,3 +1,4 @@
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -116,3 +117,64 @@ def test_a_file_without_events_is_run_if_there_is_a_schedule(clock: Command, app
     config.clock_file.write_text("from clock import configure\n")
 
     assert timetable_to_run(config).is_empty
+
+
+def test_schedules_are_listed_as_a_table_and_as_json(clock: Command) -> None:
+    put(clock, "--cron", "0 7 * * *", "--tz", "Europe/Paris")
+
+    heading, row = clock("schedules", "list").output.splitlines()
+    [found] = json.loads(clock("schedules", "list", "--json").output)
+
+    assert heading.split() == ["schedule", "version", "when", "job", "args"]
+    assert " ".join(row.split()) == 'acme.report 1 cron 0 7 * * * (Europe/Paris) ReportAcmeJob ["b"]'
+    assert (found["name"], found["version"], found["cron"]) == ("acme.report", 1, "0 7 * * *")
+
+
+def test_a_list_without_schedules_names_the_command_that_creates_one(clock: Command) -> None:
+    assert "clock schedules put NAME" in clock("schedules", "list").output
+
+
+def test_a_schedule_is_deleted_by_its_name(clock: Command) -> None:
+    put(clock, "--cron", "0 7 * * *")
+
+    with pytest.raises(ClockError, match=r"no schedule is named 'acme\.reprot'\. The schedules are: acme\.report"):
+        clock("schedules", "delete", "acme.reprot")
+    deleted = clock("schedules", "delete", "acme.report").output
+
+    assert deleted == "Deleted 'acme.report'\n"
+    assert clock("schedules", "list", "--json").output == "[]\n"
+    with pytest.raises(ClockError, match="The schedules are: none"):
+        clock("schedules", "delete", "acme.report")
+
+
+def test_a_dry_run_shows_the_change_as_text_and_as_json_and_stores_nothing(clock: Command, redis: Redis) -> None:
+    words = ("--cron", "0 7 * * *", "--dry-run")
+
+    text = put(clock, *words).output
+    found = json.loads(put(clock, *words, "--json").output)
+
+    assert "  cron: 0 7 * * *" in text
+    assert text.endswith("Nothing was changed.\n")
+    assert (found["schedule"], found["version"], found["dry_run"]) == ("acme.report", None, True)
+    assert found["after"]["cron"] == "0 7 * * *"
+    assert len(found["next_runs"]) > 1
+    assert redis.hlen(keys.SCHEDULES) == 0
+
+
+def test_a_schedule_that_is_put_again_reports_that_nothing_changes_or_that_it_starts_again(clock: Command) -> None:
+    put(clock, "--cron", "0 7 * * *")
+
+    same = put(clock, "--cron", "0 7 * * *").output
+    other = put(clock, "--cron", "0 8 * * *").output
+
+    assert "'acme.report' has these fields already" in same
+    assert "cron: 0 7 * * * -> 0 8 * * *" in other
+    assert "Its timing changes: it starts again" in other
+
+
+def test_a_job_without_arguments_needs_no_option(clock: Command, application: Path) -> None:
+    (application / "lib" / "clock.py").write_text(FILE.replace("feed)", "feed='a')"))
+
+    clock("schedules", "put", "acme.report", "--job", "ReportAcmeJob", "--every", "2h")
+
+    assert "acme.report" in clock("schedules", "list").output

@@ -1,16 +1,20 @@
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 from redis import Redis
 
-from clock.errors import ConfigurationError
+from clock.errors import ConfigurationError, StoreUnavailable
+from clock.inspection import Status, status
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.address import masked
 from clock.timetable import load
@@ -215,3 +219,57 @@ def test_an_event_whose_latest_job_with_an_outcome_failed_is_shown_as_such(
 
     assert "job failed, fired" in clock("status").output
     assert "fired, job failed" in clock("list").output
+
+
+def test_watch_goes_on_when_redis_fails_and_never_clears_the_screen_for_json(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[None] = []
+
+    def fails_first(*args: Any) -> Status:
+        looks.append(None)
+        if len(looks) == 1:
+            raise StoreUnavailable("Redis is away")
+        os.kill(os.getpid(), signal.SIGINT)
+        return status(*args)
+
+    monkeypatch.setattr("clock.cli.commands.monitoring.status.look", fails_first)
+
+    shown = clock("status", "--watch", "--interval", "0.1", "--json")
+
+    assert shown.output.startswith("Redis is away\n{")
+    assert shown.exit_code == 0
+
+
+def test_status_shows_the_progress_of_running_jobs(clock: Clock, redis: Redis) -> None:
+    job = {"jid": "a1b2", "class": "ImportRowsJob", "args": []}
+    work = {"payload": json.dumps(job), "run_at": 1, "progress": {"done": 50, "total": 200, "seconds": 25}}
+    redis.sadd("processes", "web1:1:a")
+    info = {"hostname": "web1", "queues": ["default"], "concurrency": 5, "started_at": 1.0}
+    redis.hset("web1:1:a", mapping={"info": json.dumps(info), "busy": 1, "beat": time.time()})
+    redis.hset("web1:1:a:work", "t1", json.dumps(work))
+
+    shown = clock("status").output
+
+    assert "ImportRowsJob  a1b2  50 of 200 (25 %), 2 a second, 75 s left" in shown
+    [progress] = json.loads(clock("status", "--json").output)["progress"]
+    assert (progress["done"], progress["seconds_left"]) == (50, 75)
+
+
+def test_status_shows_ten_events_and_the_number_of_the_others(clock: Clock, clock_file: Path) -> None:
+    lines = [f"every().day.do(print).named('event{number}')" for number in range(12)]
+    clock_file.write_text("\n".join(["from clock import every", *lines]))
+
+    shown = clock("status").output
+
+    assert sum("  in " in line for line in shown.splitlines()) == 10
+    assert "... and 2 more: clock list" in shown
+
+
+def test_an_event_that_never_runs_again_is_shown_as_such(clock: Clock, clock_file: Path) -> None:
+    clock_file.write_text(
+        "from clock import rrule\nrrule('FREQ=DAILY;UNTIL=20200101T000000Z', 'UTC').do(print).named('over')\n"
+    )
+
+    assert re.search(r"over +never", clock("status").output)
+    assert "never" in clock("list").output
