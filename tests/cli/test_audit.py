@@ -68,3 +68,16 @@ def test_a_change_is_made_although_the_audit_log_cannot_be_written(redis: Redis,
     assert found.exit_code == 0
     assert "the audit log has no entry of this change" in found.stderr
     assert redis.smembers("paused") == {b"mail"}
+
+
+def test_a_user_without_a_name_in_the_system_is_recorded_as_unknown(
+    redis: Redis, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unnamed() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr(getpass, "getuser", unnamed)
+
+    clock("queue", "pause", "mail")
+
+    assert [entry.change.who for entry in changes(redis, 10)] == ["unknown"]

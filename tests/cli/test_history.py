@@ -529,3 +529,30 @@ def test_history_is_shown_in_utc_if_the_clock_file_cannot_be_read_or_has_lost_th
 
     assert broken.startswith("nightly: 2026-11-01 05:30:00 UTC: ran")
     assert lost.startswith("2026-11-01 05:30:00 UTC: ran")
+
+
+def test_why_accepts_an_instant_with_an_offset(clock: Command) -> None:
+    assert "2026-11-01 01:30:00 EDT: ran" in clock("why", "nightly", "2026-11-01T06:30:00+01:00").output
+
+
+def test_why_reports_that_the_history_no_longer_has_a_record(clock: Command, redis: Redis) -> None:
+    redis.delete("clock:history:nightly")
+
+    lines = clock("why", "nightly", "2026-10-30").output
+
+    assert "was due, but the history no longer has its record" in lines
+
+
+def test_why_of_an_event_that_asks_its_condition_again_names_only_its_next_due_instant(
+    clock: Command, application: Path, ledger: RedisLedger
+) -> None:
+    again = "every(timedelta(days=1), 'asks', at='01:30', if_=lambda due: False)(print)\n"
+    (application / "lib" / "clock.py").write_text(f"from datetime import timedelta\n{FILE}{again}")
+    ledger.declare([("asks", load("lib/clock.py").event("asks").declaration)], FIRST_NOVEMBER + 21_600_000)
+
+    due = clock("why", "asks", "2026-11-02").output
+    later = clock("why", "asks", "2026-11-03").output
+
+    assert "2026-11-02 01:30:00 EST: " in due
+    assert "not scheduled then" not in due
+    assert "not scheduled then" in later
