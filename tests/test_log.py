@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 
 import pytest
@@ -114,6 +115,20 @@ def test_a_traceback_that_cannot_be_made_costs_no_line() -> None:
     assert stream.getvalue().splitlines()[0].endswith("Z ERROR failed")
 
 
+def test_a_traceback_that_python_fails_to_format_costs_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RecursionError
+
+    logger, stream = written("text")
+    monkeypatch.setattr(traceback, "print_exception", fail)
+
+    logger.error("failed", exc_info=raises("no"))
+
+    first, second = stream.getvalue().splitlines()
+    assert first.endswith("Z ERROR failed")
+    assert second.strip() == "(the traceback cannot be shown: RecursionError)"
+
+
 def test_a_very_long_traceback_loses_its_middle() -> None:
     logger, stream = written("json")
 
@@ -171,6 +186,7 @@ def test_the_packages_lines_go_to_the_logger_of_the_clock_file_and_nowhere_else(
     mine = logging.Logger("mine", level=logging.WARNING)
     mine.addHandler(logging.StreamHandler(lines))
 
+    caplog.set_level(logging.INFO, "clock")
     log_to(mine)
     logging.getLogger("clock.ticker").warning("Threads exhausted")
     logging.getLogger("clock.ticker").info("Triggering")

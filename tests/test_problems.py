@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clock.errors import Outranked, StoreError, StoreUnavailable
-from clock.problems import Part, Problem, Problems, published
+from clock.problems import MOST, Part, Problem, Problems, published
 from clock.testing import FakeClock
 
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -197,3 +197,32 @@ def test_other_processes_read_since_when_it_lasts(problems: Problems, fake_clock
     assert published(problems, fake_clock.now()) == [
         {"cause": "no_worker:mail", "text": "Nobody takes from 'mail'.", "since": int(SIX.timestamp() * 1000)}
     ]
+
+
+def test_a_problem_that_nobody_reports_again_is_repeated_every_minute_until_it_is_over(
+    problems: Problems, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    problems.meet(Problem("full_disk", "The disk is full.", calm_seconds=150))
+
+    pass_seconds(problems, fake_clock, 160)
+
+    assert [line.split(" Held")[0] for line in errors(caplog)] == [
+        "The disk is full.",
+        "The disk is full. For 60 s so far.",
+        "The disk is full. For 120 s so far.",
+    ]
+    assert problems.lasting == []
+
+
+def test_only_so_many_problems_of_entries_are_kept(problems: Problems) -> None:
+    for number in range(MOST + 5):
+        problems.entry("the key %d has the wrong type", number)
+
+    assert len(problems.lasting) == MOST
+
+
+def test_a_process_that_is_interrupted_does_not_blame_redis(problems: Problems) -> None:
+    with pytest.raises(KeyboardInterrupt), problems.part("lease"):
+        raise KeyboardInterrupt
+
+    assert problems.lasting == []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from clock.errors import StoreError, StoreUnavailable
+from clock.errors import StoreError
 from clock.inspection.doctor.server_faults import server_faults
 from clock.inspection.events.event_rows import OVERDUE, EventRow, events
 from clock.inspection.events.schedules import unlisted_rows
@@ -138,8 +138,6 @@ def _faults_of_shards(redis: Redis) -> Iterator[str]:
 def _server_faults(redis: Redis) -> list[str]:
     try:
         return list(map(str, server_faults(listing.server(redis))))
-    except StoreUnavailable:
-        raise
     except StoreError as error:
         return [str(error)]
 

@@ -155,3 +155,15 @@ def test_one_job_is_cancelled_rescheduled_and_run_by_its_id(redis: Redis, payloa
     assert done == [False, True, False, True, True, True, False]
     assert [json.loads(job)["jid"] for job in redis.lrange("queue:default", 0, -1)] == ["failed", "other"]
     assert (redis.zcard("retry"), redis.zcard("dead")) == (0, 0)
+
+
+def test_jobs_of_a_queue_are_deleted_if_they_are_passed_or_in_steps(redis: Redis, payload: Payload) -> None:
+    fill(redis, "queue:default", payload, 9)
+    queue = Queue()
+
+    assert queue.delete(*list(queue.search(class_="OddJob"))[:1]) == 1
+    assert sum(step.done for step in queue.delete_in_steps(class_="OddJob")) == 2
+
+    assert queue.size() == 6
+    with pytest.raises(JobError, match="delete_in_steps"):
+        queue.delete_in_steps()

@@ -164,3 +164,28 @@ def test_a_time_without_a_zone_or_outside_the_calendar_is_refused(
         events.why("daily", at)
     with pytest.raises(ConfigurationError, match="pass an aware datetime in the years 1900 to 9000"):
         events.plan_backfill("daily", at, NOW)
+
+
+def test_an_event_that_the_file_has_lost_is_told_by_what_is_recorded(
+    redis: Redis, clock_file: Path, now: None
+) -> None:
+    run_once(redis, api.Events.of_file(clock_file))
+    clock_file.write_text("from clock import every\nevery().day.named('other').do(print)\n")
+    events = api.Events.of_file(clock_file)
+
+    lost = events.get("daily")
+
+    assert (lost.name, lost.next_due, lost.event) == ("daily", None, None)
+    assert events.why("daily", NOW) == ["2026-11-24 06:00:00 UTC: no records of 'daily'"]
+    with pytest.raises(UnknownEvent):
+        events.why("dialy", NOW)
+
+
+def test_a_clock_file_that_was_removed_after_its_load_is_named_when_its_event_is_fired(
+    redis: Redis, clock_file: Path, now: None
+) -> None:
+    events = api.Events.of_file(clock_file)
+    clock_file.unlink()
+
+    with pytest.raises(ConfigurationError, match=r"the clock file .*clock\.py cannot be read: No such file"):
+        events.fire("daily")

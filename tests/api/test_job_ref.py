@@ -1,5 +1,6 @@
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -7,6 +8,7 @@ from redis import Redis
 from clock import JobResult, api
 from clock.clocks import from_ms
 from clock.errors import ResultMissing
+from clock.inspection import WaitingSet
 from clock.store.jobs.in_progress import InProgress
 from tests.api.conftest import Payload
 
@@ -91,3 +93,41 @@ def test_a_push_that_middleware_stopped_is_found_nowhere_and_cannot_be_cancelled
     assert JobResult("").status == "unknown"
     with pytest.raises(ResultMissing, match="client middleware stopped its push"):
         JobResult("").get()
+
+
+def test_a_job_at_the_end_of_a_long_queue_is_found(redis: Redis, payload: Payload) -> None:
+    redis.sadd("queues", "default")
+    redis.rpush("queue:default", *[payload(str(n)) for n in range(6_000)], payload("wanted"))
+
+    located = api.JobRef("wanted").locate()
+
+    assert located is not None
+    assert located.state == "enqueued"
+
+
+def test_a_job_that_a_worker_takes_during_its_cancellation_stays_marked_and_is_dropped_there(
+    redis: Redis, payload: Payload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis.zadd("schedule", {payload("wanted"): AT})
+    delete = WaitingSet.delete
+
+    def take_first(self: WaitingSet, *args: Any) -> int:
+        redis.delete("schedule")
+        return delete(self, *args)
+
+    monkeypatch.setattr(WaitingSet, "delete", take_first)
+
+    assert asyncio.run(api.acancel("wanted"))
+
+    assert redis.zscore("clock:cancelled", "wanted") is not None
+
+
+@pytest.mark.parametrize("firing", ["odd", {"event": 5}, {"event": "nightly", "due": 1}])
+def test_the_history_of_a_job_needs_no_record_of_its_firing(redis: Redis, payload: Payload, firing: Any) -> None:
+    redis.zadd("retry", {payload("wanted", clock=firing, created_at=AT): AT})
+    for due in (1, 2):
+        redis.xadd("clock:history:nightly", {"entry": json.dumps({"decision": "fired", "due": due})})
+
+    told = [moment.what for moment in api.JobRef("wanted").history()]
+
+    assert told == (["due", "created"] if firing == {"event": "nightly", "due": 1} else ["created"])

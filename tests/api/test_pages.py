@@ -2,6 +2,7 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -201,3 +202,14 @@ def test_every_reading_method_has_a_twin_to_await(redis: Redis, payload: Payload
         return [rare, len(page.jobs), found and found.jid, await queue.asize(), await queue.alatency()]
 
     assert asyncio.run(read()) == [["0307", "0707", "1107"], 2, "q", 1, 0.0]
+
+
+def test_each_object_is_shown_with_the_name_of_what_it_stands_for(redis: Redis) -> None:
+    objects = [Queue("mail"), api.DeadSet(), api.JobRef("a1"), api.BatchRef("b1")]
+
+    assert [repr(one) for one in objects] == ["Queue('mail')", "DeadSet()", "JobRef('a1')", "BatchRef('b1')"]
+
+
+def test_a_time_without_a_zone_is_no_condition(redis: Redis) -> None:
+    with pytest.raises(JobError, match="before: "):
+        list(api.DeadSet().search(before=datetime(2026, 11, 24)))  # it is refused

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import time
 from datetime import UTC, date, datetime
@@ -7,7 +8,9 @@ import pytest
 from redis import Redis
 
 from clock import api
+from clock.api.connecting import instant
 from clock.errors import JobError
+from clock.store.ledger.clock_register import ClockRegister
 from tests.api.conftest import Payload
 
 NOW = time.time()
@@ -86,3 +89,14 @@ def test_a_wrong_number_of_days_is_refused(redis: Redis, days: Any, shown: str) 
 def test_a_wrong_last_day_is_refused(redis: Redis, until: Any) -> None:
     with pytest.raises(JobError, match=r"until is .*; it must be a date from 1970 on"):
         api.Stats().history(until=until)
+
+
+def test_clocks_are_listed_with_the_leader_first(redis: Redis) -> None:
+    for identity in ("web1:1:a", "web2:1:b"):
+        ClockRegister(redis).beat(identity, {"host": identity[:4], "release": "v7"}, now=instant(), seconds=60)
+    redis.hset("clock:lease", mapping={"identity": "web2:1:b", "release": "v7"})
+
+    found = list(api.Clocks())
+
+    assert [(clock.identity, clock.leads) for clock in found] == [("web2:1:b", True), ("web1:1:a", False)]
+    assert asyncio.run(api.Clocks().aliving()) == found

@@ -212,6 +212,7 @@ def test_a_preview_shows_the_change_and_the_next_runs_and_changes_nothing(
         ({"cron": "0 6 * * *", "args": []}, "argument 1, topic, is missing"),
         ({"cron": "0 6 * * *", "every": "1 day"}, "give one of every, cron"),
         ({"crom": "0 6 * * *"}, "unknown field 'crom'; did you mean 'cron'"),
+        ({"every": 3600, "until": "2027-01-01"}, "unknown field 'until'"),
         ({}, "give one of every, cron"),
         ({"cron": "0 6 * * *", "tz": ""}, "'x': tz is empty; give a value, or leave it out"),
         ({"every": 3600, "at": ""}, "'x': at is empty"),
@@ -314,3 +315,14 @@ def test_a_clock_reads_unchanged_schedules_once_a_minute_and_changed_ones_at_onc
     stored.delete("a")
     assert loads_in(6) == 1
     assert loads_in(65) == 1
+
+
+def test_durations_are_stored_as_seconds_also_those_of_a_monitor(redis: Redis) -> None:
+    monitor = {"slug": "feed", "grace": timedelta(minutes=2)}
+
+    api.Schedules().put("feed", job="FetchNewsJob", every=timedelta(hours=1), args=(1,), monitor=monitor)
+
+    [stored] = api.Schedules().stored()
+    assert stored.fields["every"] == 3600
+    assert stored.fields["monitor"] == {"slug": "feed", "grace": 120}
+    assert stored.fields["args"] == [1]

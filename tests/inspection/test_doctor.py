@@ -5,8 +5,11 @@ import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
+from clock.errors import StoreUnavailable
 from clock.inspection import Circumstances, Finding, Grade, examine
+from clock.inspection.doctor import blockers
 from clock.inspection.doctor.doctor import adopt_jobs, forget_events, orphans
+from clock.store import listing
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import forget_event
 from tests.inspection.conftest import NOW
@@ -146,3 +149,36 @@ def test_an_event_that_comes_back_while_it_is_forgotten_stays(redis: Redis) -> N
 
     assert not forget_event(redis, left)
     assert redis.hget("clock:ledger:declaration", "back") == b"every day"
+
+
+def test_a_server_that_is_too_old_is_bad_and_the_needed_version_is_named(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {**listing.server(redis), "server_name": "redis", "redis_version": "5.0.14"}
+    told.pop("valkey_version", None)
+    monkeypatch.setattr(listing, "server", lambda _: told)
+
+    found = finding(redis, "version")
+
+    assert found.grade is Grade.BAD
+    assert found.advice.startswith("upgrade to 6.")
+
+
+def test_parked_jobs_are_warned_about_with_their_classes(redis: Redis) -> None:
+    redis.sadd("clock:parked", "GoneJob")
+    redis.lpush("clock:parked:GoneJob", "{}")
+
+    found = finding(redis, "parked jobs")
+
+    assert (found.grade, found.found) == (Grade.WARNING, "no worker had their class or key: GoneJob (1)")
+
+
+def test_a_server_that_refuses_writes_for_now_is_not_blamed_for_missing_permissions(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Redis) -> None:
+        raise StoreUnavailable("Redis refuses writes: its disk is full.")
+
+    monkeypatch.setattr(blockers, "check_permissions", refuse)
+
+    assert not [item for item in examine(redis, HERE) if item.subject == "permissions"]

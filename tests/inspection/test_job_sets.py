@@ -20,6 +20,7 @@ def jids(jobs: list[FoundJob]) -> list[str]:
         (JobFilter(queue="low"), ["b"]),
         (JobFilter(older_than=3600), ["a"]),
         (JobFilter(jids=frozenset("ac")), ["a", "c"]),
+        (JobFilter(text="OSERROR"), ["a"]),
         (JobFilter(job_class="Send*", older_than=30, queue="default"), ["a"]),
     ],
 )
@@ -203,3 +204,12 @@ def test_a_search_in_redis_and_one_here_find_the_same_jobs(redis: Redis, wanted:
 
     assert [job.jid for job in page.jobs] == [job.jid for job in here]
     assert len(here) == count
+
+
+def test_a_member_that_is_no_payload_is_enqueued_as_it_is_for_a_worker_to_bury(redis: Redis) -> None:
+    redis.zadd("retry", {"nonsense": NOW_SECONDS})
+    waiting = WaitingSet(redis, RETRY)
+
+    assert waiting.enqueue(list(waiting.jobs()), NOW_SECONDS) == 1
+
+    assert redis.lrange("queue:default", 0, -1) == [b"nonsense"]

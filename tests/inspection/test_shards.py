@@ -14,8 +14,8 @@ from clock.api import Queue, ScheduledSet, Stats, cancel
 from clock.cli.app import cli
 from clock.clocks import from_ms
 from clock.config import Config
-from clock.errors import StoreError
-from clock.inspection import Circumstances, examine, status, trim_dead
+from clock.errors import ClockError, StoreError
+from clock.inspection import Circumstances, Grade, examine, status, trim_dead
 from clock.inspection.moving import empty_shard
 from clock.inspection.shards import left_shards, shard_views, shards_findings
 from clock.job.results import JobResult
@@ -239,3 +239,41 @@ def test_a_server_that_refuses_the_password_is_a_fault_of_its_shard(servers: Ser
     assert shard_post(found, WorkerOptions())  # of the home
     with pytest.raises(StoreError, match=rf"The shard redis://.*{other} \(2 of 2\): Redis refuses this user"):
         shard_post(found, WorkerOptions())
+
+
+def test_an_old_shard_is_emptied_only_without_its_workers(home: Redis, redis_url: str) -> None:
+    note(home, from_ms(1))
+    last = every(home)[2]
+    last.sadd(keys.PARKED, "GoneJob")
+    last.lpush(keys.PARKED_JOBS + "GoneJob", json.dumps({"jid": "p1", "class": "GoneJob", "queue": "low"}))
+    start_worker(last, "host:2:a")
+    fewer = connected(Config(redis=redis_url, namespace="shop", shards=2), 3)
+    set_default(fewer)
+    [left] = left_shards(fewer)
+
+    with pytest.raises(ClockError, match="shop-2 still has workers: host:2:a"):
+        list(empty_shard(fewer, left))
+    last.delete("host:2:a", "processes")
+
+    assert sum(empty_shard(fewer, left)) == 1
+    assert [job.jid for job in Queue("low")] == ["p1"]
+    assert "shop-2" not in " ".join(finding.found for finding in shards_findings(fewer))
+
+
+def test_shards_with_workers_are_well(home: Redis) -> None:
+    for number, place in enumerate(every(home)):
+        start_worker(place, f"host:{number}:a")
+
+    [found] = shards_findings(home)
+
+    assert (found.grade, found.found) == (Grade.GOOD, "3, each with a worker")
+
+
+def test_a_home_that_refuses_a_command_is_an_error_and_not_a_faulty_shard(redis: Redis, redis_url: str) -> None:
+    redis.acl_setuser("counter", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-zcard"])
+    url = redis_url.replace("//", "//counter:any@", 1)
+    home = connected(Config(redis=url, namespace="shop", shards=3), 3)
+
+    with pytest.raises(StoreError, match="zcard"):
+        shard_views(home)
+    redis.acl_deluser("counter")

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
+from clock.errors import StoreError
 from clock.inspection import Status, status
 from clock.inspection.doctor.blockers import reported
+from clock.inspection.jobs.busy import Progress
 from clock.inspection.processes import LATE_SECONDS
 from clock.store.ledger.clock_register import ClockRegister
 from clock.store.ledger.ledger import RedisLedger
@@ -90,14 +93,21 @@ def test_all_is_well_where_a_clock_leads_and_a_worker_takes_the_queues(
     assert (found.workers[0].busy, found.workers[0].concurrency, found.workers[0].beat_age) == (2, 5, 3.0)
 
 
-@pytest.fixture
-def reader(redis: Redis, redis_url: str) -> Iterator[Redis]:
-    """A connection of a user that may not write."""
-    redis.acl_setuser("reader", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-@write"])
+@contextmanager
+def user_without(redis: Redis, redis_url: str, commands: str) -> Iterator[Redis]:
+    """A connection of a user that may not run these commands."""
+    redis.acl_setuser("reader", enabled=True, nopass=True, keys=["*"], commands=["+@all", f"-{commands}"])
     connection = connect(redis_url.replace("//", "//reader:any@", 1))
     yield connection
     connection.close()
     redis.acl_deluser("reader")
+
+
+@pytest.fixture
+def reader(redis: Redis, redis_url: str) -> Iterator[Redis]:
+    """A connection of a user that may not write."""
+    with user_without(redis, redis_url, "@write") as connection:
+        yield connection
 
 
 def test_a_missing_permission_is_a_problem_once_a_process_is_late(
@@ -119,6 +129,23 @@ def test_a_missing_permission_is_a_problem_if_no_process_is_left(reader: Redis) 
 
     assert "Redis refuses a command to this user" in refused
     assert none == "no clock and no worker is running"
+
+
+def test_a_user_who_may_not_ask_the_server_about_itself_sees_that_and_the_rest(
+    redis: Redis, redis_url: str, worker: Callable[..., None]
+) -> None:
+    worker("default")
+
+    with user_without(redis, redis_url, "info") as limited:
+        found = look(limited)
+
+    assert [fault for fault in found.faults if "Redis refuses a command to this user" in fault] == found.faults
+    assert found.workers
+
+
+def test_a_user_who_may_not_read_the_ledger_is_told_so(redis: Redis, redis_url: str) -> None:
+    with user_without(redis, redis_url, "hlen") as limited, pytest.raises(StoreError, match="hlen"):
+        look(limited)
 
 
 def test_nothing_that_runs_is_a_problem(redis: Redis) -> None:
@@ -304,3 +331,27 @@ def test_a_key_of_a_wrong_type_is_named_and_the_rest_is_shown(
     assert found.workers or key == "processes"
     assert found.clocks or key == "clock:clocks"
     assert not any("is running" in problem for problem in found.problems), "what cannot be read is not denied"
+
+
+@pytest.mark.parametrize("problems", ["{", "5", "[5]"])
+def test_a_worker_whose_problems_cannot_be_read_is_shown(
+    redis: Redis, worker: Callable[..., None], problems: str
+) -> None:
+    worker("default")
+    redis.hset("web1:1:a", "problems", problems)
+
+    assert [view.identity for view in look(redis).workers] == ["web1:1:a"]
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress(50), "50"),
+        (Progress(0, 200, 25.0), "0 of 200 (0 %)"),
+        (Progress(0, 0), "0 of 0"),
+        (Progress(50, None, 25.0, "page 3"), "50, 2 a second, page 3"),
+        (Progress(200, 200, 100.0), "200 of 200 (100 %), 2 a second"),
+    ],
+)
+def test_progress_is_shown_as_far_as_the_job_has_reported_it(progress: Progress, text: str) -> None:
+    assert str(progress) == text

@@ -24,7 +24,7 @@ from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 READ_EVERY = timedelta(seconds=5)  # a change takes effect within this time
 SOURCE = "schedule in Redis"
 DEFAULT_ZONE = "UTC"
-TIMING = ("cron", "rrule", "sun", "every", "at", "tz", "spread", "jitter", "until")
+TIMING = ("cron", "rrule", "sun", "every", "at", "tz", "spread", "jitter")
 REST = ("job", "args", "queue", "catch_up", "catch_up_within", "overlap", "description", "monitor")
 YEARS = timedelta(days=366 * 100)
 
@@ -124,8 +124,6 @@ def split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _plain(value: object) -> object:
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, datetime):
-        return value.isoformat()
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
     return list(value) if isinstance(value, tuple) else value
