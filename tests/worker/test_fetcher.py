@@ -15,7 +15,8 @@ from clock.errors import StoreError, StoreUnavailable
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
 from clock.testing import FakeClock
-from clock.worker.fetching.fetcher import Fetcher
+from clock.worker.fetching.fetcher import DRAIN_SECONDS, IDLE_SECONDS, Fetcher
+from clock.worker.fetching.handoff import SOON_SECONDS, Handoff
 from clock.worker.options import Queue, WorkerOptions
 from tests.patience import PATIENCE_SECONDS, eventually
 from tests.worker import jobs
@@ -27,8 +28,10 @@ class LosesAnswers(InProgress):
     """Claims, but the answer is lost on its way, as often as `losses` says."""
 
     losses = 0
+    claims = 0
 
     def claim(self, *args: Any, **kwargs: Any) -> list[Claimed]:
+        self.claims += 1
         found = super().claim(*args, **kwargs)
         if self.losses:
             self.losses -= 1
@@ -264,6 +267,7 @@ def test_jobs_behind_a_job_that_takes_long_go_back_to_their_queue(
 ) -> None:
     NoteThingJob.perform_bulk([[number] for number in range(10)])
     before = redis.lrange("queue:default", 0, -1)
+    fake_clock.advance(timedelta(seconds=100))
     fetcher, _ = fetcher_of(redis, fake_clock)
     paced(fetcher, 0.000999)
     fetcher.fetch()
@@ -298,12 +302,13 @@ def test_jobs_stay_while_others_finish(redis: Redis, fake_clock: FakeClock) -> N
 def test_a_worker_whose_threads_are_busy_makes_a_round_trip_every_five_seconds(
     redis: Redis, fake_clock: FakeClock, seconds: float, ago: float
 ) -> None:
+    fake_clock.advance(timedelta(seconds=100))
     fetcher, _ = fetcher_of(redis, fake_clock)
     fake_clock.advance(timedelta(seconds=seconds))
 
     fetcher.fetch()
 
-    assert fake_clock.monotonic() - fetcher.claims.last_round_trip == ago
+    assert fake_clock.monotonic() - fetcher.claims.last_round_trip == pytest.approx(ago)
 
 
 @pytest.mark.usefixtures("_waits_are_short")
@@ -321,6 +326,174 @@ def test_a_finished_job_is_acknowledged_although_no_thread_wants_another(
     fetcher.fetch()
 
     assert hash_size(redis) == 0
+
+
+def test_an_acknowledgement_claims_nothing_and_is_sent_only_if_a_job_has_ended(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_bulk([[1], [2]])
+    fetcher, in_progress = fetcher_of(redis, fake_clock)
+    fetcher.claim(1)
+    job = fetcher.take(fetcher.slots[0])
+    assert job is not None
+    assert fetcher.taken == [job]
+
+    fetcher.finish(fetcher.slots[0], job, 0.0)
+    for _ in range(2):
+        fetcher.acknowledge()
+
+    assert (fetcher.taken, in_progress.claims) == ([], 2)
+    assert (redis.llen("queue:default"), hash_size(redis)) == (1, 0)
+
+
+class NotedHandoff(Handoff):
+    """Notes what the fetcher waits for. So many threads rest as the test says."""
+
+    def __init__(self, rest: int) -> None:
+        super().__init__(4)
+        self.rest = rest
+        self.waits: list[tuple[int, float]] = []
+        self.idle_waits = 0
+        self.is_called = False
+
+    @property
+    def resting(self) -> int:
+        return self.rest
+
+    def wait_for_call(self, low: int, seconds: float) -> bool:
+        self.waits.append((low, seconds))
+        return self.is_called
+
+    def let_one_wait_idle(self) -> bool:
+        self.idle_waits += 1
+        return False
+
+
+class Fetching:
+    """A fetcher with four threads, its handoff and how often it claims."""
+
+    def __init__(self, redis: Redis, clock: Clock, *, rest: int, seconds: float, burst: bool = False) -> None:
+        self.handoff = handoff = NotedHandoff(rest)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("clock.worker.fetching.fetcher.Handoff", lambda _: handoff)
+            self.in_progress = LosesAnswers(redis, "host:1:abc")
+            options = WorkerOptions((Queue("default"),), concurrency=4, burst=burst)
+            self.fetcher = Fetcher(self.in_progress, options=options, clock=clock)
+        paced(self.fetcher, 4 * seconds)  # for one of four threads
+
+    @property
+    def waiting(self) -> int:
+        return len(self.handoff)
+
+
+LONG, SHORT = 10.0, 0.000999  # ten short jobs are done in ten milliseconds
+
+
+def test_a_worker_claims_and_if_nothing_is_left_a_thread_waits_for_the_next_job(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    found = Fetching(redis, fake_clock, rest=1, seconds=LONG)
+
+    for _ in range(3):
+        found.fetcher.fetch()
+
+    assert (found.in_progress.claims, found.handoff.idle_waits, found.handoff.waits) == (1, 3, [])
+
+
+def test_after_a_claim_that_leaves_jobs_the_next_one_follows(redis: Redis, fake_clock: FakeClock) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(3)])
+    found = Fetching(redis, fake_clock, rest=1, seconds=LONG)
+
+    for _ in range(2):
+        found.fetcher.fetch()
+        found.handoff.take_all()
+
+    assert (found.in_progress.claims, found.handoff.idle_waits) == (2, 0)
+
+
+@pytest.mark.parametrize("burst", [False, True])
+def test_a_claim_that_gets_all_it_wants_is_not_followed_by_a_wait(
+    redis: Redis, fake_clock: FakeClock, burst: bool
+) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(11)])
+    found = Fetching(redis, fake_clock, rest=1, seconds=LONG, burst=burst)
+    other = Fetching(redis, fake_clock, rest=0, seconds=SHORT, burst=burst)
+
+    for each in (found, other):
+        each.fetcher._fetch()
+
+    assert (found.waiting, found.handoff.waits) == (1, [])
+    assert (other.waiting, other.handoff.waits) == (10, [])
+
+
+@pytest.mark.parametrize(
+    ("rest", "seconds", "jobs", "waits"),
+    [
+        (0, LONG, 1, (0, IDLE_SECONDS)),  # until a thread is free
+        (0, SHORT, 9, (0, SOON_SECONDS / 2)),  # until the jobs are taken
+        (1, SHORT, 9, (0, SOON_SECONDS / 2)),
+    ],
+)
+def test_a_worker_that_wants_no_more_jobs_waits_for_a_thread(
+    redis: Redis, fake_clock: FakeClock, rest: int, seconds: float, jobs: int, waits: tuple[int, float]
+) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(jobs)])
+    found = Fetching(redis, fake_clock, rest=rest, seconds=seconds)
+
+    found.fetcher.fetch()
+    again = [*found.handoff.waits]
+    found.fetcher.fetch()
+
+    assert again == [waits]
+    assert found.handoff.idle_waits == 0
+
+
+def test_a_worker_with_a_finished_job_soon_acknowledges_it(redis: Redis, fake_clock: FakeClock) -> None:
+    found = Fetching(redis, fake_clock, rest=0, seconds=LONG)
+    found.fetcher.finish(found.fetcher.slots[0], Claimed(1, "default", b"{}"), LONG)
+
+    found.fetcher.fetch()
+
+    assert found.handoff.waits == [(0, SOON_SECONDS / 2)]
+    assert found.in_progress.claims == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "jobs", "low"),
+    [(LONG, 0, 0), (SHORT, 9, 5)],
+)
+def test_a_burst_looks_again_soon_if_fewer_jobs_wait_than_it_can_run(
+    redis: Redis, fake_clock: FakeClock, seconds: float, jobs: int, low: int
+) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(jobs)])
+    found = Fetching(redis, fake_clock, rest=0, seconds=seconds, burst=True)
+
+    found.fetcher.fetch_until_empty()
+
+    assert found.handoff.waits == [(low, DRAIN_SECONDS)]
+
+
+def test_a_burst_claims_no_more_than_its_threads_do_soon(redis: Redis, fake_clock: FakeClock) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(50)])
+    found = Fetching(redis, fake_clock, rest=0, seconds=SHORT, burst=True)
+
+    for _ in range(2):
+        found.fetcher.fetch_until_empty()
+
+    assert (found.waiting, found.handoff.waits) == (10, [(5, DRAIN_SECONDS)])
+
+
+@pytest.mark.parametrize("is_called", [False, True])
+def test_a_burst_acknowledges_jobs_if_no_thread_calls_for_others(
+    redis: Redis, fake_clock: FakeClock, is_called: bool
+) -> None:
+    found = Fetching(redis, fake_clock, rest=0, seconds=LONG, burst=True)
+    found.handoff.is_called = is_called
+    found.fetcher.finish(found.fetcher.slots[0], Claimed(1, "default", b"{}"), LONG)
+
+    found.fetcher.fetch_until_empty()
+
+    assert found.fetcher.claims.has_done is is_called
 
 
 def test_jobs_that_cannot_go_back_wait_for_a_thread_again(redis: Redis, fake_clock: FakeClock) -> None:

@@ -26,6 +26,7 @@ def paced(seconds: float, count: int = 200) -> Pace:
         (0.0001, 10, 90, 110),  # one thread runs them all
         (0.001, 10, 90, 110),
         (0.001, 1, 9, 11),
+        (0.0045, 10, 22, 22),
         (0.02, 10, 0, 0),
         (10.0, 10, 0, 0),
     ],
@@ -34,6 +35,10 @@ def test_as_many_jobs_are_claimed_as_can_be_done_in_ten_milliseconds(
     seconds: float, threads: int, at_least: int, at_most: int
 ) -> None:
     assert at_least <= paced(seconds).how_many(threads) <= at_most
+
+
+def test_jobs_that_take_no_time_are_claimed_as_many_at_once_as_possible() -> None:
+    assert paced(0.0, 10_000).how_many(10) == MOST_AT_ONCE
 
 
 def test_before_anything_was_measured_jobs_are_taken_for_long() -> None:
@@ -53,6 +58,7 @@ def test_a_few_long_waits_for_pythons_lock_do_not_make_short_jobs_long() -> None
 
     for _ in range(4):
         pace.note(0.05)
+        assert pace.how_many(1) > 5
         for _ in range(250):
             pace.note(0.00002)
 
@@ -183,6 +189,18 @@ def test_jobs_that_wait_behind_a_long_one_are_spread_over_other_threads(threads:
 
     assert {number for _, number in crew.take(2)} == {2, 3}
     crew.rest(1)
+
+
+def test_a_thread_that_is_woken_while_another_runs_short_jobs_rests_again(threads: Start) -> None:
+    crew = threads(3, SHORT)
+    crew.handoff.add(some(1, 2))
+    crew.take(1)
+    crew.rest(2)
+
+    crew.handoff.spread()
+
+    crew.rest(2)
+    assert len(crew.handoff) == 1
 
 
 def test_one_thread_that_rests_waits_in_redis(threads: Start) -> None:
