@@ -12,8 +12,6 @@ from clock.inspection import DecisionKind
 KINDS = tuple(kind.value for kind in DecisionKind)
 FLOOR = 25  # the marks of a strip stand on this line, counted from its top
 
-_DARK = ':root:not([data-theme="light"])'
-
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -42,12 +40,9 @@ def mark_icons() -> Markup:
 
 def mark_styles() -> str:
     """The style sheet of the decisions' colours."""
-    light, dark = ("".join(f"--{kind}: {kind.colours[theme]}; " for kind in DecisionKind) for theme in (0, 1))
+    colours = "".join(f"--{kind}: light-dark({', '.join(kind.colours)}); " for kind in DecisionKind)
     tones = "\n".join(f".{kind} {{ --tone: var(--{kind}); }}" for kind in KINDS)
-    return (
-        f":root {{ {light}}}\n@media (prefers-color-scheme: dark) {{ {_DARK} {{ {dark}}} }}\n"
-        f':root[data-theme="dark"] {{ {dark}}}\n{tones}\n.planned {{ --tone: var(--muted); }}\n'
-    )
+    return f":root {{ {colours}}}\n{tones}\n.planned {{ --tone: var(--muted); }}\n"
 
 
 _BAR = Mark("M1.5 4h6v10h-6z", lambda x, height: f"M{x} {FLOOR - height:g}h5V25h-5z")
