@@ -28,8 +28,8 @@ from clock.errors import (
 )
 from clock.web import csrf, responses
 from clock.web.access import Access, Gatekeeper
-from clock.web.actions import ACTIONS, confirm, perform
-from clock.web.actions.action import expired, message_of
+from clock.web.actions import ACTIONS
+from clock.web.actions.action import confirm_page, expired, message_of
 from clock.web.asgi import AsgiApplication
 from clock.web.input.inputs import LONGEST_DETAIL, BadInput, check_request
 from clock.web.job_rows import shown_args
@@ -130,7 +130,7 @@ class Dashboard:
     def _show(self, request: Request) -> Show:
         name = request.path.removeprefix(ACT)
         if name in ACTIONS and request.path == ACT + name:
-            return confirm(name)
+            return partial(confirm_page, name, ACTIONS[name])
         if request.path not in PAGES:
             raise NotFound(request.path)
         return PAGES[request.path]
@@ -139,14 +139,14 @@ class Dashboard:
         name = visit.request.path.removeprefix(ACT)
         if not csrf.comes_from_here(visit.request):
             return self._problem(visit.request, 403, "foreign", "")
-        permission = ACTIONS[name].permission
-        if permission is None:  # it changes cookies: nothing in Redis, and nothing that other visitors see
-            result = perform(name, visit)
-        elif visit.access.allows(permission):
-            result = carry_out(visit, partial(perform, name))
+        action = ACTIONS[name]
+        if action.permission is None:  # it changes cookies: nothing in Redis, and nothing that other visitors see
+            result = action.do(visit)
+        elif visit.access.allows(action.permission):
+            result = carry_out(visit, action.do)
             self._data.changed()
         else:
-            return self._problem(visit.request, 403, "forbidden", permission)
+            return self._problem(visit.request, 403, "forbidden", action.permission)
         return result if isinstance(result, Response) else self._shown(visit, result)
 
     def _shown(self, visit: Visit, page: Page) -> Response:

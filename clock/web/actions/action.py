@@ -82,17 +82,30 @@ def confirm_page(name: str, action: Action, visit: Visit) -> Page:
     )
 
 
+def question(
+    visit: Visit,
+    key: str,
+    names: Sequence[str] = (),
+    *,
+    inputs: Sequence[Input] = (),
+    is_danger: bool = False,
+    **values: object,
+) -> Question:
+    """The question with the texts `KEY.title`, `KEY.text` and `KEY.button`, with `values` in their places."""
+    title, text, button = (visit.texts(f"{key}.{part}", **values) for part in ("title", "text", "button"))
+    return Question(title, text, button, names, inputs, is_danger)
+
+
 def field(visit: Visit, name: str) -> str:
-    """A field of the submitted form, or of the query that the question was asked with."""
-    request = visit.request
-    values = request.form.get(name) if request.method == "POST" else request.query.get(name)
+    """The first value of a field; empty without one."""
+    values = fields(visit, name)
     return values[0] if values else ""
 
 
-def fields(visit: Visit, name: str) -> list[str]:
-    """All values of a field."""
+def fields(visit: Visit, name: str) -> Sequence[str]:
+    """The values of a field of the submitted form, or of the query that the question was asked with."""
     request = visit.request
-    return list((request.form if request.method == "POST" else request.query).get(name, []))
+    return (request.form if request.method == "POST" else request.query).get(name, ())
 
 
 def back_of(visit: Visit) -> str:

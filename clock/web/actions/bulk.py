@@ -7,7 +7,7 @@ next step itself with JavaScript, or by a button without.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from clock.inspection import JobFilter, SetName, WaitingSet
 from clock.inspection.audit import note_if_possible
@@ -114,12 +114,7 @@ def _step(visit: Visit, name: str, place: WaitingSet, wanted: JobFilter, progres
 def _progress_page(visit: Visit, name: str, progress: Progress) -> Page:
     kept = ("in", "class", "args", "error", "jid", "before", "back")
     fields = [(key, field(visit, key)) for key in kept if field(visit, key)]
-    state = {
-        "changed": progress.changed,
-        "looked": progress.looked,
-        "total": progress.total,
-        "cursor": progress.cursor,
-    }
+    state = asdict(progress)
     return Page(
         template="progress",
         title=visit.texts(f"{name}_jobs.title"),

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from clock.web import responses
-from clock.web.actions.action import Action, Question, back_of, field
+from clock.web.actions.action import Action, back_of, field, question
 from clock.web.input.inputs import BadInput, choice
 from clock.web.page import THEME_COOKIE, THEMES, ZONE_COOKIE, Page, Visit, zone_named
 from clock.web.request import Response, cookie
 
 YEAR_SECONDS = 365 * 24 * 3600
-
-
-def _ask(visit: Visit) -> Question:
-    t = visit.texts
-    return Question(t("display.title"), t("display.text"), t("display.button"))
 
 
 def _do(visit: Visit) -> Response | Page:
@@ -27,4 +23,4 @@ def _do(visit: Visit) -> Response | Page:
     return responses.redirect(back_of(visit), *made)
 
 
-DISPLAY: Mapping[str, Action] = {"display": Action(None, _ask, _do)}
+DISPLAY: Mapping[str, Action] = {"display": Action(None, partial(question, key="display"), _do)}

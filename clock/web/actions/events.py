@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 
 from clock.api import Events
 from clock.errors import UnknownEvent
 from clock.inspection.events.repairs import ALL_EVENTS, pause_event, resume_event
 from clock.inspection.events.shown_actions import shown_action
 from clock.timetable.day_names import dated
-from clock.web.actions.action import Action, Input, Question, change, done, field, fields
+from clock.web.actions.action import Action, Input, Question, change, done, field, fields, question
 from clock.web.input.inputs import BadInput, choice, instant, limited
 from clock.web.page import Page, Visit
 from clock.web.request import Response
@@ -40,17 +41,12 @@ def _events(visit: Visit) -> list[str]:
 def _ask_pause(visit: Visit) -> Question:
     t, names = visit.texts, _events(visit)
     lengths = [("", t("pause.until_resumed")), *((key, t(f"pause.for_{key}")) for key in LENGTHS)]
-    return Question(
-        title=t("pause.title", n=len(names)),
-        text=t("pause.text"),
-        button=t("pause.button"),
-        names=names,
-        inputs=[
-            Input("for", t("pause.for"), choices=lengths),
-            Input("until", t("pause.until", zone=_zone(visit, names)), t("pause.until_hint")),
-            Input("note", t("pause.note"), t("pause.note_hint")),
-        ],
-    )
+    inputs = [
+        Input("for", t("pause.for"), choices=lengths),
+        Input("until", t("pause.until", zone=_zone(visit, names)), t("pause.until_hint")),
+        Input("note", t("pause.note"), t("pause.note_hint")),
+    ]
+    return question(visit, "pause", names, inputs=inputs, n=len(names))
 
 
 def _pause(visit: Visit) -> Response | Page:
@@ -81,8 +77,8 @@ def _until(visit: Visit, zone: tzinfo) -> datetime | None:
 
 
 def _ask_resume(visit: Visit) -> Question:
-    t, names = visit.texts, _events(visit)
-    return Question(t("resume.title", n=len(names)), t("resume.text"), t("resume.button"), names)
+    names = _events(visit)
+    return question(visit, "resume", names, n=len(names))
 
 
 def _resume(visit: Visit) -> Response | Page:
@@ -91,19 +87,9 @@ def _resume(visit: Visit) -> Response | Page:
     return done(visit, "resume", change(visit, "resume", ", ".join(names), len(resumed)))
 
 
-def _ask_pause_all(visit: Visit) -> Question:
-    t = visit.texts
-    return Question(t("pause_all.title"), t("pause_all.text"), t("pause_all.button"), is_danger=True)
-
-
 def _pause_all(visit: Visit) -> Response | Page:
     pause_event(visit.data.redis, ALL_EVENTS, visit.now, until=None, by=visit.access.user, note="")
     return done(visit, "pause_all", change(visit, "pause_all", "all events"))
-
-
-def _ask_resume_all(visit: Visit) -> Question:
-    t = visit.texts
-    return Question(t("resume_all.title"), t("resume_all.text"), t("resume_all.button"))
 
 
 def _resume_all(visit: Visit) -> Response | Page:
@@ -130,7 +116,7 @@ def _fire(visit: Visit) -> Response | Page:
 EVENTS: Mapping[str, Action] = {
     "pause": Action("pause", _ask_pause, _pause),
     "resume": Action("pause", _ask_resume, _resume),
-    "pause_all": Action("pause", _ask_pause_all, _pause_all),
-    "resume_all": Action("pause", _ask_resume_all, _resume_all),
+    "pause_all": Action("pause", partial(question, key="pause_all", is_danger=True), _pause_all),
+    "resume_all": Action("pause", partial(question, key="resume_all"), _resume_all),
     "fire": Action("fire", _ask_fire, _fire),
 }

@@ -10,7 +10,7 @@ from clock.inspection.events.repairs import cancel_running
 from clock.inspection.jobs.busy import BusyJob, busy_jobs
 from clock.job.payload import seconds
 from clock.web.access import Permission
-from clock.web.actions.action import Action, Question, change, done, field
+from clock.web.actions.action import Action, Question, change, done, field, question
 from clock.web.input.finding import QUEUE, find
 from clock.web.input.job_filters import set_named
 from clock.web.page import NotFound, Page, Visit
@@ -36,11 +36,10 @@ def _job(visit: Visit) -> tuple[FoundJob, SetName | None, str]:
 
 def _ask(name: str) -> Callable[[Visit], Question]:
     def ask(visit: Visit) -> Question:
-        t, (job, where, queue) = visit.texts, _job(visit)
-        text = t(f"{name}_job.text", job=job.job_class, place=t(f"place.{where}") if where else queue)
-        return Question(
-            t(f"{name}_job.title"), text, t(f"{name}_job.button"), [job.jid], is_danger=name == "delete"
-        )
+        job, where, queue = _job(visit)
+        place = visit.texts(f"place.{where}") if where else queue
+        is_danger = name == "delete"
+        return question(visit, f"{name}_job", [job.jid], is_danger=is_danger, job=job.job_class, place=place)
 
     return ask
 
@@ -70,9 +69,8 @@ def _running(visit: Visit) -> BusyJob:
 
 
 def _ask_cancel(visit: Visit) -> Question:
-    t, busy = visit.texts, _running(visit)
-    text = t("cancel_job.text", job=busy.job.job_class)
-    return Question(t("cancel_job.title"), text, t("cancel_job.button"), [busy.job.jid], is_danger=True)
+    job = _running(visit).job
+    return question(visit, "cancel_job", [job.jid], is_danger=True, job=job.job_class)
 
 
 def _cancel(visit: Visit) -> Response | Page:
@@ -91,10 +89,8 @@ def _queue(visit: Visit) -> tuple[str, int]:
 
 
 def _ask_clear(visit: Visit) -> Question:
-    t, (name, size) = visit.texts, _queue(visit)
-    return Question(
-        t("clear_queue.title", name=name), t("clear_queue.text", n=size), t("clear_queue.button"), is_danger=True
-    )
+    name, size = _queue(visit)
+    return question(visit, "clear_queue", is_danger=True, name=name, n=size)
 
 
 def _clear(visit: Visit) -> Response | Page:
@@ -105,8 +101,8 @@ def _clear(visit: Visit) -> Response | Page:
 
 def _ask_queue(name: str) -> Callable[[Visit], Question]:
     def ask(visit: Visit) -> Question:
-        t, (queue, _) = visit.texts, _queue(visit)
-        return Question(t(f"{name}_queue.title", name=queue), t(f"{name}_queue.text"), t(f"{name}_queue.button"))
+        queue, _ = _queue(visit)
+        return question(visit, f"{name}_queue", name=queue)
 
     return ask
 

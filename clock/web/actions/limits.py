@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clock.api import Limits
-from clock.web.actions.action import Action, Input, Question, change, done, field
+from clock.web.actions.action import Action, Input, Question, change, done, field, question
 from clock.web.input.inputs import number
 from clock.web.page import NotFound, Page, Visit
 from clock.web.request import Response
@@ -22,7 +22,7 @@ def _limit(visit: Visit) -> str:
 def _ask(visit: Visit) -> Question:
     t, name = visit.texts, _limit(visit)
     maximum = Input("maximum", t("set_limit.maximum"), t("set_limit.hint"))
-    return Question(t("set_limit.title", name=name), t("set_limit.text"), t("set_limit.button"), inputs=[maximum])
+    return question(visit, "set_limit", inputs=[maximum], name=name)
 
 
 def _set(visit: Visit) -> Response | Page:

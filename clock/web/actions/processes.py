@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from clock.api import Workers
-from clock.web.actions.action import Action, Question, change, done, field
+from clock.web.actions.action import Action, Question, change, done, field, question
 from clock.web.page import NotFound, Page, Visit
 from clock.web.request import Response
 
@@ -25,9 +25,7 @@ def _worker(visit: Visit) -> str:
 
 def _ask(name: str) -> Callable[[Visit], Question]:
     def ask(visit: Visit) -> Question:
-        t = visit.texts
-        title, text, button = t(f"{name}_worker.title"), t(f"{name}_worker.text"), t(f"{name}_worker.button")
-        return Question(title, text, button, [_worker(visit)], is_danger=name == "stop")
+        return question(visit, f"{name}_worker", [_worker(visit)], is_danger=name == "stop")
 
     return ask
 

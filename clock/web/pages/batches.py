@@ -22,12 +22,7 @@ def show(visit: Visit) -> Page:
         title=visit.texts("batches.title"),
         section="queues",
         json=lambda: _as_json(views, failed if bid else None),
-        view={
-            "batches": views[:MOST],
-            "total": len(views),
-            "bid": bid,
-            "failed": failed,
-        },
+        view={"batches": views[:MOST], "total": len(views), "failed": failed},
     )
 
 

@@ -32,12 +32,7 @@ def show(visit: Visit) -> Page:
             }
             for busy in jobs
         ],
-        view={
-            "jobs": jobs,
-            "total": total,
-            "slots": sum(worker.concurrency for worker in workers),
-            "workers": {worker.identity: worker for worker in workers},
-        },
+        view={"jobs": jobs, "total": total, "slots": sum(worker.concurrency for worker in workers)},
     )
 
 

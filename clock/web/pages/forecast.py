@@ -53,7 +53,6 @@ def show(visit: Visit) -> Page:
             "days": days,
             "spans": list(DAYS),
             "slots": slots,
-            "live": live,
             "start": start,
             "zone": zone,
             "has_file": timetable is not None,

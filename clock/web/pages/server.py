@@ -19,7 +19,7 @@ def show(visit: Visit) -> Page:
         title=visit.texts("server.title"),
         section="redis",
         json=lambda: [asdict(finding) for finding in findings],
-        view={"findings": findings, "bad": sum(finding.grade is Grade.BAD for finding in findings)},
+        view={"findings": findings},
         refreshes=False,
     )
 
