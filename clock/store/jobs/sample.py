@@ -35,4 +35,4 @@ def sampled(redis: Redis, key: str, kind: Kind, total: int, most: int) -> Iterat
             return
         yield from found
         pages.note(found)
-        first += len(found) if total <= most else max(len(found), len(found) * total // most)
+        first += max(len(found), len(found) * total // most)

@@ -151,7 +151,7 @@ class _Part:
 
     def fitting(self, cursor: Cursor) -> int:
         """How many jobs like these the next step may read."""
-        return max(1, min(MOST_JOBS, 4 * cursor.jobs, STEP_BYTES // max(1, self.largest)))
+        return max(1, min(MOST_JOBS, 4 * cursor.jobs, STEP_BYTES // (self.largest or 1)))
 
 
 def _read(redis: Redis, key: str, kind: str, first: int, last: int, texts: Sequence[str]) -> _Part:

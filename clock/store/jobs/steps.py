@@ -43,5 +43,5 @@ class PageSize:
         """Learn from the jobs of a page that was read."""
         sizes = [len(job) for job in page]
         if sizes:
-            fits = STEP_BYTES // max(1, max(sizes))
+            fits = STEP_BYTES // (max(sizes) or 1)
             self.jobs = max(1, min(self._most, 4 * self.jobs, fits))

@@ -161,7 +161,7 @@ def pending(redis: Redis, after: str = "") -> Iterator[tuple[str, str, str]]:
 def _parts(member: bytes) -> tuple[bytes, bytes, bytes]:
     """Bid, state and jid of a member of the children; state and jid are empty if another program wrote it."""
     bid, state, jid = (*member.split(b"/", 2), b"", b"")[:3]
-    is_ours = jid and member == text(member).encode()  # else it is not valid UTF-8
+    is_ours = state and jid and member == text(member).encode()  # else it is not valid UTF-8
     return (bid, state, jid) if is_ours else (bid, b"", b"")
 
 

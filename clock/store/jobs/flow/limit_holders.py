@@ -76,12 +76,8 @@ class Blocked(NamedTuple):
 
 def holders(redis: Redis, name: str | None = None) -> Iterator[Holder]:
     """The holders of a limit, or of all. Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        if name is None:
-            pipeline.zrange(keys.LIMIT_HOLDERS, 0, -1)
-        else:
-            pipeline.zrangebylex(keys.LIMIT_HOLDERS, f"[{name}\n", f"({name}\f")
-        found: Any = readable(pipeline)[0] or ()
+    low, high = ("-", "+") if name is None else (f"[{name}\n", f"({name}\f")
+    found: Any = reading(redis, lambda pipe: pipe.zrangebylex(keys.LIMIT_HOLDERS, low, high)) or ()
     yield from map(_read_holder, found)
 
 
@@ -99,10 +95,12 @@ def _read_holder(member: bytes) -> Holder:
 
 def blocked(redis: Redis, name: str, count: int) -> list[Blocked]:
     """Some blocked jobs of a limit, the next one first. Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.zrangebylex(keys.BLOCKED, *_span(name), start=0, num=count)
-        found: Any = readable(pipeline)[0] or ()
+    found = _members_of_blocked(redis, *_span(name), count)
     return [one for member in found if (one := read_blocked(member)) is not None]
+
+
+def _members_of_blocked(redis: Redis, low: str, high: str, count: int) -> list[bytes]:
+    return reading(redis, lambda pipe: pipe.zrangebylex(keys.BLOCKED, low, high, start=0, num=count)) or []
 
 
 def next_blocked(redis: Redis, names: Sequence[str]) -> dict[str, Blocked]:
@@ -119,9 +117,7 @@ def blocked_names(redis: Redis) -> list[str]:
     names: list[str] = []
     after = "-"
     while len(names) < MOST_NAMES:
-        with translated(), redis.pipeline(transaction=False) as pipeline:
-            pipeline.zrangebylex(keys.BLOCKED, after, "+", start=0, num=1)
-            found: Any = readable(pipeline)[0] or ()
+        found = _members_of_blocked(redis, after, "+", 1)
         if not found:
             break
         names.append(text(found[0].partition(b"\n")[0]))
@@ -281,13 +277,15 @@ def _jids_at_front(redis: Redis, key: bytes) -> Iterator[str]:
     """The jids of the first jobs of a queue. Raises StoreUnavailable."""
     size = 0
     for first in range(0, MOST_AT_FRONT, PAGE):
-        with translated(), redis.pipeline(transaction=False) as pipeline:
-            pipeline.lrange(key, -first - PAGE, -first - 1)
-            page: Any = readable(pipeline)[0] or ()
+        page = _page_at_front(redis, key, first)
         yield from (str(job.get("jid")) for payload in page if (job := json_object(payload)))
         size += sum(map(len, page))
         if len(page) < PAGE or size > MOST_BYTES:
             return
+
+
+def _page_at_front(redis: Redis, key: bytes, first: int) -> list[bytes]:
+    return reading(redis, lambda pipe: pipe.lrange(key, -first - PAGE, -first - 1)) or []
 
 
 def _span(name: str) -> tuple[str, str]:
