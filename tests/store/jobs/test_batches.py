@@ -9,6 +9,7 @@ from clock.clocks import from_ms
 from clock.store import keys
 from clock.store.jobs.flow import batches
 from clock.store.jobs.flow.batches import PAGE, Batch, Child, Correction, Counts
+from tests.store.jobs.calls import calls, script_calls
 
 NOW = from_ms(1_795_500_000_000)
 
@@ -88,10 +89,10 @@ def test_the_children_of_a_large_batch_are_read_page_by_page(redis: Redis) -> No
     redis.config_resetstat()
 
     assert [child.jid for child in batches.children(redis, "b1", "p")] == jids
-    assert redis.info("commandstats")["cmdstat_zrangebylex"]["calls"] == 4
+    assert calls(redis, "zrangebylex") == 4
     redis.config_resetstat()
     assert [(bid, jid) for _, bid, jid in batches.pending(redis)] == [*(("b1", jid) for jid in jids), ("b2", "y")]
-    assert redis.info("commandstats")["cmdstat_zrangebylex"]["calls"] < 8
+    assert calls(redis, "zrangebylex") < 8
 
 
 def test_pending_jobs_are_read_on_from_a_member_without_batches_and_ended_children(redis: Redis) -> None:
@@ -104,7 +105,7 @@ def test_pending_jobs_are_read_on_from_a_member_without_batches_and_ended_childr
     found = list(batches.pending(redis))
 
     assert found == [(f"{bid}/p/{jid}", bid, jid) for bid in ("b1", "b2", "b3") for jid in ("2", "3")]
-    assert redis.info("commandstats")["cmdstat_zrangebylex"]["calls"] == 7  # two for each batch, and the end
+    assert calls(redis, "zrangebylex") == 7  # two for each batch, and the end
     assert list(batches.pending(redis, "b1/p/3")) == found[2:]
     assert list(batches.pending(redis, "b2/p/2")) == found[3:]
     assert list(batches.pending(redis, "b3/p/@b9")) == []
@@ -145,8 +146,7 @@ def test_thousands_of_children_are_corrected_in_pages_and_counted(redis: Redis) 
 
     assert batches.count(redis, ["b1"]) == [Counts(0, 1, PAGE + 2)]
     assert redis.hget(keys.BATCH_ENDED, "b1/00000") == b"lost J"
-    calls = redis.info("commandstats")
-    assert sum(calls.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval")) <= 3
+    assert script_calls(redis) == 2
     assert batches.correct(redis, [Correction("b1", "00000", "J", "living")], now=NOW) == 1
     assert batches.correct(redis, [], now=NOW) == 0
 
