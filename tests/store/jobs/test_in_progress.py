@@ -11,9 +11,10 @@ from clock.clocks import from_ms
 from clock.errors import StoreError
 from clock.store import keys
 from clock.store.jobs import cancellations
+from clock.store.jobs.flow import batches
 from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.jobs.in_progress import InProgress
-from clock.store.jobs.job_results import Ending, Kept
+from clock.store.jobs.job_results import HAS_FOLLOWERS, Ending, Kept
 from clock.store.jobs.job_results import read as result_of
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.ledger.held_pushes import Push
@@ -163,6 +164,47 @@ def test_an_acknowledged_unique_job_frees_its_lock(redis: Redis) -> None:
     claim(own, 0, done=[jobs[0].number], frees=[(jobs[0].number, "k1", "j1")])
 
     assert redis.hkeys(keys.UNIQUE) == [b"k2"]
+
+
+def test_the_end_of_a_job_of_a_batch_is_noted_when_it_is_acknowledged(redis: Redis) -> None:
+    batches.open_batch(redis, "b1", batches.Batch(), now=NOW)
+    redis.zadd(keys.BATCH_CHILDREN, {"b1/p/j1": 0})
+    enqueue(redis, payload("j1", bid="b1"), payload("j2"))
+    own = InProgress(redis, NAME)
+    job, other = claim(own, 2)
+
+    claim(own, 0, done=[job.number, other.number], frees=[(job.number, *HAS_FOLLOWERS)])
+
+    assert batches.state_of(redis, [("b1", "j1")]) == ["s"]
+    assert entries(redis) == {}
+
+
+def test_a_job_whose_batch_cannot_be_written_stays_in_progress_and_the_error_is_reported(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.set(keys.BATCH_CHILDREN, "foreign")
+    enqueue(redis, payload("j1", bid="b1"), payload("j2"))
+    own = InProgress(redis, NAME)
+    job, _ = claim(own, 1), claim(own, 1)
+
+    assert claim(own, 0, done=[1, 2], frees=[(1, *HAS_FOLLOWERS)]) == []
+
+    assert f"the key {keys.BATCH_CHILDREN} holds a string and should hold a zset" in caplog.text
+    assert own.all() == job
+
+
+@pytest.mark.parametrize("end", ["retried", "put back"])
+def test_a_job_with_limits_that_leaves_gives_its_place_back(redis: Redis, end: str) -> None:
+    enqueue(redis, limited("a", "crm"), limited("b", "crm"))
+    own = InProgress(redis, NAME)
+    job, _ = claim(own, 2)
+
+    if end == "retried":
+        own.set_aside(job, "no limits", where="retry", score=5, now=NOW)
+    else:
+        own.put_back([Move(job, "queue", "default", job.payload)])
+
+    assert redis.zrange(keys.LIMIT_HOLDERS, 0, -1) == [f"crm\v{NAME}\v1".encode()]
 
 
 @pytest.mark.parametrize("where", ["retry", "dead", ""])
