@@ -86,7 +86,7 @@ def push(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int | None = Non
         if holder and now - since > CHECKED_AFTER_MS:
             stale[one.lock.key] = holder
     healed = heal(redis, stale, now=from_ms(now)) if stale else ()
-    again = [one for one in pushes if one.lock.holder and one.lock.key in healed]
+    again = [one for one in pushes if one.lock.key in healed]
     for one, reply in zip(again, _push(redis, again, now_ms) if again else (), strict=True):
         one.lock.holder, *_ = _held_by(reply)
 
