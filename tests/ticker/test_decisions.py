@@ -1,0 +1,47 @@
+"""Decisions: which of them use up the period of Clockwork's form, and what the history shows of them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from clock.store.ledger.decision import DecisionKind
+from clock.ticker import Outcome, Signature, decision_of
+from clock.ticker.firing.decisions import paused_decision
+from clock.ticker.planning.catch_up import Due
+from clock.timetable import Event, Timetable
+from tests.ticker.conftest import START
+
+SIGNATURE = Signature("web1", "v1")
+DUE = Due(START, None, START - timedelta(minutes=1), caught_up=False, counted=("before", "after"))
+
+
+@pytest.fixture
+def event(declare: Callable[..., Timetable]) -> Event:
+    return declare('every().minute.do(ran.append, 1).named("a")\n').events[0]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counted"),
+    [
+        (Outcome(DecisionKind.FIRED), "after"),
+        (Outcome(DecisionKind.ERROR), "after"),
+        (Outcome(DecisionKind.REFUSED, counts=False), "before"),
+        (Outcome(DecisionKind.PAUSED), "before"),
+    ],
+)
+def test_a_due_instant_uses_up_the_period_unless_it_was_refused_or_paused(
+    event: Event, outcome: Outcome, counted: str
+) -> None:
+    assert decision_of(event, DUE, outcome, late=None, signature=SIGNATURE).counted == counted
+
+
+def test_a_firing_that_redis_refuses_because_of_a_pause_does_not_use_up_the_period(event: Event) -> None:
+    made = decision_of(
+        event, DUE, Outcome(DecisionKind.FIRED), late=timedelta(milliseconds=7), signature=SIGNATURE
+    )
+
+    paused = paused_decision(made, "paused by me", SIGNATURE)
+
+    assert (paused.kind, paused.counted) == (DecisionKind.PAUSED, "before")
+    assert paused.detail == {"host": "web1", "release": "v1", "reason": "paused by me", "late_ms": 7}
