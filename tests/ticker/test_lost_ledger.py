@@ -68,6 +68,7 @@ def test_a_running_clock_writes_lost_entries_again_and_loses_no_due_instant(
     assert noted == [0, 20_000, 40_000, 60_000]
     [warning] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert warning.startswith("Redis lost the ledger entries of 'ten'")
+    assert "Their due instants are neither lost nor fired twice." in warning
     assert all(redis.hlen(key) == 3 for key in LEDGER)
 
 

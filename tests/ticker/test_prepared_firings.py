@@ -4,18 +4,20 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from redis import Redis
 
 from clock import client_middleware
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import ActionMode, Signature, Ticker
+from clock.ticker import ActionMode, Signature, Ticker, carry_out, decision_of
 from clock.ticker.firing.prepared_firings import LOOK, PreparedFirings
 from clock.ticker.planning.catch_up import Due
-from clock.timetable import Timetable
+from clock.timetable import Event, Timetable
 
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 THREE = """
 every().day.at("06:00").do(FetchNewsJob, "first").named("first")
 every().day.at("06:00").do(lambda: FetchNewsJob.perform_async("second")).named("second")
@@ -75,6 +77,56 @@ def test_a_middleware_that_is_added_later_has_its_say(
     payloads = fire(timetable, redis, fake_clock)
 
     assert [payload.get("marked") for payload in payloads] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_included"),
+    [
+        ("do(FetchNewsJob, 1)", True),
+        ("do(print)", False),
+        ("do(FetchNewsJob, 1).if_(lambda due: True)", False),
+        ("do(FetchNewsJob, 1).overlap('skip')", False),
+        ("do(FetchNewsJob, 1).thread()", False),
+        ("do(FetchNewsJob, 1)\non('before_run')(print)", False),
+        ("do(FetchNewsJob, 1)\non('after_run')(print)", False),
+    ],
+)
+def test_a_firing_is_prepared_only_if_it_runs_no_code_of_the_users(
+    declare: Callable[..., Timetable], fake_clock: FakeClock, lines: str, is_included: bool
+) -> None:
+    timetable, signature = declare(f"every().minute.{lines}\n"), Signature("web1", "v1")
+
+    prepared = PreparedFirings(timetable, clock=fake_clock, signature=signature, mode=ActionMode())
+
+    assert prepared.include(timetable.events[0]) is is_included
+
+
+def test_a_prepared_decision_is_the_decision_of_a_firing_that_pushes_its_job_now(
+    declare: Callable[..., Timetable], fake_clock: FakeClock
+) -> None:
+    timetable, signature = declare("every().minute.do(FetchNewsJob, 1).named('a')\n"), Signature("web1", "v1")
+    prepared = PreparedFirings(timetable, clock=fake_clock, signature=signature, mode=ActionMode())
+    due = Due(fake_clock.now(), fake_clock.now() - MINUTE, fake_clock.now() - MINUTE, caught_up=False)
+    fake_clock.advance(timedelta(milliseconds=7))
+    triggered: list[tuple[Event, Due, datetime]] = []
+
+    [made] = prepared.made(deque([(timetable.events[0], due)]), triggered, lambda: True)
+    called = decision_of(
+        timetable.events[0],
+        due,
+        carry_out(timetable, timetable.events[0], due),
+        late=timedelta(milliseconds=7),
+        signature=signature,
+    )
+
+    assert (json.loads(made.pushes[0].payload), made.pushes[0].queue) == (
+        json.loads(called.pushes[0].payload),
+        called.pushes[0].queue,
+    )
+    assert msgspec.structs.replace(made, pushes=(), detail=dict(made.detail)) == msgspec.structs.replace(
+        called, pushes=(), detail=dict(called.detail)
+    )
+    assert triggered == [(timetable.events[0], due, fake_clock.now())]
 
 
 def test_a_clock_that_loses_the_lead_builds_no_further_decisions(
