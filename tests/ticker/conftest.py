@@ -1,6 +1,7 @@
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,17 @@ def start(redis: Redis, fake_clock: FakeClock) -> Callable[..., Ticker]:
         return ticker
 
     return begin
+
+
+class Rounds(FakeClock):
+    """A clock for loops without a thread: its time passes at each wait, and the loop ends after `rounds` rounds."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__(START)
+        self._rounds = rounds
+        self.waits: list[float] = []
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self.advance(timedelta(seconds=seconds))
+        return stop.is_set() or len(self.waits) > self._rounds
