@@ -53,7 +53,7 @@ def start(redis: Redis, fake_clock: FakeClock) -> Callable[..., Ticker]:
 
 
 class Rounds(FakeClock):
-    """A clock for loops without a thread: its time passes at each wait, and the loop ends after `rounds` rounds."""
+    """A clock for loops without a thread: each wait passes its time, and the loop ends after `rounds`."""
 
     def __init__(self, rounds: int) -> None:
         super().__init__(START)
