@@ -1,9 +1,11 @@
-"""What plain firings decided never waits for the user's code, and no connection is kept while that runs."""
+"""One firing: its outcome, its log lines, and what must not wait for the user's code."""
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,10 +14,11 @@ from redis import Redis
 from clock.store.ledger.ledger import BATCH, RedisLedger
 from clock.store.server.connection import connect, using_default
 from clock.testing import FakeClock
-from clock.ticker import Signature, Ticker
+from clock.ticker import ON_THE_LOOP, Due, Signature, Ticker, fire
 from clock.timetable import Timetable
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, eventually
 from tests.ticker import jobs
+from tests.ticker.conftest import START
 
 MANY = BATCH + 100  # more than one batch: the first is under way when the callable's turn comes
 SLOW = "from tests.ticker.jobs import slow\n"
@@ -97,3 +100,152 @@ def test_a_slow_condition_of_a_job_event_does_not_hold_up_what_fired_before_it(
     tick_twice(declare(SLOW, lines), only_connection, fake_clock)
 
     assert seen == [0, 1, 2]
+
+
+ACT = """
+from tests.ticker.jobs import find_rows
+def act(*args):
+    if "fail" in ran: raise RuntimeError("no network")
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "callback", "counts"),
+    [
+        ("", "", True),
+        ("if_=lambda t: False", "", False),
+        ("if_=lambda t: 1 // 0", "", False),
+        ("if_=lambda t: True", "", True),
+        ("", "on('before_run')(lambda event, due: False)", False),
+        ("", "on('before_run')(lambda event, due: 1 // 0)", False),
+        ("", "on('after_run')(lambda event, due: 1 // 0)", True),
+        ("", "ran.append('fail')", True),
+    ],
+)
+def test_a_firing_counts_unless_it_ended_before_its_action(
+    declare: Callable[..., Timetable], options: str, callback: str, counts: bool
+) -> None:
+    jobs.ran.clear()
+    timetable = declare(ACT, f"every(timedelta(minutes=10), 'a', {options})(act)\n", callback)
+
+    outcome = fire(timetable, timetable.events[0], Due(START, None, START, caught_up=False))
+
+    assert outcome.counts is counts
+    assert (outcome.kind in ("fired", "error")) or outcome.reason
+
+
+def answers(*given: bool) -> None:
+    """The answers of the condition `slow`, one after the other."""
+    each = iter(given)
+    jobs.hooks["slow"] = lambda: next(each)
+
+
+def ticks(timetable: Timetable, redis: Redis, clock: FakeClock, event: str, count: int) -> None:
+    """Tick at once and then each minute, until so many due instants of the event are decided."""
+    ticker = Ticker(timetable, ledger=RedisLedger(redis), clock=clock, signature=Signature("web1", "v1"))
+    for number in range(1, count + 1):
+
+        def is_decided(number: int = number) -> bool:
+            ticker.tick()
+            return sum(int(record.get("count", 1)) for record in RedisLedger(redis).history(event)) >= number
+
+        eventually(is_decided, f"decision {number} of {event}")
+        clock.advance(timedelta(minutes=1))
+    ticker.stop()
+
+
+ROW_WITH_CONDITION = """
+class Row:
+    id, name, every = 1, "asked", "10 minutes"
+    def if_(self, due): return slow()
+from clock import sync_events
+sync_events(lambda: [Row()], every=timedelta(minutes=1), do=FetchNewsJob)
+"""
+
+
+@pytest.mark.parametrize("options", ["", ", thread=True"])
+def test_an_event_that_asks_again_is_logged_when_it_runs_and_not_at_each_refusal(
+    declare: Callable[..., Timetable],
+    redis: Redis,
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    options: str,
+) -> None:
+    caplog.set_level("INFO", "clock.clock")
+    answers(False, False, True)
+    declared = f"every(timedelta(minutes=10), 'asked', if_=lambda t: slow(){options})(lambda *_: None)\n"
+
+    ticks(declare(SLOW, declared), redis, fake_clock, "asked", 3)
+
+    assert [message for message in caplog.messages if "Triggering" in message] == ["Triggering 'asked'"]
+
+
+def test_a_job_of_a_row_that_asks_again_is_logged_when_it_runs_and_not_at_each_refusal(
+    declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "clock.clock")
+    answers(False, False, True)
+    timetable = declare(SLOW, ROW_WITH_CONDITION)
+    signature = Signature("web1", "v1")
+    ticker = Ticker(timetable, ledger=RedisLedger(redis), clock=fake_clock, signature=signature, mode=ON_THE_LOOP)
+    counts = []
+
+    for _ in range(3):
+        ticker.tick()
+        ticker.tick()
+        counts.append(caplog.messages.count("Triggering 'asked'"))
+        fake_clock.advance(timedelta(minutes=1))
+
+    assert counts == [0, 0, 1]
+
+
+@pytest.mark.parametrize("options", ["", ".thread()"])
+def test_any_other_event_is_logged_when_it_is_due_though_its_condition_refuses(
+    declare: Callable[..., Timetable],
+    redis: Redis,
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    options: str,
+) -> None:
+    caplog.set_level("INFO", "clock.clock")
+    answers(False, True)
+    timetable = declare(SLOW, f"every().minute.if_(lambda t: slow()).do(print).named('plain'){options}\n")
+    ticker = Ticker(timetable, ledger=RedisLedger(redis), clock=fake_clock, signature=Signature("web1", "v1"))
+    ticker.tick()
+
+    fake_clock.advance(timedelta(minutes=1))
+    ticker.tick()
+
+    assert caplog.messages.count("Triggering 'plain'") == 1
+
+
+@pytest.mark.parametrize(("seconds", "is_slow"), [(1.0, False), (1.1, True)])
+def test_an_action_that_blocks_the_loop_for_over_a_second_is_named(
+    declare: Callable[..., Timetable],
+    redis: Redis,
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    seconds: float,
+    is_slow: bool,
+) -> None:
+    jobs.hooks["slow"] = lambda: fake_clock.advance(timedelta(seconds=seconds))
+
+    tick_twice(declare(SLOW, "every().minute.do(slow).named('slow')\n"), redis, fake_clock)
+
+    assert ("'slow' blocked the clock" in caplog.text) is is_slow
+
+
+@pytest.mark.parametrize("is_configured", [True, False])
+def test_a_firing_closes_django_s_old_connections_before_and_after_its_action(
+    declare: Callable[..., Timetable], monkeypatch: pytest.MonkeyPatch, is_configured: bool
+) -> None:
+    jobs.ran.clear()
+    close = SimpleNamespace(close_old_connections=lambda: jobs.ran.append("closed"))
+    monkeypatch.setitem(sys.modules, "django.db", close)
+    configured = SimpleNamespace(settings=SimpleNamespace(configured=is_configured))
+    monkeypatch.setitem(sys.modules, "django.conf", configured)
+    timetable = declare("every().minute.do(lambda: ran.append('ran'))\n")
+
+    fire(timetable, timetable.events[0], Due(START, None, START, caught_up=False))
+
+    assert jobs.ran == (["closed", "ran", "closed"] if is_configured else ["ran"])

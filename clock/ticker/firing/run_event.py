@@ -111,7 +111,7 @@ class EventRunner:
         outcome = run(self._timetable, event, due, self._mode.action_of)
         if event.enqueues:
             began = self._note(event, due, outcome)
-            if outcome.counts or not due.is_asked_again:
+            if outcome.counts or not event.asks_again:
                 self.triggered.append((event, due, began))
             return
         if event.asks_again and outcome.counts:

@@ -13,8 +13,6 @@ from clock.ticker.planning.catch_up import ON_TIME, SUPERSEDED, Backlog, Due, Mi
 from clock.timetable import Event
 from clock.timetable.triggers.spans import span_of
 
-_SECOND = timedelta(seconds=1)
-
 
 def due_of(
     event: Event, at: datetime, *, anchor: datetime, decided: datetime, counted: str, caught_up: bool
