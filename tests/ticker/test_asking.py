@@ -1,7 +1,7 @@
 """What a clock that was down does with an event that asks its condition again: every 10 minutes from 05:00."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 
@@ -25,6 +25,11 @@ SKIPS = "the event does not catch up"
         ("latest", "05:05:00", [], []),
         ("latest", "05:10:00", [], [("05:10", "fired")]),
         ("skip", "05:10:00", [], [("05:10", "fired")]),
+        ("skip", "05:10:10", [], [("05:10", "fired")]),
+        ("skip", "05:10:10.001", [("05:10", "05:10", 1, SKIPS)], []),
+        ("latest", "05:10:10", [], [("05:10", "fired")]),
+        ("latest", "05:10:10.001", [], [("05:10", "caught_up")]),
+        ("latest", "05:20:00", [("05:10", "05:10", 1, SUPERSEDED)], [("05:20", "fired")]),
         ("latest", "05:35:30", [("05:10", "05:20", 2, SUPERSEDED)], [("05:30", "caught_up")]),
         ("all", "05:35:30", [], [("05:10", "caught_up")]),  # the condition decides which instant is the next
         ("skip", "05:35:30", [("05:10", "05:35", 26, SKIPS)], []),  # as if it was refused each minute
@@ -48,8 +53,7 @@ def test_of_the_instants_at_which_it_asks_those_in_time_fire(
 ) -> None:
     [event] = declare(FILE.format(catch_up=catch_up)).events
     start = fake_clock.now().replace(minute=0, second=0)
-    hours, minutes, seconds = map(int, now.split(":"))
-    at = start.replace(hour=0) + timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    at = datetime.combine(start, time.fromisoformat(now), start.tzinfo)
 
     found = backlog_by_asking(event, anchor=start, decided=start, counted=str(to_seconds(start)), now=at)
 
@@ -58,3 +62,18 @@ def test_of_the_instants_at_which_it_asks_those_in_time_fire(
     assert [(f"{due.at:%H:%M}", due.kind) for due in found.fires] == fires
     decided = [start, *(run.at for run in found.missed), *(due.at for due in found.fires)]
     assert found.decided == decided[-1]
+
+
+@pytest.mark.parametrize("catch_up", ["latest", "skip", "all"])
+def test_an_instant_that_was_refused_is_not_missed_afterwards(
+    declare: Callable[..., Timetable], fake_clock: FakeClock, catch_up: str
+) -> None:
+    [event] = declare(FILE.format(catch_up=catch_up)).events
+    start = fake_clock.now().replace(minute=0, second=0)
+    decided = start + timedelta(minutes=15)  # the condition refused each minute from ten on
+
+    found = backlog_by_asking(
+        event, anchor=start, decided=decided, counted=str(to_seconds(start)), now=start + timedelta(hours=9)
+    )
+
+    assert found.missed[0].first == decided + timedelta(minutes=1)

@@ -147,7 +147,7 @@ def ticks(timetable: Timetable, redis: Redis, clock: FakeClock, event: str, coun
 
         def is_decided(number: int = number) -> bool:
             ticker.tick()
-            return sum(int(record.get("count", 1)) for record in RedisLedger(redis).history(event)) >= number
+            return sum(int(str(record.get("count", 1))) for record in RedisLedger(redis).history(event)) >= number
 
         eventually(is_decided, f"decision {number} of {event}")
         clock.advance(timedelta(minutes=1))

@@ -31,14 +31,14 @@ def backlog_by_asking(
     event: Event, *, anchor: datetime, decided: datetime, counted: str, now: datetime
 ) -> Backlog:
     """Sort the instants in (decided, now] at which the event asks its condition: the last one fires."""
-    missed = _too_late(event, anchor, decided, counted, now)
-    after = missed[-1].at if missed else decided
+    late = _too_late(event, anchor, decided, counted, now)
+    missed, after = ([late], late.at) if late else ([], decided)
     following = [at] if (at := _asked_after(event, after, anchor, counted)) and at <= now else []
     while (
         following and event.catch_up != "all"
     ):  # assume that none is refused: a refused one is followed by others
-        due = due_of(event, following[-1], anchor=anchor, decided=after, counted=counted, caught_up=False)
-        at = _asked_after(event, due.at, anchor, due.counted[1])
+        answered = event.counted_after(following[-1], anchor=anchor, counted=counted)
+        at = _asked_after(event, following[-1], anchor, answered)
         if at is None or at > now:
             break
         following.append(at)
@@ -53,14 +53,15 @@ def backlog_by_asking(
     return Backlog(tuple(missed), (due,), decided=due.at)
 
 
-def _too_late(event: Event, anchor: datetime, decided: datetime, counted: str, now: datetime) -> list[Missed]:
+def _too_late(event: Event, anchor: datetime, decided: datetime, counted: str, now: datetime) -> Missed | None:
+    """The run of instants that are too late to fire; None: no instant is too late."""
     limit = ON_TIME if event.catch_up == "skip" else max(ON_TIME, event.catch_up_within)
     end = to_ms(now - limit - timedelta(milliseconds=1)) // 1000
     span = span_of(event.asked_between(to_ms(decided) // 1000, end, anchor=anchor, counted=counted))
     if span is None:
-        return []
+        return None
     begin, stop = from_ms(span.first * 1000), from_ms(span.last[-1] * 1000)
-    return [Missed(begin, stop, decided, span.count, missed_because(event, now - stop) or "", counted)]
+    return Missed(begin, stop, decided, span.count, missed_because(event, now - stop) or "", counted)
 
 
 def _asked_after(event: Event, after: datetime, anchor: datetime, counted: str) -> datetime | None:
