@@ -12,7 +12,6 @@ from redis import Redis
 from clock.errors import StoreError
 from clock.store import keys
 from clock.store.invalid_values import json_object
-from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed
 
@@ -49,9 +48,3 @@ def read(redis: Redis, count: int, before: str = "") -> list[tuple[str, dict[str
         rows: Any = redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=count)
     found = ((number.decode(), json_object(fields.get(b"entry"))) for number, fields in rows)
     return [(number, entry) for number, entry in found if entry is not None]
-
-
-def size(redis: Redis) -> int:
-    """How many entries there are. Raises StoreUnavailable, WrongType."""
-    with typed(full_key(redis, keys.AUDIT), "stream"), translated():
-        return int(redis.xlen(keys.AUDIT))

@@ -96,3 +96,59 @@ def test_invalid_values_and_heartbeats_are_passed_over(redis: Redis) -> None:
     redis.hset("odd:1:c", mapping={"info": '{"queues": 7}'})
 
     assert list(unserved(redis)) == ["mail"]
+
+
+def test_a_job_that_came_at_the_start_of_the_process_makes_it_unready(redis: Redis) -> None:
+    waits(redis, "now", NOW)
+    waits(redis, "before", NOW - 0.001)
+
+    found = {problem.cause: problem.blocks for problem in UnservedQueues(redis, clock=FakeClock(SIX)).problems()}
+
+    assert found == {"no_worker:before": False, "no_worker:now": True}
+
+
+def test_the_grace_time_is_40_seconds_from_the_last_sight_of_the_worker(redis: Redis) -> None:
+    clock = FakeClock(SIX)
+    queues = UnservedQueues(redis, clock=clock)
+    waits(redis, "mail", NOW)
+    serves(redis, "here:1:a", ["mail"])
+    assert queues.problems() == []
+    clock.advance(timedelta(seconds=100))
+    assert queues.problems() == []
+    serves(redis, "here:1:a", ["mail"], quiet=True)
+
+    clock.advance(timedelta(seconds=40))
+    assert queues.problems() == []
+    clock.advance(timedelta(seconds=0.5))
+    assert [problem.cause for problem in queues.problems()] == ["no_worker:mail"]
+
+
+def test_two_hundred_queues_are_looked_at_in_one_check(redis: Redis) -> None:
+    for number in range(201):
+        waits(redis, f"queue-{number}", NOW)
+
+    assert len(unserved(redis)) == 200
+
+
+def test_twenty_workers_are_seen_while_no_job_waits_and_all_when_some_do(redis: Redis) -> None:
+    names = [f"queue-{number}" for number in range(25)]
+    queues = UnservedQueues(redis, clock=FakeClock(SIX))
+    for name in names:
+        serves(redis, f"{name}:1:a", [name])
+    assert queues.problems() == []
+    redis.delete("processes")
+    for name in names:
+        waits(redis, name, NOW)
+
+    assert len(queues.problems()) == 5  # the others have their grace time
+    for name in names:
+        serves(redis, f"{name}:1:a", [name])
+    assert queues.problems() == []
+
+
+def test_a_job_without_a_time_or_that_is_no_json_is_counted(redis: Redis) -> None:
+    redis.sadd("queues", "a", "b", "empty")
+    redis.lpush("queue:a", "no json")
+    redis.lpush("queue:b", '{"enqueued_at": "soon"}', "{}")
+
+    assert unserved(redis) == {"a": (1, 0.0), "b": (2, 0.0)}

@@ -1,6 +1,7 @@
 """The locks of unique jobs as Redis has them: who gets one, and which are checked."""
 
 import logging
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 from redis import Redis
 
 from clock.clocks import from_ms
-from clock.errors import StoreError
+from clock.errors import StoreError, StoreUnavailable
 from clock.store import keys
 from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.unique_locks import CHECKED_AFTER_MS, HeldLock, Lock, LockedPush, free, held, push
+from tests.store.jobs.calls import calls
 
 NOW_MS = 1_795_500_000_000
 NOW = from_ms(NOW_MS)
@@ -147,6 +149,30 @@ def test_the_jobs_that_are_nowhere_are_found_also_if_there_are_many_places(redis
     )
 
     assert missing == {"lost-1", "lost-2"}
+
+
+@pytest.mark.parametrize("durable", [0, 1])
+def test_a_durable_push_fails_if_no_replica_confirms_it(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, durable: int
+) -> None:
+    monkeypatch.setattr(unique_locks, "WAIT_MS", 1)
+    one = unique("a")._replace(durable=durable)
+    redis.config_resetstat()
+
+    with pytest.raises(StoreUnavailable, match="0 of 1 confirmed it") if durable else nullcontext():
+        push(redis, [one, unique("b", "2")])
+
+    assert calls(redis, "wait") == durable
+    assert len(rows(redis)) == 2
+
+
+def test_a_jid_with_a_bar_is_named_as_the_holder(redis: Redis) -> None:
+    push(redis, [unique("a|b")], now_ms=NOW_MS)
+    again = unique("c")
+
+    push(redis, [again], now_ms=NOW_MS)
+
+    assert again.lock.holder == "a|b"
 
 
 def test_a_search_without_time_finds_nothing_missing(redis: Redis) -> None:
