@@ -20,7 +20,7 @@ from clock.store.jobs.worker_register import WorkerRegister
 from clock.store.key_types import wrong_keys
 from clock.store.server.checks.permissions import refused
 from clock.store.server.connection import connect
-from clock.store.server.namespace import Namespace, namespace_of
+from clock.store.server.namespace import Namespace, full_key, namespace_of
 from clock.store.server.sending import send
 from clock.testing import world
 from tests.store.every_script import JOB, USES
@@ -43,6 +43,11 @@ def in_namespace(redis: Redis, redis_url: str) -> Iterator[Callable[[str], Redis
         connection.close()
 
 
+def as_sent(*words: str) -> bytes:
+    """A command in Redis's protocol."""
+    return b"".join([b"*%d\r\n" % len(words), *(b"$%d\r\n%s\r\n" % (len(word), word.encode()) for word in words)])
+
+
 def contents(redis: Redis, prefix: str) -> dict[bytes, bytes]:
     """Every key of a namespace, with what it holds."""
     return {key: redis.dump(key) or b"" for key in sorted(redis.scan_iter(match=prefix + "*"))}
@@ -57,6 +62,13 @@ def contents(redis: Redis, prefix: str) -> dict[bytes, bytes]:
         ("BLMOVE a b RIGHT LEFT 0", "BLMOVE {shop}:a {shop}:b RIGHT LEFT 0"),
         ("BLPOP a b 0", "BLPOP {shop}:a {shop}:b 0"),
         ("EVALSHA sha 2 a b c", "EVALSHA sha 2 {shop}:a {shop}:b c"),
+        ("EVAL code 0 a", "EVAL code 0 a"),
+        ("GEOSEARCHSTORE a b FROMMEMBER c", "GEOSEARCHSTORE {shop}:a {shop}:b FROMMEMBER c"),
+        ("SCAN 0 COUNT 9 MATCH a* TYPE list", "SCAN 0 MATCH {shop}:a* COUNT 9 TYPE list"),
+        ("OBJECT ENCODING a", "OBJECT ENCODING {shop}:a"),
+        ("get a", "get {shop}:a"),
+        ("ZADD a 1 b", "ZADD {shop}:a 1 b"),
+        ("SADD a b c", "SADD {shop}:a b c"),
         ("MEMORY USAGE a SAMPLES 5", "MEMORY USAGE {shop}:a SAMPLES 5"),
         ("PUBLISH a b", "PUBLISH {shop}:a b"),
         ("SCAN 0", "SCAN 0 MATCH {shop}:*"),
@@ -66,7 +78,25 @@ def contents(redis: Redis, prefix: str) -> dict[bytes, bytes]:
     ],
 )
 def test_keys_and_channels_get_the_prefix_and_arguments_do_not(command: str, sent: str) -> None:
-    assert SHOP.prefixed(command.split()) == tuple(sent.split())
+    words, given = sent.split(), command.split()
+
+    assert SHOP.prefixed(given) == tuple(words)
+    assert SHOP.packed(given) == as_sent(*words)
+    assert SHOP.pack(*given) == SHOP.pack(given[0].encode(), *given[1:]) == [as_sent(*words)]
+
+
+def test_a_command_of_two_words_may_be_given_as_one() -> None:
+    assert SHOP.pack("MEMORY USAGE", b"a") == [as_sent("MEMORY", "USAGE", "{shop}:a")]
+
+
+def test_a_key_keeps_its_kind_and_loses_its_prefix_in_replies() -> None:
+    assert (SHOP.key("a"), SHOP.key(b"a"), SHOP.key(bytearray(b"a"))) == ("{shop}:a", b"{shop}:a", b"{shop}:a")
+    assert (SHOP.stripped(b"{shop}:a"), SHOP.stripped(b"a")) == (b"a", b"a")
+
+
+def test_a_key_is_shown_as_it_is_in_redis(redis: Redis, in_namespace: Callable[[str], Redis]) -> None:
+    assert full_key(redis, "queues") == "queues"
+    assert full_key(in_namespace("shop"), "queues") == "{shop}:queues"
 
 
 def test_the_table_of_commands_agrees_with_the_server(redis: Redis) -> None:

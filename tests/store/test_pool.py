@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 from redis import Redis
 
+from clock.clocks import monotonic
 from clock.errors import StoreError, StoreUnavailable
 from clock.store import keys
 from clock.store.jobs.delayed import Nearer
@@ -16,7 +17,7 @@ from clock.store.ledger.lease import Lease
 from clock.store.server import pool
 from clock.store.server.client import client
 from clock.store.server.connection import connect, lent, translated
-from clock.store.server.pool import Limits
+from clock.store.server.pool import Limits, Pool
 from tests.patience import eventually
 from tests.process.moving_address import MovingAddress
 from tests.servers import Servers, port_of, push
@@ -205,3 +206,119 @@ def test_a_user_that_was_removed_is_told_at_the_next_command(server: Redis) -> N
     assert caught.value.cause == "wrong_password"
     assert "secret" not in str(caught.value)
     redis.close()
+
+
+@pytest.fixture
+def own(redis_url: str) -> Iterator[Pool]:
+    """A pool with one connection, which is open and free. Its limits: 20 s, 4 s, 10 s, and 2 s for a push."""
+    with closing(client(redis_url, 1, Limits(wait=20, connect=4, answer=10, push=2))) as redis:
+        found = redis.connection_pool
+        assert isinstance(found, Pool)
+        found.release(found.take())
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("within", "waits", "least", "most"),
+    [
+        (None, 0.0, 10, 10),
+        (None, 3.0, 13, 13),
+        (10.05, 0.0, 10, 10),  # so little was spent that the limit need not change
+        (60.0, 0.0, 10, 10),
+        (5.0, 0.0, 4, 5),
+        (5.0, 3.0, 7, 8),
+        (1e-9, 0.0, 0.01, 0.01),
+    ],
+)
+def test_an_answer_may_take_what_is_left_of_the_time_of_all(
+    own: Pool, within: float | None, waits: float, least: float, most: float
+) -> None:
+    link = own.take(within, waits)
+
+    assert least <= link._sock.gettimeout() <= most
+    own.release(link)
+
+
+@pytest.mark.parametrize(("within", "least", "most"), [(None, 4, 4), (60.0, 4, 4), (7.0, 3, 3.5), (1.0, 0.4, 0.5)])
+def test_a_connection_is_opened_to_two_addresses_within_the_time_of_all(
+    own: Pool, within: float | None, least: float, most: float
+) -> None:
+    own.disconnect()
+
+    link = own.take(within)
+
+    seconds = link.socket_connect_timeout
+    assert seconds is not None
+    assert least <= seconds <= most
+    own.release(link)
+
+
+@pytest.mark.parametrize("within", [0, -0.1])
+def test_without_time_no_connection_is_taken(own: Pool, within: float) -> None:
+    with pytest.raises(StoreUnavailable, match="No connection to Redis is free"), translated():
+        own.take(within)
+
+    own.release(own.take(0.5))
+
+
+@pytest.mark.parametrize(("seconds", "is_same"), [(29.5, True), (30.5, False)])
+def test_a_connection_is_opened_again_if_it_was_unused_for_half_a_minute(
+    own: Pool, monkeypatch: pytest.MonkeyPatch, seconds: float, is_same: bool
+) -> None:
+    link = own.take()
+    before, now = link._sock, monotonic() + 1000
+    monkeypatch.setattr(pool, "monotonic", lambda: now)
+    own.release(link)
+
+    monkeypatch.setattr(pool, "monotonic", lambda: now + seconds)
+    again = own.take()
+
+    assert (again._sock is before) is is_same
+    own.release(again)
+
+
+def test_an_open_connection_is_taken_for_a_push_and_another_is_not(own: Pool) -> None:
+    link = own.take_open()
+    assert link is not None
+    assert link._sock.gettimeout() == 2
+    assert own.take_open() is None, "it is the only one"
+    own.release(link)
+
+    link.disconnect()  # type: ignore[no-untyped-call]  # untyped there
+    assert own.take_open() is None
+    assert own.take(0.5) is link, "it is still in the pool"
+    own.release(link)
+
+
+def test_a_forked_child_takes_no_open_connection_of_its_parent(own: Pool) -> None:
+    own.pid -= 1
+
+    assert own.take_open() is None
+
+
+def test_a_connection_that_cannot_be_made_leaves_its_place_free(
+    own: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.reset()  # type: ignore[no-untyped-call]  # untyped there
+
+    def fail() -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(own, "make_connection", fail)
+        with pytest.raises(MemoryError):
+            own.take(0.5)
+
+    own.release(own.take(0.5))
+
+
+def test_a_connection_from_before_the_pool_left_is_closed_when_it_returns(own: Pool) -> None:
+    link = own.take()
+    assert not own.has_left(link)
+
+    own.leave()
+
+    assert own.has_left(link)
+    assert link._sock is not None
+    own.release(link)
+    assert link._sock is None

@@ -9,8 +9,10 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreError, StoreUnavailable
+from clock.store.server.client import PUSH_SECONDS
 from clock.store.server.connection import connect
 from clock.store.server.pool import Pool
+from clock.store.server.sending import Command, push_seconds, send, send_one, send_to_places
 from tests.servers import push
 from tests.store.talking import serving
 
@@ -88,3 +90,191 @@ def test_the_limit_of_a_push_ends_with_it(ours: Redis, redis_url: str) -> None:
         assert open_one is link
         assert link._sock.gettimeout() == 2
         pool.release(link)
+
+
+REFUSAL = b"-READONLY You can't write against a read only replica.\r\n"
+
+
+class Noting:
+    """Answers the commands of pushes in their order; `received` are their last words. After them it answers 1."""
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self.received: list[str] = []
+        self._answers = list(answers)
+
+    def __call__(self, words: list[bytes]) -> bytes | None:
+        if words[0] in (b"INFO", b"CLIENT"):
+            return READY[words[0]]
+        self.received.append(words[1 if words[0] == b"WAIT" else -1].decode())
+        return self._answers.pop(0) if self._answers else b":1\r\n"
+
+
+def lpush(*values: str) -> list[Command]:
+    return [("LPUSH", QUEUE, value) for value in values]
+
+
+def durable(*values: str) -> list[Command]:
+    """A batch that one replica must have."""
+    return [*lpush(*values), ("WAIT", 1, 1000)]
+
+
+def test_an_error_has_the_number_of_batches_that_were_answered() -> None:
+    server = Noting(b":1\r\n", b":1\r\n", None)
+
+    with serving(server) as url, closing(connect(url)) as redis, pytest.raises(StoreUnavailable) as caught:
+        send(redis, [lpush("a"), lpush("b"), lpush("c"), lpush("d")], within=30)
+
+    assert caught.value.answered == 2
+    assert "d" not in server.received
+
+
+def test_without_commands_nothing_is_sent() -> None:
+    server = Noting()
+
+    with serving(server) as url, closing(connect(url)) as redis:
+        send(redis, [], within=30)
+        send_to_places([], within=30)
+
+    assert server.received == []
+
+
+def test_of_a_batch_only_the_refused_commands_are_sent_again() -> None:
+    server = Noting(b":1\r\n", REFUSAL, b":1\r\n")
+
+    with serving(server) as url, closing(connect(url)) as redis:
+        send(redis, [lpush("a", "b", "c"), lpush("d")], within=30)
+
+    assert server.received == ["a", "b", "c", "b", "d"]
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_refused_push_is_sent_again_once(is_open: bool) -> None:
+    server = Noting(REFUSAL, REFUSAL, REFUSAL)
+
+    with serving(server) as url, closing(connect(url, is_application=True)) as redis:
+        if not is_open:
+            redis.connection_pool.disconnect()
+        with pytest.raises(StoreUnavailable) as caught:
+            send_one(redis, lpush("a"), within=30)
+
+    assert caught.value.cause == "read_only"
+    assert server.received == ["a"] * (3 if is_open else 2)
+
+
+def test_of_a_push_by_an_open_connection_only_the_refused_commands_are_sent_again() -> None:
+    server = Noting(b":1\r\n", REFUSAL, b":1\r\n")
+
+    with serving(server) as url, closing(connect(url, is_application=True)) as redis:
+        send_one(redis, lpush("a", "b", "c"), within=30)
+
+    assert server.received == ["a", "b", "c", "b"]
+
+
+def test_replicas_confirm_a_durable_push() -> None:
+    server = Noting()
+
+    with serving(server) as url, closing(connect(url, is_application=True)) as redis:
+        send_one(redis, durable("a", "b"), within=30)
+
+    assert server.received == ["a", "b", "1"]
+
+
+@pytest.mark.parametrize("wait", [b":0\r\n", REFUSAL])
+def test_a_push_that_no_replica_confirms_raises_and_is_not_sent_again(wait: bytes) -> None:
+    server = Noting(b":1\r\n", b":1\r\n", wait)
+
+    with (
+        serving(server) as url,
+        closing(connect(url, is_application=True)) as redis,
+        pytest.raises(StoreError, match="0 of 1 confirmed it") as caught,
+    ):
+        send_one(redis, durable("a", "b"), within=30)
+
+    assert caught.value.cause == "not_replicated"
+    assert server.received == ["a", "b", "1"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "again"),
+    [
+        ([REFUSAL, REFUSAL, REFUSAL], ["a", "b", "1"]),
+        ([b":1\r\n", REFUSAL, b":1\r\n"], ["b", "1"]),
+        ([REFUSAL, b":1\r\n", b":2\r\n"], ["a", "1"]),
+    ],
+)
+def test_refused_commands_of_a_durable_push_are_sent_again_and_confirmed(
+    answers: list[bytes], again: list[str]
+) -> None:
+    server = Noting(*answers)
+
+    with serving(server) as url, closing(connect(url)) as redis:
+        send(redis, [durable("a", "b")], within=30)
+
+    assert server.received == ["a", "b", "1", *again]
+
+
+def test_a_batch_goes_to_all_its_places() -> None:
+    one, two = Noting(), Noting()
+
+    with (
+        serving(one) as first,
+        serving(two) as second,
+        closing(connect(first)) as here,
+        closing(connect(second)) as there,
+    ):
+        send_to_places([[(here, lpush("a")), (there, lpush("b", "c"))], [(there, lpush("d"))]], within=30)
+
+    assert (one.received, two.received) == (["a"], ["b", "c", "d"])
+
+
+def test_commands_that_one_place_refuses_are_sent_there_again() -> None:
+    one, two = Noting(REFUSAL), Noting()
+
+    with (
+        serving(one) as first,
+        serving(two) as second,
+        closing(connect(first)) as here,
+        closing(connect(second)) as there,
+    ):
+        send_to_places([[(here, lpush("a")), (there, lpush("b"))]], within=30)
+
+    assert (one.received, two.received) == (["a", "a"], ["b"])
+
+
+def test_an_error_of_a_place_has_the_number_of_batches_that_all_places_have_answered() -> None:
+    one, two = Noting(), Noting(b":1\r\n", b":1\r\n", None)
+
+    with (
+        serving(one) as first,
+        serving(two) as second,
+        closing(connect(first)) as here,
+        closing(connect(second)) as there,
+    ):
+        batches = ([(here, lpush(text)), (there, lpush(text))] for text in "abcd")
+        with pytest.raises(StoreUnavailable) as caught:
+            send_to_places(batches, within=30)
+
+    assert caught.value.answered == 2
+    assert "d" not in two.received
+
+
+def test_a_batch_that_cannot_be_made_leaves_connections_that_work() -> None:
+    server = Noting()
+
+    def batches(redis: Redis) -> Iterator[list[tuple[Redis, list[Command]]]]:
+        yield [(redis, lpush("a"))]
+        raise ZeroDivisionError
+
+    with serving(server) as url, closing(connect(url)) as redis:
+        with pytest.raises(ZeroDivisionError):
+            send_to_places(batches(redis), within=30)
+        send(redis, [lpush("b")], within=30)
+
+    assert server.received == ["a", "b"]
+
+
+def test_a_push_may_take_as_long_as_its_client_says(redis_url: str) -> None:
+    with closing(connect(redis_url, push_seconds=2.5)) as redis:
+        assert push_seconds(redis) == 2.5
+    with Redis() as of_the_library:
+        assert push_seconds(of_the_library) == PUSH_SECONDS

@@ -109,6 +109,34 @@ def test_jobs_of_a_wait_whose_answer_was_lost_are_found_by_the_next_claim(
     assert found in claims
 
 
+def test_jobs_of_a_claim_whose_answer_was_lost_are_found_by_the_next_wait(
+    in_progress: ScriptedInProgress, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_async(1)
+    claims = claims_of(in_progress, fake_clock)
+    in_progress.before_loss = lambda: None
+    with pytest.raises(StoreUnavailable):
+        claims.claim(1)
+    in_progress.arrivals = [[]]
+
+    assert len(claims.wait_and_claim(1, 1.0)) == 1
+
+
+def test_only_a_claim_that_gets_jobs_counts_as_the_last_one(
+    in_progress: ScriptedInProgress, fake_clock: FakeClock
+) -> None:
+    claims = claims_of(in_progress, fake_clock)
+    before = claims.last_claimed
+
+    fake_clock.advance(timedelta(seconds=1))
+    claims.claim(1)
+    assert claims.last_claimed == before
+    NoteThingJob.perform_async(1)
+    claims.claim(1)
+
+    assert claims.last_claimed == fake_clock.monotonic()
+
+
 def test_jobs_of_a_lost_answer_are_looked_for_once_and_by_a_claim_only(
     in_progress: ScriptedInProgress, fake_clock: FakeClock
 ) -> None:
@@ -140,6 +168,7 @@ def test_a_lost_acknowledgement_does_not_make_a_worker_look_for_lost_jobs(
 def test_a_worker_that_was_silent_for_as_long_as_a_heartbeat_is_valid_looks_for_its_jobs_after_that(
     in_progress: ScriptedInProgress, fake_clock: FakeClock
 ) -> None:
+    fake_clock.advance(timedelta(seconds=100))
     claims = claims_of(in_progress, fake_clock)
     fake_clock.advance(timedelta(seconds=20))
     claims.claim(1)
@@ -155,9 +184,10 @@ def test_a_claim_with_nothing_to_do_is_not_sent(in_progress: ScriptedInProgress,
     claims = claims_of(in_progress, fake_clock)
 
     claims.claim(0)
+    claims.stopped.set()
+    claims.claim(1)
 
     assert in_progress.acknowledged == []
-    assert claims.last_round_trip == fake_clock.monotonic()
 
 
 @pytest.mark.parametrize("limits", [None, LIMITED])
@@ -165,10 +195,15 @@ def test_jobs_that_end_while_an_acknowledgement_is_lost_are_acknowledged_with_it
     in_progress: ScriptedInProgress, fake_clock: FakeClock, limits: bytes | None
 ) -> None:
     claims = claims_of(in_progress, fake_clock)
-    first, second, third = (Claimed(number, "default", b"{}", limits) for number in (1, 2, 3))
+    first, second, *later = (Claimed(number, "default", b"{}", limits) for number in (1, 2, 3, 4))
     claims.finish(first, ("lock", "a"))
     claims.finish(second, ("lock", "b"))
-    in_progress.before_loss = lambda: claims.finish(third, ("lock", "c"))
+
+    def finish_later() -> None:
+        for job in later:
+            claims.finish(job, ("lock", "c"))
+
+    in_progress.before_loss = finish_later
     with pytest.raises(StoreUnavailable):
         claims.claim(0)
     assert claims.has_done
@@ -176,9 +211,9 @@ def test_jobs_that_end_while_an_acknowledgement_is_lost_are_acknowledged_with_it
     claims.claim(0)
 
     assert in_progress.acknowledged[1] == {
-        "done": [1, 2, 3] if limits is None else [],
-        "frees": [(1, "lock", "a"), (2, "lock", "b"), (3, "lock", "c")],
-        "limited": {} if limits is None else {LIMITED: [1, 2, 3]},
+        "done": [1, 2, 3, 4] if limits is None else [],
+        "frees": [(1, "lock", "a"), (2, "lock", "b"), (3, "lock", "c"), (4, "lock", "c")],
+        "limited": {} if limits is None else {LIMITED: [1, 2, 3, 4]},
     }
     assert not claims.has_done
 

@@ -1,5 +1,6 @@
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
@@ -278,3 +279,33 @@ def test_an_earlier_call_does_not_end_a_later_wait_of_the_fetcher() -> None:
     handoff.call()
 
     assert not handoff.wait_for_call(0, 0.001)
+
+
+class Empty(deque[Claimed]):
+    """Has no job for a thread, and at the next moment something happens."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._happens = happens
+        self._is_over = False
+
+    def popleft(self) -> Claimed:
+        if self._is_over:
+            return super().popleft()
+        self._is_over = True
+        self._happens()
+        raise IndexError
+
+
+def test_a_thread_does_not_rest_if_a_job_comes_just_before() -> None:
+    handoff = Handoff(1)
+    handoff._jobs = Empty(lambda: handoff.add(some(1)))
+
+    assert handoff.take(Slot("job-1")) == some(1)[0]
+
+
+def test_a_thread_does_not_rest_if_the_worker_stops_just_before() -> None:
+    handoff = Handoff(1)
+    handoff._jobs = Empty(handoff.stop)
+
+    assert handoff.take(Slot("job-1")) is None
