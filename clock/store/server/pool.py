@@ -176,6 +176,10 @@ class UnixLink(Link, UnixDomainSocketConnection):
 class Pool(BlockingConnectionPool):
     """Lends connections, at most `max_connections` at once; who needs one more waits."""
 
+    generation = 0  # grows when the pool leaves a server
+    durable = 0  # replicas that must have a push or a firing
+    is_application = False  # the process only pushes
+
     def __init__(
         self,
         kind: type[Link],
@@ -185,11 +189,8 @@ class Pool(BlockingConnectionPool):
         namespace: Namespace | None = None,
         **connection: Any,
     ) -> None:
-        self.generation = 0
         self.limits = limits
         self.namespace = namespace
-        self.durable = 0  # replicas that must have a push or a firing
-        self.is_application = False  # the process only pushes
         if namespace:
             connection["command_packer"] = namespace
         super().__init__(max_connections, limits.wait, kind, FreeConnections, **connection)  # type: ignore[no-untyped-call]  # untyped there
