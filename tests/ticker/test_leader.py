@@ -1,5 +1,6 @@
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,12 +8,14 @@ from redis import Redis
 
 from clock.clocks import ServerClock, SystemClock
 from clock.errors import StoreUnavailable
+from clock.problems import CALM_SECONDS, Problems
 from clock.store import keys
 from clock.store.ledger.lease import Lease, Tenure
 from clock.testing import FakeClock
 from clock.ticker import Leader
 from clock.ticker.leader import LEASE_SECONDS
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, eventually
+from tests.ticker.conftest import Rounds
 
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
 
@@ -138,3 +141,155 @@ def test_the_time_is_redis_s_and_a_machine_that_is_off_is_warned_about_once(
         logging.ERROR,
         True,
     )
+
+
+def test_a_lease_that_a_clock_took_while_it_stopped_is_given_back(redis: Redis) -> None:
+    first = leader(redis, "a", FakeClock(SIX))
+
+    first.stop()
+    first.beat()  # its thread had asked for the lease before
+
+    assert not redis.exists(keys.LEASE)
+
+
+class ScriptedLease(Lease):
+    """A lease with these answers (None: Redis is away); after the last one its clock stops.
+
+    It notes for how long the clock waits for a leader that stops, and in `free` whether the clock leaves a free
+    lease free.
+    """
+
+    def __init__(self, *answers: Tenure | None, hand_overs: Sequence[bool | None] = ()) -> None:
+        self._answers = list(answers)
+        self._hand_overs = list(hand_overs)
+        self.waits: list[float] = []
+        self.free: list[bool] = []
+        self.clock: Leader
+
+    def take(self, seconds: float, *, leave_free: bool = False) -> Tenure:
+        self.free.append(leave_free)
+        answer = self._answers.pop(0)
+        if not self._answers:
+            self.clock.stop()
+        if answer is None:
+            raise StoreUnavailable("away")
+        return answer
+
+    def wait_for_hand_over(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        answer = self._hand_overs.pop(0) if self._hand_overs else False
+        if answer is None:
+            raise StoreUnavailable("away")
+        return answer
+
+    def give_back(self) -> None:
+        """Nothing to give back."""
+
+
+def tenure(holder: str, left_seconds: float = LEASE_SECONDS) -> Tenure:
+    return Tenure(holder, left_seconds, SIX)
+
+
+def led(lease: ScriptedLease, clock: FakeClock, problems: Problems | None = None) -> Leader:
+    """The clock `me`, after it has asked for the lease until the last answer."""
+    lease.clock = leader = Leader(lease, identity="me", clock=clock, problems=problems)
+    leader.start()
+    eventually(lambda: not leader._thread.is_alive(), "the end of the leader's thread")
+    return leader
+
+
+def test_a_clock_on_standby_tries_again_when_the_lease_ends_or_after_a_second() -> None:
+    lease = ScriptedLease(tenure("other", 0.3), tenure("other", 3.0), tenure("other"), tenure("other"))
+
+    led(lease, FakeClock(SIX))
+
+    assert lease.waits == [0.31, 1.0, 1.0]
+
+
+def test_a_clock_on_standby_leaves_a_lost_lease_to_its_holder_until_it_would_have_ended() -> None:
+    clock = FakeClock(SIX)
+    clock.advance(timedelta(seconds=100))
+    lease = ScriptedLease(tenure("other", 0.5), tenure("", 0.0), tenure("other", 0.5), tenure("other"))
+
+    led(lease, clock)
+
+    assert lease.free == [False, True, True, True]
+    assert lease.waits == [0.51] * 3
+
+
+def test_a_clock_on_standby_takes_a_lease_that_its_holder_released() -> None:
+    lease = ScriptedLease(tenure("other"), tenure("other"), tenure("other"), hand_overs=[True, False])
+
+    led(lease, FakeClock(SIX))
+
+    assert lease.free == [False, False, True]
+
+
+def test_a_leader_renews_its_lease_each_second_and_waits_for_no_other_clock() -> None:
+    clock, lease = Rounds(99), ScriptedLease(tenure("me"), tenure("me"), tenure("me"))
+
+    led(lease, clock)
+
+    assert (clock.waits, lease.waits) == ([1.0] * 2, [])
+
+
+def test_while_redis_is_away_a_clock_asks_for_the_lease_each_second() -> None:
+    clock = Rounds(99)
+    lease = ScriptedLease(None, tenure("other"), None, tenure("other"), hand_overs=[None])
+
+    led(lease, clock)
+
+    assert clock.waits == [1.0] * 2
+    assert lease.waits == [1.0]
+
+
+def test_a_clock_that_could_not_wait_for_the_lease_has_no_problem_once_it_leads() -> None:
+    clock = Rounds(99)
+    problems = Problems(clock=clock)
+    lease = ScriptedLease(tenure("other"), tenure("me"), tenure("me"), hand_overs=[None])
+
+    led(lease, clock, problems)
+    [(problem, _)] = problems.lasting
+    clock.advance(timedelta(seconds=CALM_SECONDS))
+    problems.watch()
+
+    assert problem.text == "away"
+    assert list(problems.lasting) == []
+
+
+@pytest.mark.parametrize(
+    ("skew", "is_reported", "blocks"),
+    [
+        (0.5, False, False),
+        (-0.6, True, False),
+        (5.0, True, False),
+        (5.1, True, True),
+        (-5.1, True, True),
+    ],
+)
+def test_a_machine_whose_clock_is_off_is_reported_and_if_it_is_far_off_not_ready(
+    skew: float, is_reported: bool, blocks: bool
+) -> None:
+    clock = ServerClock(FakeClock(SIX + timedelta(seconds=skew)))
+    problems = Problems(clock=clock)
+    lease = ScriptedLease(tenure("me"), tenure("me"))
+    lease.clock = leader = Leader(lease, identity="me", clock=clock, problems=problems)
+
+    leader.beat()
+
+    assert (bool(problems.lasting), bool(problems.blocking)) == (is_reported, blocks)
+
+
+@pytest.mark.parametrize(("moved", "is_logged"), [(0.5, False), (0.6, True)])
+def test_a_jump_of_redis_s_time_is_logged(caplog: pytest.LogCaptureFixture, moved: float, is_logged: bool) -> None:
+    clock = ServerClock(FakeClock(SIX + timedelta(hours=1)))
+    later = Tenure("me", LEASE_SECONDS, SIX + timedelta(seconds=moved))
+    lease = ScriptedLease(tenure("me"), tenure("me"), later, later)
+    lease.clock = leader = Leader(lease, identity="me", clock=clock)
+    leader.beat()
+    leader.beat()
+
+    leader.beat()
+
+    assert ("Time jumped by +0.6 s" in caplog.text) is is_logged
+    assert caplog.text.count("Time jumped") == is_logged
