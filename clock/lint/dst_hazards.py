@@ -35,7 +35,7 @@ def hazards_of(event: Event, start: datetime, end: datetime) -> Iterator[Hazard]
     if steady == event.trigger or _has(event.trigger, (EachHour, Hours, Elapsed)):
         return
     for change in zone_changes(event.zone, start, end):
-        low = min(change.shown, change.then) - _DAY
+        low = change.first - _DAY
         day = _walls(steady, start, low, low + 2 * _DAY, event.zone)
         walls = [wall for wall in day if change.holds(wall)]
         if walls and len(day) <= 2 * OFTEN_A_DAY:
@@ -57,13 +57,13 @@ def _hazard_text(event: Event, change: ZoneChange, walls: list[datetime], start:
     if change.is_gap:
         moved = [at.astimezone(event.zone) for at in fires if at >= change.at]
         instead = f"it runs at {moved[0]:%H:%M} instead" if moved else "it does not run"
-        return f"{times} is skipped on {change.shown:%a %d %b %Y}: {instead}"
+        return f"{times} is skipped on {change.first:%a %d %b %Y}: {instead}"
     shown = [at.astimezone(event.zone) for at in fires]
     again = [at for at in shown if at.replace(tzinfo=None) in walls]
     if len(again) > len(walls):
-        return f"{times} occurs twice on {change.shown:%a %d %b %Y}: it runs both times"
+        return f"{times} occurs twice on {change.first:%a %d %b %Y}: it runs both times"
     which = f"at the {'first' if not again or again[0].fold == 0 else 'second'} of them"
-    return f"{times} occurs twice on {change.shown:%a %d %b %Y}: it runs once, {which}"
+    return f"{times} occurs twice on {change.first:%a %d %b %Y}: it runs once, {which}"
 
 
 def _in_zone(part: object, zone: tzinfo) -> object:

@@ -193,9 +193,11 @@ class Collected:
                     return self.payloads.pop(index)
         return None
 
-    def _follow(self, payload: Payload, wait: float) -> None:
-        if wait:
-            payload["at"] = client.now() + wait
+    def _follow(self, payload: Payload, when: Mapping[str, Any]) -> None:
+        now = client.now()
+        due = float(when.get("at") or now + float(when.get("wait") or 0))
+        if due > now:
+            payload["at"] = due
         self.payloads.append(payload)
 
 

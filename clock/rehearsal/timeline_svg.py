@@ -119,10 +119,9 @@ def _marks(timeline: DrawnTimeline, seldom: list[str], places: dict[date, float]
 
 def _zone_changes(timeline: DrawnTimeline, places: dict[date, float], column: float) -> Iterator[str]:
     for change in zone_changes(timeline.zone, timeline.start, timeline.end):
-        day = change.shown.date()
-        if day not in places:
+        begin, day = change.first, change.first.date()
+        if day not in places:  # the timeline starts in the second of two equal hours before midnight
             continue
-        begin = min(change.shown, change.then)
         minutes = abs(change.then - change.shown) / timedelta(minutes=1)
         y = _TOP + _HEIGHT * (begin.hour * 60 + begin.minute) / 1440
         frame = ' fill-opacity="0" stroke="#d33"'

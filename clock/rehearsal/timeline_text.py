@@ -23,7 +23,7 @@ def to_chart(timeline: DrawnTimeline) -> str:
     """
     often = timeline.often()
     hidden = often if len(often) < len(timeline.events) else []
-    changes = {change.shown.date(): change for change in zone_changes(timeline.zone, timeline.start, timeline.end)}
+    changes = {change.first.date(): change for change in zone_changes(timeline.zone, timeline.start, timeline.end)}
     counts: Counter[tuple[date, int]] = Counter()
     totals: Counter[date] = Counter()
     for seconds, event in timeline.rows:

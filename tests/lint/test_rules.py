@@ -48,6 +48,12 @@ def test_a_time_that_autumn_has_twice_is_warned_of() -> None:
     assert first == "01:30 occurs twice on Sun 01 Nov 2026: it runs once, at the first of them"
 
 
+def test_an_hour_before_midnight_that_occurs_twice_is_that_of_the_day_that_ends() -> None:
+    [first, *_] = texts("dst", 'every().day.at("23:30", "America/Santiago").do(print).named("nightly")')
+
+    assert first == "23:30 occurs twice on Sat 04 Apr 2026: it runs once, at the first of them"
+
+
 @pytest.mark.parametrize(
     ("at", "choice", "told"),
     [

@@ -101,3 +101,10 @@ def test_a_naive_instant_is_refused() -> None:
         FakeClock(datetime(2026, 11, 24))
     with pytest.raises(ValueError, match="has no zone"):
         FakeClock(NOON).travel_to(datetime(2026, 11, 24))
+
+
+def test_a_test_that_waits_for_a_waiter_that_never_comes_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clock.rehearsal.fake_clock._PATIENCE_SECONDS", 0.01)
+
+    with pytest.raises(TimeoutError, match="0 callers wait on the clock, not 1"):
+        FakeClock(NOON).block_until(1)

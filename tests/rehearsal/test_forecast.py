@@ -166,3 +166,22 @@ def test_a_million_runs_are_refused() -> None:
             seconds={},
             default=1.0,
         )
+
+
+def test_the_text_names_the_first_twenty_late_events_and_counts_the_others() -> None:
+    found = made("".join(SIX.format(name=f"e{n}", job="SlowForecastJob") for n in range(24)))
+
+    text = to_text(found, UTC)
+
+    assert text.count(" of 1 late; worst ") == 20
+    assert "\n  and 3 more events\n" in text
+
+
+def test_no_spread_is_suggested_for_an_event_that_has_one() -> None:
+    lines = "".join(SIX.format(name=f"e{n}", job="SlowForecastJob") for n in range(4))
+    spread = lines.replace('.named("e3")', '.spread(timedelta(seconds=1)).named("e3")')
+
+    found = made("from datetime import timedelta\n" + spread)
+
+    assert found.suggestions
+    assert "e3" not in {one.event for one in found.suggestions}

@@ -237,6 +237,7 @@ def test_the_jobs_of_a_class_are_a_live_list() -> None:
         LabelParcelJob.perform_async(1)
         PackParcelJob.perform_async("bag")
         assert [payload["args"] for payload in jobs] == [["box"], ["bag"]]
+        assert repr(jobs) == repr(list(jobs))
         assert (len(jobs), jobs[-1]["args"], jobs == PackParcelJob.jobs) == (2, ["bag"], True)
 
         del jobs[0]

@@ -15,7 +15,7 @@ from clock.clocks import to_ms
 from clock.job.push.client import using_clock
 from clock.rehearsal.memory.ledger import MemoryLedger
 from clock.store.ledger import pauses
-from clock.store.ledger.decision import Decision
+from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import Pause
 from clock.testing import FakeClock
@@ -234,3 +234,15 @@ def test_a_rehearsal_decides_so(case: Case, how: str) -> None:
     history = testing.run(timetable, start_time=START, end_time=end, execute=True, ledger=ledger, **HOW[how])
 
     assert told(history.decisions) == expected
+
+
+def test_the_ledger_in_memory_keeps_no_decision_that_another_one_has_overtaken() -> None:
+    ledger = MemoryLedger()
+    [entry] = ledger.declare([("e", "hourly")], 0)
+    of_another_declaration = Decision("e", "daily", entry.decided_ms, 3_600_000, DecisionKind.FIRED)
+    after_another_instant = Decision("e", "hourly", 1_800_000, 3_600_000, DecisionKind.FIRED)
+
+    for decision in (of_another_declaration, after_another_instant):
+        assert ledger.commit([decision]) == [Verdict.STALE]
+
+    assert (ledger.decisions, ledger.entry("e")) == ([], entry)

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
-from clock import Batch, Discard, IterableJob, Job, JobResult, NotUnique, Unique
+from clock import Batch, BatchDone, Discard, IterableJob, Job, JobResult, NotUnique, Unique
 from clock.api import cancel
 from clock.errors import JobError
 from clock.job.push.client import using_clock
@@ -58,9 +58,9 @@ class BakeAllJob(IterableJob):
             KneadDoughJob.perform_async(kind)
 
 
-def reported() -> Batch:
+def reported(**more: Any) -> Batch:
     success, complete, death = map(TellBakerJob.signature, ("success", "complete", "death"))
-    return Batch(on_success=success, on_complete=complete, on_death=death)
+    return Batch(on_success=success, on_complete=complete, on_death=death, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +123,55 @@ def test_a_job_that_a_lock_keeps_out_is_not_in_the_batch(run_all: Callable[[], o
     run_all()
 
     assert ran[-2:] == ["complete", "success"]
+
+
+def test_a_batch_of_a_name_is_opened_once(run_all: Callable[[], object], caplog: pytest.LogCaptureFixture) -> None:
+    with reported(id="monthly"):
+        KneadDoughJob.perform_async("rye")
+    run_all()
+    with reported(id="monthly"):
+        KneadDoughJob.perform_async("wheat")
+    run_all()
+
+    assert ran == ["rye", "complete", "success"]
+    assert "Pushed no KneadDoughJob: the batch monthly is done" in caplog.text
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_batch_cannot_be_in_one_that_is_unknown_or_done(run_all: Callable[[], object], *, is_done: bool) -> None:
+    if is_done:
+        with Batch(id="yearly"):
+            pass
+
+    with pytest.raises(BatchDone, match="the batch yearly is done or unknown"), Batch(parent="yearly"):
+        pass
+
+
+def test_a_block_that_ends_in_another_fake_ends_nothing_there() -> None:
+    batch = reported()
+    with fake():
+        batch.__enter__()
+    with fake():
+        batch.__exit__(None, None, None)
+
+        assert all_jobs() == []
+
+
+def test_a_following_job_is_collected_with_its_time(fake_clock: FakeClock) -> None:
+    noon = fake_clock.now() + timedelta(hours=6)
+    due: dict[str, dict[str, Any]] = {
+        "noon": {"wait_until": noon},
+        "soon": {"wait": 60},
+        "past": {"wait_until": fake_clock.now()},
+    }
+    with fake():
+        for name, when in due.items():
+            KneadDoughJob.set(then=TellBakerJob.set(**when).signature(name)).perform_async("rye")
+        KneadDoughJob.drain()
+
+        collected: list[Any] = list(TellBakerJob.jobs)
+    found = {payload["args"][0]: payload.get("at") for payload in collected}
+    assert found == {"noon": noon.timestamp(), "soon": fake_clock.now().timestamp() + 60, "past": None}
 
 
 def test_a_replaced_job_has_ended_for_its_batch() -> None:

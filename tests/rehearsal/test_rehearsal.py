@@ -94,6 +94,76 @@ def test_a_downtime_is_caught_up_once(clock_file: Path) -> None:
     assert [decision.kind for decision in history.decisions if decision.event == "daily"] == ["caught_up"]
 
 
+def test_a_clock_that_is_away_at_the_start_and_at_the_end_fires_in_between(clock_file: Path) -> None:
+    minute = timedelta(minutes=1)
+    end = START + timedelta(hours=1)
+    history = testing.run(
+        clock_file,
+        start_time=START,
+        end_time=end,
+        downtime=[(START, START + 20 * minute), (end - 20 * minute, end)],
+    )
+
+    assert [due.minute for due in history.fires("Run a job")] == list(range(20, 40))
+
+
+def test_the_run_ends_when_nothing_is_due_any_more() -> None:
+    timetable = testing.loads("from clock import *\nevery().hour.until('2015-11-02 04:30').do(print).named('e')\n")
+
+    history = testing.run(timetable, start_time=START, max_ticks=1000)
+
+    assert history.times_run("e") == 2
+
+
+def test_a_job_of_a_rehearsal_has_finished_at_the_next_due_instant() -> None:
+    timetable = testing.loads("from clock import *\nevery().minute.do(print).named('e').overlap('skip')\n")
+
+    history = testing.run(
+        timetable, start_time=START, end_time=START + timedelta(minutes=10), tick_speed=timedelta(minutes=1)
+    )
+
+    assert {decision.kind for decision in history.decisions} == {"fired"}
+
+
+def test_rows_with_a_condition_that_push_jobs_are_rehearsed() -> None:
+    timetable = testing.loads(
+        "from datetime import timedelta\n"
+        "from clock import configure, sync_events\n"
+        "from tests.testing.jobs import CountVisitsJob\n"
+        "configure(tz='UTC')\n"
+        "row = {'name': 'e', 'every': 120, 'if_': lambda due: due.minute % 4 == 0}\n"
+        "sync_events(lambda: [row], every=timedelta(hours=1), do=CountVisitsJob)\n"
+    )
+
+    history = testing.run(timetable, start_time=START, end_time=START + timedelta(minutes=20))
+
+    assert [due.minute for due in history.fires("e")] == [0, 4, 8, 12, 16]
+    assert len(history.enqueued(CountVisitsJob)) == 5
+
+
+def test_rows_that_cannot_be_copied_are_read_again_each_time() -> None:
+    timetable = testing.loads(
+        "from datetime import timedelta\n"
+        "from clock import configure, sync_events\n"
+        "configure(tz='UTC')\n"
+        "class Connection:\n"
+        "    def __deepcopy__(self, memo):\n"
+        "        raise RuntimeError('a connection cannot be copied')\n"
+        "row = {'name': 'e', 'every': 60, 'connection': Connection()}\n"
+        "asked = []\n"
+        "def load():\n"
+        "    asked.append(1)\n"
+        "    return [row if len(asked) < 3 else {**row, 'every': 300}]\n"
+        "sync_events(load, every=timedelta(minutes=10), do=print)\n"
+    )
+
+    history = testing.run(timetable, start_time=START, end_time=START + timedelta(minutes=40))
+
+    minutes = [due.minute for due in history.fires("e")]
+    assert minutes[:20] == list(range(20))
+    assert minutes[-3:] == [25, 30, 35]
+
+
 def test_events_on_threads_are_rehearsed_in_order_like_all_others(clock_file: Path) -> None:
     history = testing.run(clock_file, start_time=START, end_time=START + timedelta(days=3))
 
@@ -158,6 +228,21 @@ def test_a_paused_event_does_not_fire_and_the_history_says_so() -> None:
 
     assert not history.ran_job("daily")
     assert {item.detail["reason"] for item in history.decisions} == {"paused: not before we are ready"}
+
+
+def test_the_jobs_of_one_class_are_found_among_those_of_an_event() -> None:
+    timetable = testing.loads(
+        "from clock import DUE_AT, every\n"
+        "from tests.testing.jobs import CountVisitsJob, SendReportJob\n"
+        "def push(due):\n"
+        "    SendReportJob.perform_async(str(due))\n"
+        "    CountVisitsJob.perform_async(due[:10])\n"
+        "every().day.at('06:00', 'UTC').do(push, DUE_AT).named('e')\n"
+    )
+
+    history = testing.run(timetable, start_time=START, end_time=START + timedelta(days=2), execute=True)
+
+    assert [found.args for found in history.enqueued(CountVisitsJob)] == [["2015-11-02"], ["2015-11-03"]]
 
 
 def test_a_rehearsal_opens_no_connection(clock_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

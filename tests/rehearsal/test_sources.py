@@ -1,12 +1,15 @@
 """What a rehearsal begins from."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from clock import testing
 from clock.errors import ConfigurationError, DeclarationError
+from clock.store.ledger import pauses
+from clock.store.ledger.pauses import Pause
 
 
 @pytest.fixture
@@ -52,3 +55,18 @@ def test_a_schedule_file_without_events_for_the_environment_is_named(application
 
     with pytest.raises(ConfigurationError, match=r"schedule\.yml has no events for this environment .*missing"):
         testing.load_application()
+
+
+def test_a_rehearsal_of_productions_ledger_keeps_its_pauses(redis: Redis, redis_url: str) -> None:
+    timetable = testing.loads("from clock import *\nevery().minute.do(print).named('e')\n")
+    start = datetime(2026, 11, 24, tzinfo=UTC)
+    pauses.pause(redis, "e", Pause(start, note="release"))
+
+    history = testing.run(
+        timetable,
+        start_time=start,
+        end_time=start + timedelta(minutes=5),
+        ledger=testing.read_ledger(redis_url),
+    )
+
+    assert {decision.kind for decision in history.decisions} == {"paused"}

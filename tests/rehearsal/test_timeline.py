@@ -98,6 +98,43 @@ def test_the_drawing_is_whole_xml_and_marks_the_night_of_changed_clocks(october:
     assert "Sun 25 Oct 2026: the times from 02:00 to 03:00 occur twice" in titles
 
 
+def drawn(zone: str, start: datetime, end: datetime) -> Timeline:
+    there = ZoneInfo(zone)
+    rows = [(int(start.timestamp()), "e")]
+    return Timeline(rows, ["e"], start=start.astimezone(there), end=end.astimezone(there), zone=there)
+
+
+def test_an_hour_before_midnight_that_occurs_twice_belongs_to_the_day_that_ends() -> None:
+    """In Chile, summer time ends at 24:00 of a Saturday: from 23:00, the clocks go through this hour again."""
+    santiago = ZoneInfo("America/Santiago")
+    day = drawn(santiago.key, datetime(2026, 4, 4, tzinfo=santiago), datetime(2026, 4, 5, tzinfo=santiago))
+
+    assert "Sat 04 Apr 2026: the times from 23:00 to 00:00 occur twice" in day.svg()
+    assert day.chart().splitlines()[1:] == [
+        "Sat 2026-04-04!|·                                               | 1",
+        "! Sat 04 Apr 2026: the times from 23:00 to 00:00 occur twice",
+    ]
+
+
+def test_a_timeline_that_starts_in_a_minute_after_midnight_that_the_clocks_take_back_has_no_mark_for_it() -> None:
+    """In Newfoundland, summer time ended at 00:01, and the clocks went back to 23:01 of the day before."""
+    start = datetime(2010, 11, 7, 2, 30, 30, tzinfo=UTC)
+
+    drawing = drawn("America/St_Johns", start, start + timedelta(hours=3)).svg()
+
+    assert 'fill="url(#odd)"' not in drawing
+    assert "Sat 06 Nov 2010: the times from 23:01 to 00:01 occur twice" in drawing
+
+
+def test_a_listing_has_the_distance_of_runs_in_seconds() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [(int(start.timestamp()) + 10 * number, "e") for number in range(5)]
+
+    listing = Timeline(rows, ["e"], start=start, end=start + timedelta(days=1), zone=UTC).listing()
+
+    assert listing == "e\n  Thu 2026-01-01: 00:00 every 10 s to 00:00:40 (5)\n"
+
+
 def test_names_are_escaped_in_the_drawing() -> None:
     rows = [(0, "a<b & c")]
     start, end = datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from clock.store.jobs.flow.batches import Batch, Event
 
 PENDING, DONE = "pending", "done"
+_AT_ONCE: Mapping[str, Any] = {}
 
 
 @dataclass(slots=True)
@@ -21,10 +23,11 @@ class _Kept:
 class MemoryBatches:
     """The batches of a test.
 
-    `push` receives the payloads of callbacks and of following jobs, with their delay in seconds.
+    `push` receives the payloads of callbacks and of following jobs, with the field `then`: it may have `wait`, the
+    delay in seconds, or `at`.
     """
 
-    def __init__(self, push: Callable[[str, float], object]) -> None:
+    def __init__(self, push: Callable[[str, Mapping[str, Any]], object]) -> None:
         self._push = push
         self._kept: dict[str, _Kept] = {}
 
@@ -72,7 +75,7 @@ class MemoryBatches:
         if how == DONE and isinstance(following, Mapping):
             if isinstance(following.get("bid"), str):
                 self.add(following["bid"], str(following["jid"]))
-            self._push(str(following["payload"]), float(following.get("wait") or 0))
+            self._push(str(following["payload"]), following)
         bid, jid = payload.get("bid"), str(payload.get("jid"))
         kept = self._kept.get(bid) if isinstance(bid, str) else None
         if kept is None or jid not in kept.children or kept.children[jid] == DONE:
@@ -105,4 +108,4 @@ class MemoryBatches:
         if event not in batch.fired:
             batch.fired[event] = 0
             if event in batch.callbacks:
-                self._push(batch.callbacks[event], 0.0)
+                self._push(batch.callbacks[event], _AT_ONCE)

@@ -22,12 +22,12 @@ from clock.store.jobs.flow.unique_locks import Lock
 class MemoryFlow:
     """The rules for the jobs of a test.
 
-    `waiting` are the jobs that have not run. `push` receives the jobs that callbacks and `then` push, with their
-    delay in seconds.
+    `waiting` are the jobs that have not run. `push` receives the jobs that callbacks and `then` push, with `wait`,
+    their delay in seconds, or `at`.
     """
 
-    def __init__(self, waiting: list[Payload], push: Callable[[Payload, float], object]) -> None:
-        self.batches = MemoryBatches(lambda text, wait: push(as_read(text), wait))
+    def __init__(self, waiting: list[Payload], push: Callable[[Payload, Mapping[str, Any]], object]) -> None:
+        self.batches = MemoryBatches(lambda text, when: push(as_read(text), when))
         self.results: dict[str, Mapping[str, str]] = {}  # jid -> what JobResult reads
         self._locks = MemoryLocks(waiting)
 

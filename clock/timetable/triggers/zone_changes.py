@@ -26,9 +26,14 @@ class ZoneChange:
         """Whether times of day are skipped; otherwise they occur twice."""
         return self.then > self.shown
 
+    @property
+    def first(self) -> datetime:
+        """The first time of day that is skipped or occurs twice."""
+        return min(self.shown, self.then)
+
     def holds(self, wall: datetime) -> bool:
         """Whether the naive wall-clock time is skipped or occurs twice."""
-        return min(self.shown, self.then) <= wall < max(self.shown, self.then)
+        return self.first <= wall < max(self.shown, self.then)
 
 
 def zone_changes(zone: tzinfo, start: datetime, end: datetime) -> Iterator[ZoneChange]:
@@ -52,4 +57,4 @@ def described(change: ZoneChange) -> str:
     """The change in words."""
     what = "are skipped" if change.is_gap else "occur twice"
     low, high = sorted((change.shown, change.then))
-    return f"{change.shown:%a %d %b %Y}: the times from {low:%H:%M} to {high:%H:%M} {what}"
+    return f"{low:%a %d %b %Y}: the times from {low:%H:%M} to {high:%H:%M} {what}"
