@@ -75,3 +75,29 @@ def test_no_dead_job_is_kept_where_the_limit_is_0(redis: Redis) -> None:
 
     assert DeadJobs(redis, DeadLimits(max_jobs=0)).trim(NOW).count == 2
     assert redis.zcard("dead") == 0
+
+
+@pytest.mark.parametrize(
+    ("removed", "words"),
+    [
+        (Trimmed(), ""),
+        (Trimmed(by_age=1), "1 older dead job was removed by dead_timeout = 60.5 (seconds)"),
+        (Trimmed(by_number=2_000), "2,000 older dead jobs were removed by dead_max_jobs = 10"),
+        (
+            Trimmed(2, 1),
+            "1 older dead job was removed by dead_max_jobs = 10 "
+            "and 2 older dead jobs were removed by dead_timeout = 60.5 (seconds)",
+        ),
+    ],
+)
+def test_the_removed_jobs_are_told_with_the_setting_that_removed_them(removed: Trimmed, words: str) -> None:
+    assert DeadLimits(10, 60.5).words(removed) == words
+
+
+def test_a_job_is_kept_up_to_its_last_second_and_old_ones_do_not_count_against_the_number(redis: Redis) -> None:
+    redis.zadd("dead", {"old-1": 0, "old-2": 1, "kept": 9.5, "young": 50, "new": 60})
+
+    assert DeadJobs(redis, DeadLimits(max_jobs=2, seconds=50.5)).trim(60) == Trimmed(by_age=2, by_number=1)
+
+    assert redis.zrange("dead", 0, -1) == [b"young", b"new"]
+    assert DeadJobs(redis, DeadLimits(seconds=10)).trim(60).count == 0

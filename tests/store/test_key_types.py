@@ -1,7 +1,10 @@
 import re
 from pathlib import Path
 
+from redis import Redis
+
 from clock.store import keys
+from clock.store.key_types import wrong_keys, wrong_keys_among
 
 KINDS = {name: name for name in ("string", "hash", "list", "set", "stream")} | {"sorted set": "zset"}
 
@@ -12,3 +15,37 @@ def test_each_key_is_looked_at_for_the_type_that_its_comment_names() -> None:
 
     assert len(described) > 60
     assert {key: KINDS[kind] for key, kind in described if kind in KINDS} == keys.TYPES
+
+
+def test_keys_and_queues_of_a_wrong_type_and_counters_without_a_number_are_named(redis: Redis) -> None:
+    redis.sadd(keys.QUEUES, "good", "bad")
+    redis.lpush("queue:good", "{}")
+    redis.set("queue:bad", "foreign")
+    redis.set(keys.RETRY, "foreign")
+    redis.set(keys.STAT_PROCESSED, "many")
+    redis.set(keys.STAT_FAILED, "-7")
+
+    assert list(map(str, wrong_keys(redis))) == [
+        "the key retry holds a string and should hold a zset",
+        "the key queue:bad holds a string and should hold a list",
+        "the key stat:processed holds a text and should hold a number",
+    ]
+    assert [wrong.name for wrong in wrong_keys_among(redis, [keys.RETRY, keys.DEAD])] == [keys.RETRY]
+
+
+def test_a_set_of_queues_of_a_wrong_type_is_named_and_hides_no_other_key(redis: Redis) -> None:
+    redis.set(keys.QUEUES, "foreign")
+    redis.lpush(keys.STAT_FAILED, "foreign")
+
+    assert {wrong.name: (wrong.found, wrong.wanted) for wrong in wrong_keys(redis)} == {
+        keys.QUEUES: ("string", "set"),
+        keys.STAT_FAILED: ("list", "string"),
+    }
+
+
+def test_a_thousand_queues_are_looked_at(redis: Redis) -> None:
+    names = [f"queue-{number}" for number in range(1_001)]
+    redis.sadd(keys.QUEUES, *names)
+    redis.mset(dict.fromkeys(map(keys.queue, names), "foreign"))
+
+    assert len(wrong_keys(redis)) == 1_000

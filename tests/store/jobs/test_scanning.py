@@ -178,6 +178,12 @@ def test_the_step_after_large_jobs_reads_about_a_megabyte(redis: Redis, length: 
     assert {seen.after.jobs for seen in first.jobs} == {jobs}
 
 
+def test_jobs_without_a_text_are_read_on(redis: Redis) -> None:
+    redis.rpush("queue:default", *[""] * 100)
+
+    assert [step.read for step in list_steps(redis, "next")] == [64, 36]
+
+
 def test_a_set_is_read_on_behind_its_last_job_although_jobs_before_it_have_left_or_joined(redis: Redis) -> None:
     redis.zadd("retry", {f"job-{number}": number for number in range(6)})
     step = set_step(redis, "retry", START, (), "lowest", 3)
