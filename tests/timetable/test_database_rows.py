@@ -282,6 +282,23 @@ def test_a_row_that_raises_when_it_is_asked_is_told_and_blocks_no_other() -> Non
     assert [event.name for event in found.events] == ["SendLetterJob 6"]
 
 
+def test_a_renamed_row_keeps_its_old_names_unless_another_event_has_one_of_them() -> None:
+    rows = [
+        {"id": 1, "name": "new", "was": "old", "every": 60},
+        {"id": 2, "name": "next", "was": ["before", "first"], "every": 60},
+        {"id": 3, "name": "first", "every": 60},
+        {"id": 4, "name": "mine", "was": "written", "every": 60},
+    ]
+
+    found = read_rows(synced(), rows, SETTINGS, taken={"written"})
+
+    assert [(event.name, event.was) for event in found.events] == [("new", ("old",)), ("first", ())]
+    assert [str(error).partition(";")[0] for error in found.errors] == [
+        "lib/clock.py:7: 'next': was='first' is the name of another event",
+        "lib/clock.py:7: 'mine': was='written' is the name of another event",
+    ]
+
+
 def test_no_row_may_take_the_name_of_another_event() -> None:
     rows = [{"name": name, "every": 60, "args": ["x"]} for name in ("a", "b", "b")]
 

@@ -408,6 +408,50 @@ def test_a_rename_moves_nothing_that_is_drawn_from_the_name(declared: Declared, 
     assert dues[0] == dues[1] != dues[2]
 
 
+def test_events_that_end_at_one_moment_in_two_zones_keep_their_own_end(load_lines: Load) -> None:
+    first, second = load_lines(
+        """
+        for end in ("2030-01-01T12:00+01:00", "2030-01-01T11:00+00:00"):
+            every().day.until(datetime.fromisoformat(end)).do(act)
+        """
+    ).events
+
+    assert (str(first.until), str(second.until)) == ("2030-01-01 12:00:00+01:00", "2030-01-01 11:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        ("every().day.do(act)", 1),
+        ("every().day.do(SendLetterJob, 'me')\nsync_events(list, every=timedelta(1), do=SendLetterJob)", 1),
+        ("every().day.do(SendLetterJob, 'me')\nevery().day.do(act)", 2),
+        ("every().day.do(SendLetterJob, 'me')", 0),  # no code of the file runs in the clock: this saves memory
+    ],
+)
+def test_code_that_runs_in_the_clock_can_ask_for_the_declarations(load_lines: Load, lines: str, kept: int) -> None:
+    scheduler = load_lines(f"{lines}\n").scheduler
+
+    assert scheduler
+    assert len(scheduler.get_jobs()) == kept
+
+
+def test_a_declaration_outside_of_a_clock_file_ends_a_script_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "clock.py"
+    script.write_text("from clock import every\nevery()\n")
+    code = compile(script.read_text(), str(script), "exec")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit, match=r"^clock: clock\.py:2: events work only .* python -m clockd clock\.py$"):
+        exec(code, {"__name__": "__main__"})  # noqa: S102  # its own text
+    with pytest.raises(DeclarationError, match=r"^clock\.py:2: events work only .* python -m clockd clock\.py$"):
+        exec(code, {"__name__": "imported"})  # noqa: S102  # its own text
+    script.rename(tmp_path / "mine.py")
+    with pytest.raises(DeclarationError, match=r"^clock\.py:2: .* python -m clock clock\.py$"):
+        exec(code, {"__name__": "__main__"})  # noqa: S102  # its own text
+
+
 def test_a_name_may_come_after_do(load_lines: Load) -> None:
     assert [event.name for event in load_lines("every().day.do(act).named('x')\n").events] == ["x"]
 
@@ -434,9 +478,9 @@ def test_names_are_made_from_action_and_schedule_and_do_not_depend_on_the_order(
 
 
 def test_equal_events_without_a_name_are_numbered(load_lines: Load) -> None:
-    events = load_lines("every().day.do(act)\nevery().day.do(act)\n").events
+    events = load_lines("for _ in range(4): every().day.do(act)\n").events
 
-    assert [event.name for event in events] == ["act every day", "act every day (2)"]
+    assert [event.name for event in events] == ["act every day", *(f"act every day ({n})" for n in (2, 3, 4))]
 
 
 def test_the_declaration_changes_with_schedule_and_zone_and_with_nothing_else(declared: Declared) -> None:

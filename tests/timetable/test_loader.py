@@ -3,6 +3,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,12 @@ def test_a_class_may_be_a_dataclass_and_look_its_module_up(write: Write) -> None
         ),
         ("def f():\n    raise SystemExit(3)\nf()\n", "clock.py:2: SystemExit: 3"),
         ("raise MemoryError\n", "clock.py:1: MemoryError"),
+        ("import sys\nsys.tracebacklimit = 0\nraise MemoryError\n", "clock.py:3: MemoryError"),
+        ("x = 1\nraise SyntaxError('odd')\n", "clock.py:2: SyntaxError: odd"),
+        ("raise SyntaxError('odd', (__file__, 7, 0, None))\n", "clock.py:7: SyntaxError: odd"),
+        ("raise SyntaxError('odd', (__file__, None, None, 'x = '))\n", "clock.py:1: SyntaxError: odd: x ="),
+        ("import os\nos._exit(0)\n", "clock.py:2: os._exit() ends the process that loads this file; remove it"),
+        ("import os\nos.execl('/bin/true', 'true')\n", "clock.py:2: os.execl() ends the process that loads this"),
         (
             "class Odd(BaseException):\n    def __str__(self): raise SystemExit\nraise Odd\n",
             "clock.py:3: Odd: (its message cannot be read: SystemExit)",
@@ -171,13 +178,69 @@ def test_a_class_may_be_a_dataclass_and_look_its_module_up(write: Write) -> None
         ),
     ],
 )
-def test_a_file_that_cannot_be_run_is_told_with_its_line(write: Write, text: str, message: str) -> None:
+def test_a_file_that_cannot_be_run_is_told_with_its_line(
+    write: Write, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
     path = write("lib/clock.py", text)
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)  # a file may change it
 
     with pytest.raises(DeclarationError) as error:
         load(path)
 
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("raise ValueError('no')", "lib/clock.py:4: ValueError: no"),
+        ("on('startup')(print)", "lib/clock.py:4: on('startup') is an event of the worker"),
+    ],
+)
+def test_a_file_that_changes_the_current_folder_is_refused_with_its_line(
+    write: Write, monkeypatch: pytest.MonkeyPatch, line: str, message: str
+) -> None:
+    path = write("lib/clock.py", f"import os\nfrom clock import on\nos.chdir('/')\n{line}\n")
+    monkeypatch.chdir(path.parent.parent)
+
+    with pytest.raises(DeclarationError) as error:
+        load("lib/clock.py")
+
+    assert message in str(error.value)
+
+
+def test_a_process_may_be_ended_by_others_while_a_file_is_loaded_and_by_all_afterwards(write: Write) -> None:
+    before = os._exit, os.execv
+    path = write(
+        "lib/clock.py",
+        """
+        import os, threading
+        from clock import every
+
+        refused = []
+
+        def end():
+            try:
+                os.execv("/no/such/program", ["x"])
+            except OSError:
+                refused.append("by the system")
+
+        thread = threading.Thread(target=end)
+        thread.start()
+        thread.join()
+        kept = os.execv
+        every().day.do(end)
+        """,
+    )
+
+    timetable = load(path)
+
+    assert timetable.names["refused"] == ["by the system"]
+    timetable.events[0].run(datetime(2026, 1, 1, tzinfo=UTC))
+    assert timetable.names["refused"] == ["by the system"] * 2
+    with pytest.raises(OSError, match="No such file"):
+        timetable.names["kept"]("/no/such/program", ["x"])  # type: ignore[operator]  # a function that the file kept
+    assert (os._exit, os.execv) == before
 
 
 @pytest.mark.parametrize(
@@ -266,6 +329,7 @@ def test_a_syntax_error_of_a_text_that_the_file_compiles_is_told_with_the_files_
         ('cron(minute="*/15")', 'cron takes one text, but got minute; write cron("*/15 * * * *")'),
         ("cron(hour=[7, 19], minute=0, tz=None)", 'got minute, hour; write cron("0 7,19 * * *")'),
         ('cron(minute=0, day_of_month="1-7", day_of_week="mon")', 'write cron("0 * 1-7 * mon&")'),
+        ('cron(day_of_month="1-7", day_of_week="mon")', 'write cron("* * 1-7 * mon&")'),
         ("cron(minutes=0)", "unexpected keyword argument 'minutes'"),
         (
             'every().day.do("jobs.send_mail_job.SendMailJob", "x")',

@@ -112,6 +112,28 @@ def test_events_that_differ_in_what_is_no_part_of_a_name_keep_their_numbers_in_a
     assert told(lines) == told(lines[::-1]) == told(lines[2:] + lines[:2])
 
 
+def test_events_that_differ_in_their_conditions_are_numbered_by_the_names_of_these(load_lines: Load) -> None:
+    timetable = load_lines("""
+        def conditions():
+            def f(due): ...
+            def e(due): ...
+            def d(due): ...
+            def c(due): ...
+            def b(due): ...
+            def a(due): ...
+            return [f, e, d, c, b, a]
+
+        for condition in conditions(): every().day.if_(condition).do(act)
+        every().day.do(act)
+    """)
+
+    conditions = {event.name: event.condition and event.condition.__name__ for event in timetable.events}
+    assert conditions == {
+        "act every day": None,
+        **{f"act every day ({number})": name for number, name in enumerate("abcdef", 2)},
+    }
+
+
 @pytest.mark.process
 def test_names_are_the_same_in_every_process(tmp_path: Path) -> None:
     path = tmp_path / "clock.py"

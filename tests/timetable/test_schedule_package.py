@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import schedule
 
 from clock.errors import DeclarationError
 from clock.timetable import Timetable, load
+from clock.timetable.clock_file.schedule_package import cancels
+from tests.timetable import jobs
 
 Load = Callable[[str], Timetable]
 
@@ -237,6 +240,56 @@ def test_its_own_loop_ends_the_file(load_plain: Load, loop: str, monkeypatch: py
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # in place of pytest's
 
     assert len(load_plain(f"import schedule, time\nschedule.every().day.do(print)\n{loop}\n").events) == 1
+
+
+def test_the_next_run_is_about_now_and_unknown_without_declarations(load_plain: Load) -> None:
+    load_plain("""
+import schedule
+from datetime import datetime, timedelta
+
+assert schedule.next_run() is None and schedule.idle_seconds() is None
+schedule.every().day.do(print)
+assert schedule.idle_seconds() == 0
+now = datetime.now()
+assert now <= schedule.next_run() == schedule.next_run() <= now + timedelta(seconds=60)
+""")
+
+
+def test_a_scheduler_of_a_file_runs_nothing_after_the_load(load_plain: Load) -> None:
+    scheduler = load_plain("import schedule\nschedule.every().day.do(print)\n").scheduler
+
+    assert scheduler
+    with pytest.raises(DeclarationError, match="events work only in a clock file"):
+        scheduler.run_pending()
+
+
+def test_the_function_of_a_job_is_known_to_the_file(load_plain: Load) -> None:
+    names = load_plain("""
+import schedule
+from tests.timetable.jobs import SendLetterJob, act
+
+calls = schedule.every().day.do(act, 1, key=2).job_func
+pushes = schedule.every().day.do(SendLetterJob, "me").job_func
+prepared = schedule.every().day.do(SendLetterJob.set(queue="low"), "me").job_func
+unfinished = schedule.every().day
+nothing = unfinished.job_func
+unfinished.do(act)
+""").names
+
+    known = [names[name] for name in ("calls", "pushes")]
+    assert [(call.func, call.args, call.keywords) for call in known if isinstance(call, partial)] == [
+        (jobs.act, (1,), {"key": 2}),
+        (jobs.SendLetterJob, ("me",), {}),
+    ]
+    assert (names["prepared"], names["nothing"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_cancelled"),
+    [(schedule.CancelJob, True), (schedule.CancelJob(), True), (None, False), (schedule.Job, False)],
+)
+def test_an_action_cancels_its_event_by_its_answer(answer: object, is_cancelled: bool) -> None:
+    assert cancels(answer) is is_cancelled
 
 
 def test_run_all_is_refused_since_a_load_must_not_fire_anything(load_plain: Load) -> None:

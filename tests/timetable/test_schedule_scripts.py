@@ -1,6 +1,7 @@
 """Whole scripts for the `schedule` package, in the shapes that people write: loaded, or refused in one line."""
 
 import gc
+import logging
 import re
 import subprocess
 import sys
@@ -196,6 +197,37 @@ WORKS = {
         while True:
             with contextlib.suppress(BaseException):
                 schedule.run_pending()
+        """,
+    ),
+    "errors before the loop, which the file handles": (
+        DECLARED,
+        """
+        import asyncio
+
+        class Session:
+            async def __aenter__(self): return self
+            async def __aexit__(self, *error): return True
+
+        async def main():
+            async with Session():
+                int('x')
+                schedule.run_pending()
+
+        handled = []
+        asyncio.run(main())
+        with contextlib.suppress(ValueError):
+            int('x')
+            schedule.run_pending()
+        try:
+            int('x')
+            schedule.run_pending()
+        except ValueError:
+            handled.append('except')
+        finally:
+            handled.append('finally')
+        assert handled == ['except', 'finally']
+        while True:
+            schedule.run_pending()
         """,
     ),
     "async with and asyncio.run": (
@@ -420,6 +452,85 @@ def test_a_script_is_loaded_as_it_stands(
     assert schedule.Scheduler.__module__ == "schedule"
 
 
+def test_a_module_may_exit_at_the_end_of_its_loop(tmp_path: Path) -> None:
+    (tmp_path / "exits_of_this_test.py").write_text(
+        "import schedule, sys\ndef loop():\n    try:\n        schedule.run_pending()\n"
+        "    except SystemExit:\n        sys.exit(3)\n"
+    )
+    (tmp_path / "script.py").write_text(
+        "import schedule\nfrom exits_of_this_test import loop\nschedule.every().day.do(print)\nloop()\n"
+    )
+    try:
+        assert len(load(tmp_path / "script.py").events) == 1
+    finally:
+        sys.modules.pop("exits_of_this_test", None)
+
+
+def test_a_loop_in_a_module_that_ignores_the_end_leaves_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    codes: list[int] = []
+
+    def leave(code: int) -> None:
+        codes.append(code)
+        raise OSError("the process has ended")
+
+    monkeypatch.setattr("clock.timetable.clock_file.loading.ending._exit", leave)
+    (tmp_path / "ignores_of_this_test.py").write_text(
+        "import schedule\ndef loop():\n    while True:\n        try:\n            schedule.run_pending()\n"
+        "        except SystemExit:\n            pass\n"
+    )
+    (tmp_path / "script.py").write_text(
+        "import schedule\nfrom ignores_of_this_test import loop\nschedule.every().day.do(print)\nloop()\n"
+    )
+    try:
+        with pytest.raises(DeclarationError, match="the process has ended"):
+            load(tmp_path / "script.py")
+    finally:
+        sys.modules.pop("ignores_of_this_test", None)
+
+    assert codes == [1]
+    assert capfd.readouterr().err == (
+        f"clock: {tmp_path}/ignores_of_this_test.py:6: this catches SystemExit as well, so run_pending() "
+        "cannot end the file; write `except Exception:`\n"
+    )
+
+
+def test_a_load_restores_the_hook_for_threads_unless_the_file_has_set_its_own(load_script: Load) -> None:
+    before = threading.excepthook
+    try:
+        load_script(DECLARED)
+        assert threading.excepthook is before
+
+        timetable = load_script(DECLARED + "threading.excepthook = print\n")
+        assert threading.excepthook is print
+        assert len(timetable.events) == 2
+    finally:
+        threading.excepthook = before
+
+
+def test_an_error_of_a_thread_of_a_script_goes_to_the_hook_that_was_there(
+    load_script: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: errors.append(str(args.exc_value)))
+
+    load_script(DECLARED + "thread = threading.Thread(target=int, args='x')\nthread.start()\nthread.join()\n")
+
+    assert errors == ["invalid literal for int() with base 10: 'x'"]
+
+
+def test_other_errors_of_asyncio_are_logged_after_a_load(
+    load_script: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_script(DECLARED)
+
+    logging.getLogger("asyncio").error("an error")
+    logging.getLogger("asyncio").error("an exception", exc_info=ValueError())
+
+    assert caplog.messages == ["an error", "an exception"]
+
+
 def test_tasks_of_a_script_that_has_ended_write_no_traceback(
     load_script: Load, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -518,6 +629,11 @@ def test_a_scripts_folder_comes_first_on_the_import_path(tmp_path: Path) -> None
             f"import sys, schedule\nassert sys.path[0] != {str(tmp_path)!r}\nfrom helper_of_this_test import job\n"
             "schedule.every().day.do(job)\n"
         )
+        assert len(load(tmp_path / "s.py").events) == 1
+
+        (tmp_path / "clock.py").unlink()
+        (tmp_path / "clock").mkdir()
+        (tmp_path / "clock" / "__init__.py").write_text("raise SystemError('the package is hidden')\n")
         assert len(load(tmp_path / "s.py").events) == 1
     finally:
         sys.modules.pop("helper_of_this_test", None)

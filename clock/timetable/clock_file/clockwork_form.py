@@ -80,7 +80,7 @@ def _trigger(
     triggers: list[Trigger] = [ClockworkAt(period, at, zone, skip_first, dst=dst) for at in times]
     if triggers:
         return united(triggers)
-    first = 1 if skip_first else 0
+    first = int(skip_first)
     if period % DAY:
         return Elapsed(period, first)
     return Days(zone, period // DAY, first=first, at_anchor=True, dst=dst)

@@ -158,9 +158,7 @@ class Entry:
         `shared` are the options of earlier events.
         """
         zone = self.zone or settings.tz
-        drawn_from = (
-            self.was[0] if self.was else name
-        )  # so a rename does not move its spread, jitter or random gap
+        drawn_from = next(iter(self.was), name)  # so a rename does not move its spread, jitter or random gap
         try:
             trigger = self.make_trigger(zone, drawn_from, self.adjustments.dst)
             trigger = self.adjustments.around(trigger, zone, name, drawn_from)
@@ -198,7 +196,7 @@ class Entry:
             self.was,
             monitor,
         )
-        key = (given, self.until and repr(self.until), frozenset((tag, type(tag)) for tag in self.tags))
+        key = (given, repr(self.until), frozenset((tag, type(tag)) for tag in self.tags))
         try:
             found = shared.get(key)
         except TypeError:  # an option has no hash
@@ -211,7 +209,7 @@ class Entry:
 def _check_renames(events: Sequence[Event]) -> None:
     """Check that no event has a name that another event had before. Raises DeclarationError."""
     renamed = {old: event for event in reversed(events) for old in event.was}
-    for event in events if renamed else ():
+    for event in filter(lambda event: event.was, events):
         names = {other.name for other in events} | {old for old, first in renamed.items() if first is not event}
         problem = wrong_rename(event, names)
         if problem:
@@ -266,16 +264,16 @@ def current() -> Draft:
     If no file is being loaded, raises SystemExit for a file that runs as a script, otherwise DeclarationError.
     """
     draft = being_loaded()
-    if draft is None and at_run_time.current():
-        raise DeclarationError(
-            f"{where()}: events cannot be declared while the clock runs: a restart would lose them. "
-            "Declare this one in the clock file, with .if_(...) for its condition, or as a row of sync_events"
-        )
     frame = _caller()
     file, module = frame.f_code.co_filename, frame.f_globals.get("__name__")
     if draft is not None:
         draft.modules.add(str(module))
         return draft
+    if at_run_time.current():
+        raise DeclarationError(
+            f"{where()}: events cannot be declared while the clock runs: a restart would lose them. "
+            "Declare this one in the clock file, with .if_(...) for its condition, or as a row of sync_events"
+        )
     program = "clockd" if Path("clock.py").exists() else "clock"  # `python -m clock` would run that file
     advice = f"{where()}: events work only in a clock file; run it with: python -m {program} {_shown(file)}"
     if module == "__main__" and Path(file).is_file():
@@ -286,7 +284,7 @@ def current() -> Draft:
 def is_caller_the_file() -> bool:
     """Whether the nearest caller outside this package is the clock file that is being loaded."""
     draft = being_loaded()
-    return draft is not None and Path(_caller().f_code.co_filename).resolve() == draft.path.resolve()
+    return draft is not None and _caller().f_code.co_filename == draft.ending.source.file
 
 
 def where() -> str:
@@ -302,7 +300,7 @@ def _shared(text: str) -> str:
 
 
 def _caller() -> FrameType:
-    frame = sys._getframe(1)
+    frame = sys._getframe()
     while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
         frame = frame.f_back
     return frame

@@ -118,8 +118,8 @@ def standing_in(scheduler: Scheduler) -> Iterator[schedule.Scheduler]:
 def adopt(own: schedule.Scheduler, named: Iterable[object]) -> None:
     """Declare the jobs of the package's own default scheduler, and of those among what the file has named."""
     ours = draft.current().scheduler
-    others = (it for it in named if isinstance(it, _PACKAGES_OWN) and it not in (own, ours))
-    for scheduler in (own, ours, *others):
+    others = (it for it in named if isinstance(it, _PACKAGES_OWN))
+    for scheduler in dict.fromkeys((own, ours, *others)):
         for job in scheduler.get_jobs():
             if isinstance(job, schedule.Job) and not isinstance(job, Builder):
                 _declare_again(job)

@@ -48,16 +48,15 @@ def _is_no_end(record: logging.LogRecord) -> bool:
 class Ending:
     """The end of one load, in the thread that makes it."""
 
-    def __init__(self, source: SourceFile | None) -> None:
+    def __init__(self, source: SourceFile) -> None:
         self.reached = False  # in the thread that loads
         self.failure: str | None = None  # why the load fails, noted on another thread
-        self._source = source
-        self._loader = threading.current_thread()
+        self.source = source
+        self._loader = threading.get_ident()
         self._others = set(threading.enumerate())
         self._calls = 0
         self._in_threads: set[threading.Thread] = set()  # those that have reached their loop
         self._over = threading.Event()
-        self._file = str(source.path.resolve()) if source else ""
 
     def is_thread_of_file(self) -> bool:
         """Whether the current thread was started by the file that is being loaded."""
@@ -66,7 +65,7 @@ class Ending:
     def reach(self) -> NoReturn:
         """End what runs: the file, or a thread of it. Raises EndOfDeclarations."""
         here = threading.current_thread()
-        if here is self._loader:
+        if here.ident == self._loader:
             self._calls += 1
             self.reached = True
             if self._calls >= SWALLOWED:
@@ -120,45 +119,44 @@ class Ending:
 
     def _may_declare(self) -> bool:
         """Whether a thread of the file runs, or will run, a function that declares events or has the loop."""
-        if self._source is None:
-            return False
         threads = set(threading.enumerate()) - self._others - self._in_threads
-        names = self._source.functions_of_schedule if threads else ()
+        names = self.source.functions_of_schedule if threads else ()
         frames = sys._current_frames()
         return any(
-            code.co_name in names and code.co_filename == self._file
+            code.co_name in names and code.co_filename == self.source.file
             for thread in threads
             for code in (*_targets(thread), *(frame.f_code for frame in _stack(frames.get(thread.ident or 0))))
         )
 
     def _line(self, line: int) -> int:
         """The line of the file that the loading thread is at; `line` if it is in none."""
-        frames = _stack(sys._current_frames().get(self._loader.ident or 0))
-        return next((frame.f_lineno for frame in frames if frame.f_code.co_filename == self._file), line)
+        frames = _stack(sys._current_frames().get(self._loader))
+        return next((frame.f_lineno for frame in frames if frame.f_code.co_filename == self.source.file), line)
 
     def _watch(self) -> None:
         clock = SystemClock()
-        begun, since, line = clock.monotonic(), clock.monotonic(), 0
+        begun = since = clock.monotonic()
+        line = 0
         while not clock.wait(self._over, LOOK_SECONDS) and not self.failure:
             here, now = self._line(line), clock.monotonic()
             since, line = (since, here) if here == line else (now, here)
-            kind = waiting(self._source.tree, line) if self._source else ""
+            kind = waiting(self.source.tree, line)
             if kind == "endless" and now - since > ENDLESS_SECONDS:
                 break
             if now - begun > SLEEP_SECONDS or (now - since > STUCK_SECONDS and not kind):
                 self.failure = f"{self._shown(line)}: this line keeps the file from ending; {_ADVICE}"
         if not self._over.is_set():
-            _raise_in(c_ulong(self._loader.ident or 0), py_object(EndOfDeclarations))
+            _raise_in(c_ulong(self._loader), py_object(EndOfDeclarations))
             if not clock.wait(self._over, LEAVE_SECONDS):
                 leave(self.failure or f"{self._shown(line)}: this line never returns; {_ADVICE}")
 
     def _shown(self, line: int) -> str:
-        return f"{self._source.path if self._source else '?'}:{line}"
+        return f"{self.source.path}:{line}"
 
 
 def leave(text: str) -> NoReturn:
     """Print an error and end the process at once: the file's own code cannot be ended in another way."""
-    print(f"clock: {text}", file=sys.__stderr__, flush=True)  # no thread is left to raise it in
+    print(f"clock: {text}", file=sys.__stderr__)  # no thread is left to raise it in
     _exit(1)
 
 

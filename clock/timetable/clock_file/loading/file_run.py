@@ -20,7 +20,7 @@ from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.loading.ending import Ending, EndOfDeclarations, async_passing, is_ending, passing
 from clock.timetable.clock_file.loading.source_file import ASYNC_PASSING, END, IS_ENDING, PASSING, SourceFile
 
-_PACKAGE = Path(__file__).parents[3]
+_PASSED = ("clock", "importlib")  # packages between the user's code and an error
 _MODULE = "__clock_file__"  # as `clock` it would hide this package
 _HELPERS = {END: EndOfDeclarations, IS_ENDING: is_ending, PASSING: passing, ASYNC_PASSING: async_passing}
 
@@ -42,16 +42,16 @@ def run(source: SourceFile, ending: Ending) -> dict[str, object]:
         except (DeclarationError, ConfigurationError):
             raise
         except ClockError as error:
-            at = f"{_raised_at(error, source.path)}: {_in_module(error, source.path)}"
+            at = f"{_raised_at(error, source)}: {_in_module(error, source)}"
             raise DeclarationError(f"{at}{error}") from error
         except KeyboardInterrupt:
             raise
         except SyntaxError as error:
-            raise DeclarationError(_syntax_error(error, source.path)) from error
+            raise DeclarationError(_syntax_error(error, source)) from error
         except BaseException as error:  # any error of the file is reported in one line
             if not isinstance(error, EndOfDeclarations) and not (isinstance(error, SystemExit) and ending.reached):
                 what = _described(error) + hint(error)
-                raise DeclarationError(f"{_raised_at(error, source.path)}: {what}") from error
+                raise DeclarationError(f"{_raised_at(error, source)}: {what}") from error
         ending.wait_for_threads()
     return vars(module)
 
@@ -139,32 +139,27 @@ def _no_silent_end() -> Iterator[None]:
             setattr(os, name, function)
 
 
-def _raised_at(error: BaseException, path: Path) -> str:
+def _raised_at(error: BaseException, source: SourceFile) -> str:
     """The line of the clock file that `error` came out of."""
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == str(path.resolve())
-    ]
-    return f"{path}:{lines[-1] if lines else 1}"
+    frames = traceback.walk_tb(error.__traceback__)
+    *_, line = (line for frame, line in frames if frame.f_code.co_filename == source.file)
+    return f"{source.path}:{line}"
 
 
-def _in_module(error: ClockError, path: Path) -> str:
+def _in_module(error: ClockError, source: SourceFile) -> str:
     """The line of another module that `error` came out of, as "jobs/mail.py:5: "; empty: none."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "importlib" not in frame.filename and not Path(frame.filename).is_relative_to(_PACKAGE)
-    ]
-    if not frames or frames[-1].filename == str(path.resolve()):
-        return ""
-    return f"{_shown(Path(frames[-1].filename))}:{frames[-1].lineno}: "
+    *_, (file, line) = (
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).partition(".")[0] not in _PASSED
+    )
+    return "" if file == source.file else f"{_shown(Path(file))}:{line}: "
 
 
-def _syntax_error(error: SyntaxError, path: Path) -> str:
+def _syntax_error(error: SyntaxError, source: SourceFile) -> str:
     """File, line and error. If the file compiles a text, its own line counts."""
     if error.filename is None or not Path(error.filename).is_file():
-        return f"{_raised_at(error, path)}: {_described(error)}"
+        return f"{_raised_at(error, source)}: {_described(error)}"
     line = f": {error.text.strip()}" if error.text else ""
     at = f"{_shown(Path(error.filename))}:{error.lineno or 1}"
     return f"{at}: {type(error).__name__}: {error.msg}{line}"

@@ -53,25 +53,26 @@ def load(
     line.
     """
     path = Path(path)
-    source = None if declared and not path.exists() else read(path)
-    if source is None:
-        path = Path(declared[0].where.rpartition(":")[0])
+    if declared and not path.exists():
+        source = SourceFile(Path(declared[0].where.rpartition(":")[0]), b"")
+    else:
+        source = read(path)
     scheduler = Scheduler()
-    draft = Draft(path, lambda: machine_zone(os.environ), scheduler, Ending(source))
+    draft = Draft(source.path, lambda: machine_zone(os.environ), scheduler, Ending(source))
     with (
         _lock,
         uncollected(),
-        _import_path(path, root, is_script=source is not None and source.is_script),
+        _import_path(source.path, root, is_script=source.is_script),
         _modules(draft),
         standing_in(scheduler) as own,
         drafting(draft),
     ):
-        names = {} if source is None else run(source, draft.ending)
+        names = run(source, draft.ending)
         adopt(own, names.values())
         if find_job is not None:
             draft.entries += filter(None, (entry_in_yaml(event, find_job) for event in declared))
         timetable = replace(draft.finish(), names=names)
-    if source is not None and not source.is_script:
+    if not source.is_script:
         _check_guard(source, is_empty=not (timetable.events or timetable.synced))
     return timetable
 

@@ -21,9 +21,7 @@ _STUB = Path(__file__).parent / "spawned"
 
 def make_importable(timetable: Timetable) -> None:
     """Make the clock file's module importable by its name in this process and in those that it starts."""
-    name = timetable.names.get("__name__")
-    if not isinstance(name, str):
-        return  # all events are of YAML files
+    name = str(timetable.names["__name__"])
     module = ModuleType(name)
     vars(module).update(timetable.names)
     sys.modules[name] = module

@@ -37,10 +37,15 @@ class SourceFile:
     content: bytes
 
     @cached_property
+    def file(self) -> str:
+        """The absolute path, as in the file's code objects. The file may change the current folder."""
+        return str(self.path.resolve())
+
+    @cached_property
     def tree(self) -> ast.Module:
         """The syntax tree. Raises DeclarationError for a syntax error."""
         try:
-            return ast.parse(self.content, str(self.path.resolve()))
+            return ast.parse(self.content, self.file)
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None) or 1
             text = (getattr(error, "text", None) or "").strip()
@@ -60,7 +65,7 @@ class SourceFile:
         if LOOP.encode() in self.content:
             names = self.functions_that_mention({LOOP}) | {LOOP}
             tree = ast.fix_missing_locations(_LetTheEndPass(names).visit(deepcopy(tree)))
-        code: CodeType = compile(tree, str(self.path.resolve()), "exec", dont_inherit=True)
+        code: CodeType = compile(tree, self.file, "exec", dont_inherit=True)
         return code
 
     @cached_property
@@ -171,10 +176,9 @@ class _LetTheEndPass(ast.NodeTransformer):
             if node.handlers:
                 kind = ast.Name(END, ast.Load())
                 node.handlers.insert(0, ast.ExceptHandler(kind, None, [ast.Raise(None, None)]))
-                ast.copy_location(node.handlers[0], node)
             if node.finalbody:
                 ending = ast.UnaryOp(ast.Not(), ast.Call(ast.Name(IS_ENDING, ast.Load()), [], []))
-                node.finalbody = [ast.copy_location(ast.If(ending, node.finalbody, []), node.finalbody[0])]
+                node.finalbody = [ast.If(ending, node.finalbody, [])]
         return self.generic_visit(node)
 
     def visit_With(self, node: ast.With) -> ast.AST:  # as above

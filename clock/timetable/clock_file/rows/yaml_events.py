@@ -45,8 +45,9 @@ def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
     """The entry of an event declared in YAML; None if it is not enabled. Raises DeclarationError."""
     where = f"{declared.where}: {declared.name!r}: "
     values = _once_each(where, _in_our_words(where, declared.values, is_rubys=declared.is_rubys))
-    check_option(where, "enabled", values.get("enabled", True))
-    if not values.pop("enabled", True):
+    is_enabled = values.pop("enabled", True)
+    check_option(where, "enabled", is_enabled)
+    if not is_enabled:
         return None
     job = _found(where, find_job, values.pop("job", declared.name))
     options = {name: values.pop(name) for name in ("queue", "retry") if name in values}

@@ -1,0 +1,36 @@
+"""What the ticker asks an event."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from clock.timetable import Event
+
+Declared = Callable[..., Event]
+FIVE = datetime(2026, 11, 24, 5, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+FIRST = FIVE + HOUR / 2
+DAILY = "every(timedelta(days=1), 'x', at='**:30'"
+
+
+def test_an_event_that_asks_again_is_due_again_until_an_instant_counts(declared: Declared) -> None:
+    event = declared(f"{DAILY}, if_=holidays)(act)", "UTC")
+    refused = event.counted_from("", anchor=FIVE, previous=None)
+    counted = event.counted_after(FIRST, anchor=FIVE, counted=refused)
+
+    def following(counted: str) -> datetime | None:
+        return event.next_after(FIRST, anchor=FIVE, counted=counted)
+
+    assert [following(refused), following(counted), following("")] == [FIRST + HOUR, FIRST + DAY, FIRST + DAY]
+    assert event.last_counted(anchor=FIVE, counted=refused) is None
+    assert event.last_counted(anchor=FIVE, counted=counted) == FIRST
+    assert event.asked_again_after(FIRST, anchor=FIVE, counted=refused)
+    assert not event.asked_again_after(FIRST, anchor=FIVE, counted=counted)
+    assert not event.asked_again_after(None, anchor=FIVE, counted=refused)
+
+
+def test_an_event_without_a_condition_counts_every_instant(declared: Declared) -> None:
+    event = declared(f"{DAILY})(act)", "UTC")
+
+    assert event.counted_from("", anchor=FIVE, previous=FIRST) == ""
+    assert event.next_after(FIRST, anchor=FIVE, counted="-") == FIRST + DAY
+    assert not event.asked_again_after(FIRST, anchor=FIVE, counted="-")
