@@ -183,14 +183,29 @@ def test_a_job_whose_batch_cannot_be_written_stays_in_progress_and_the_error_is_
     redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     redis.set(keys.BATCH_CHILDREN, "foreign")
-    enqueue(redis, payload("j1", bid="b1"), payload("j2"))
+    enqueue(redis, payload("j1", bid="b1"), payload("j2"), payload("j3"))
     own = InProgress(redis, NAME)
     job, _ = claim(own, 1), claim(own, 1)
 
-    assert claim(own, 0, done=[1, 2], frees=[(1, *HAS_FOLLOWERS)]) == []
+    more = claim(own, 1, done=[1, 2], frees=[(1, *HAS_FOLLOWERS)])
 
     assert f"the key {keys.BATCH_CHILDREN} holds a string and should hold a zset" in caplog.text
-    assert own.all() == job
+    assert own.all() == job + more
+    assert [each.payload.decode() for each in more] == [payload("j3")]
+
+
+def test_an_error_of_a_batch_whose_key_is_not_known_is_reported_as_redis_returned_it(
+    redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clock.store.jobs.flow.batch_errors.wrong_keys_among", lambda *_: [])
+    redis.set(keys.BATCH_CHILDREN, "foreign")
+    enqueue(redis, payload("j1", bid="b1"))
+    own = InProgress(redis, NAME)
+    claim(own, 1)
+
+    claim(own, 0, done=[1], frees=[(1, *HAS_FOLLOWERS)])
+
+    assert "was not pushed: WRONGTYPE Operation against a key" in caplog.text
 
 
 @pytest.mark.parametrize("end", ["retried", "put back"])

@@ -114,6 +114,16 @@ def test_the_window_of_a_lock_is_not_ended_by_a_check(redis: Redis) -> None:
     assert [lock.since for lock in held(redis)] == [NOW]
 
 
+def test_a_check_that_finds_the_job_changes_neither_a_window_nor_the_lock_of_another_job(redis: Redis) -> None:
+    push(redis, [unique("a", "1", window_ms=3_600_000), unique("b", "2")], now_ms=NOW_MS)
+    before = list(held(redis))
+
+    push(redis, [unique("c", "1")], now_ms=NOW_MS + 70_000)
+    unique_locks.heal(redis, {"2": "a"}, now=NOW + timedelta(hours=1))
+
+    assert list(held(redis)) == before
+
+
 def test_a_push_counts_by_the_time_of_redis_unless_it_is_given(redis: Redis) -> None:
     push(redis, [unique("a", "1"), unique("b", "2", at=5.0)])
 
@@ -130,8 +140,9 @@ def test_only_locks_that_their_job_holds_are_freed(redis: Redis) -> None:
 
 
 def test_a_lock_is_freed_by_hand_with_its_window(redis: Redis) -> None:
-    push(redis, [unique("a", window_ms=60_000)], now_ms=NOW_MS)
+    push(redis, [unique("a", window_ms=60_000), unique("b", "plain")], now_ms=NOW_MS)
 
+    assert unique_locks.drop(redis, "plain")
     assert unique_locks.drop(redis, "feed")
     assert not unique_locks.drop(redis, "feed")
     assert not redis.exists(keys.UNIQUE_WINDOWS)
@@ -144,9 +155,12 @@ def test_the_jobs_that_are_nowhere_are_found_also_if_there_are_many_places(redis
     for name in names:
         redis.rpush(f"queue:{name}", *['{"jid": "x"}'] * 600, f'{{"jid": "{name}"}}')
 
-    missing = unique_locks.gone(
-        redis, ["delayed", "queue-000", "queue-019", "lost-1", "lost-2"], now=NOW, within=60
-    )
+    long = [f'{{"jid": "x{at}", "enqueued_at": {NOW_MS + at}}}' for at in range(3_000)]
+    redis.sadd(keys.QUEUES, "long")
+    redis.lpush("queue:long", *long)
+    jids = ["delayed", "queue-000", "queue-019", "x1500", "lost-1", "lost-2"]
+
+    missing = unique_locks.gone(redis, jids, now=NOW, within=60)
 
     assert missing == {"lost-1", "lost-2"}
 

@@ -18,11 +18,12 @@ from redis import Redis
 from clock.clocks import SystemClock, from_ms, to_ms
 from clock.errors import StoreError
 from clock.store import keys
-from clock.store.invalid_values import readable, text
+from clock.store.invalid_values import text
 from clock.store.jobs.job_search import Found, JobSearch
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 from clock.store.server.durable import WAIT_MS, check_replicated, durable_of
+from clock.store.wrong_type import reading
 
 CHECKED_AFTER_MS = 60_000  # an older lock is checked when it is in the way
 FOREVER_MS = 100 * 366 * 86_400_000  # jobs that are due later than in 100 years are not searched
@@ -217,14 +218,11 @@ def _note_check(redis: Redis, key: str, jid: str, now: datetime) -> None:
 
 def held(redis: Redis, wanted: Sequence[str] | None = None) -> Iterator[HeldLock]:
     """All locks, or the locks of some keys. Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        if wanted is None:
-            pipeline.hgetall(keys.UNIQUE)
-        else:
-            pipeline.hmget(keys.UNIQUE, list(wanted))
-        found: Any = readable(pipeline)[0] or {}
-    pairs = found.items() if isinstance(found, Mapping) else zip(wanted or (), found, strict=False)
-    for key, value in pairs:
+    if wanted is None:
+        found: Any = (reading(redis, lambda pipe: pipe.hgetall(keys.UNIQUE)) or {}).items()
+    else:
+        found = zip(wanted, reading(redis, lambda pipe: pipe.hmget(keys.UNIQUE, list(wanted))) or (), strict=False)
+    for key, value in found:
         if lock := _LOCK.fullmatch(value or b""):
             jid, since, until = lock.groups()
             yield HeldLock(
