@@ -1,22 +1,41 @@
 """The heartbeat, the time after which a worker may declare others dead, and the description of running jobs."""
 
 import json
+import resource
+import socket
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from clock.clocks import SystemClock, to_ms
+from clock.job.run.run_state import RunState
 from clock.problems import Problems
 from clock.store.jobs.moves import Claimed
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.testing import FakeClock
-from clock.worker.heartbeat.heartbeat import GRACE_BEATS, SHOWN_BYTES, BeatTasks, Heartbeat, resident_kb, shown
+from clock.worker.heartbeat import heartbeat as module
+from clock.worker.heartbeat.heartbeat import (
+    GRACE_BEATS,
+    SHOWN_BYTES,
+    BeatTasks,
+    Heartbeat,
+    WorkerDescription,
+    resident_kb,
+    shown,
+)
+from clock.worker.heartbeat.heartbeat_link import HeartbeatLink
+from clock.worker.heartbeat.heartbeat_process import REPORT, Assignment
 from clock.worker.maintenance.duties import Duties
-from clock.worker.options import MISSED_BEATS
+from clock.worker.options import MISSED_BEATS, Queue, WorkerOptions
+from tests.worker.conftest import NOW, Bench
+from tests.worker.jobs import NoteThingJob
 
 BEAT_SECONDS = 5.0
 
@@ -207,3 +226,143 @@ def test_a_duty_that_raises_is_reported_and_the_others_are_done(
 
     assert done == ["second"]
     assert "An error in clock (first): IndexError" in caplog.text
+
+
+class SlowAnswers(FakeClock):
+    """Two seconds pass with each look at the time."""
+
+    def monotonic(self) -> float:
+        self.advance(timedelta(seconds=2))
+        return super().monotonic()
+
+
+def test_a_description_has_the_round_trip_time_of_the_last_heartbeat(redis: Redis) -> None:
+    times: list[int] = []
+
+    def describe(rtt_us: int) -> Beat:
+        times.append(rtt_us)
+        return said(rtt_us)
+
+    tasks = BeatTasks(describe, lambda _: None, lambda: None, lambda: None)
+    heartbeat = Heartbeat(WorkerRegister(redis), "here:1:a", tasks, beat_seconds=1000, clock=SlowAnswers(NOW))
+
+    heartbeat.beat()
+    heartbeat.beat()
+
+    assert times == [0, 2_000_000]
+
+
+@pytest.fixture
+def channel() -> Any:
+    ours, its = socket.socketpair()
+    ours.setblocking(False)
+    with ours, its:
+        yield ours, its
+
+
+def test_the_heartbeat_process_knows_of_a_heartbeat_and_vouches_for_those_of_its_own(
+    redis: Redis,
+    fake_clock: FakeClock,
+    channel: tuple[socket.socket, socket.socket],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ours, its = channel
+    link = HeartbeatLink(ours, clock=fake_clock)
+    link.assign(Assignment("here:1:a", "redis://", beat_seconds=BEAT_SECONDS, frozen_seconds=0))
+    its.recv(4096)
+    judged: list[int] = []
+    tasks = BeatTasks(said, lambda _: None, lambda: None, lambda: judged.append(1))
+    heartbeat = Heartbeat(
+        WorkerRegister(redis), "here:1:a", tasks, beat_seconds=BEAT_SECONDS, clock=fake_clock, link=link
+    )
+
+    heartbeat.turn()
+    assert its.recv(4096) == b".b"
+    fake_clock.advance(timedelta(seconds=100))
+    its.send(REPORT.pack(1, 7.5, 97.5))
+    heartbeat.turn()
+    assert (caplog.messages, judged) == ([], [])
+
+    fake_clock.advance(timedelta(seconds=100))
+    heartbeat.turn()
+    assert "No heartbeat for 100 s" in caplog.text
+
+
+@pytest.fixture
+def working(bench: Callable[..., Bench], fake_clock: FakeClock) -> tuple[Bench, WorkerDescription]:
+    """A worker that has begun a job 100 seconds after its clock started, and its description."""
+    fake_clock.advance(timedelta(seconds=100))
+    worker = bench(concurrency=2)
+    options = WorkerOptions((Queue("default", 2), Queue("low", 1)), concurrency=2)
+    description = WorkerDescription(worker.fetcher, options, identity="here:1:a", clock=fake_clock)
+    NoteThingJob.perform_async(1)
+    worker.take()
+    return worker, description
+
+
+def test_a_worker_is_described_with_its_running_jobs(
+    working: tuple[Bench, WorkerDescription], fake_clock: FakeClock
+) -> None:
+    worker, description = working
+    began = fake_clock.now().timestamp()
+    fake_clock.advance(timedelta(seconds=7))
+
+    beat = description.beat(4711)
+
+    [(tid, work)] = beat.work.items()
+    assert tid == worker.fetcher.slots[0].tid
+    assert (work["queue"], work["run_at"], "progress" in work) == ("default", int(began), False)
+    assert json.loads(str(work["payload"]))["class"] == "NoteThingJob"
+    assert (beat.busy, beat.rtt_us, beat.quiet) == (1, 4711, False)
+    assert (beat.beat, beat.fetched) == (began + 7, began)
+    assert (beat.info["embedded"], beat.info["weights"]) == (False, [{"default": 2, "low": 1}])
+
+
+def test_the_progress_of_a_job_is_shown(working: tuple[Bench, WorkerDescription]) -> None:
+    worker, description = working
+    state = RunState()
+    worker.fetcher.slots[0].state = state
+    assert "progress" not in description.beat(0).work["job-1"]
+
+    state.progress = {"done": 1}
+
+    assert description.beat(0).work["job-1"]["progress"] == {"done": 1}
+
+
+def test_a_payload_is_prepared_once_for_each_job(
+    working: tuple[Bench, WorkerDescription], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, description = working
+    prepared: list[Claimed] = []
+
+    def show(job: Claimed) -> str:
+        prepared.append(job)
+        return f"shown {len(prepared)}"
+
+    monkeypatch.setattr(module, "shown", show)
+    found = [description.beat(0).work["job-1"]["payload"] for _ in range(2)]
+    NoteThingJob.perform_async(2)
+    second = worker.take()
+    found += [description.beat(0).work["job-1"]["payload"] for _ in range(2)]
+
+    assert found == ["shown 1", "shown 1", "shown 2", "shown 2"]
+    assert prepared[1:] == [second]
+
+
+def test_a_payload_of_the_longest_shown_length_is_shown_whole() -> None:
+    payload = b'{"class":"A","args":["' + b"x" * (SHOWN_BYTES - 25) + b'"]}'
+    assert len(payload) == SHOWN_BYTES
+
+    assert shown(Claimed(1, "default", payload)) == payload.decode()
+
+
+def test_the_memory_of_the_process_is_what_the_system_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    [reported] = [int(line.split()[1]) for line in lines if line.startswith("VmRSS:")]
+    assert resident_kb() == pytest.approx(reported, rel=0.1)
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    monkeypatch.setattr(module, "_statm", lambda: None)
+    assert resident_kb() == pytest.approx(peak, rel=0.01)
+    monkeypatch.setattr(sys, "platform", "darwin")  # which reports bytes
+    assert resident_kb() == pytest.approx(peak / 1024, rel=0.01)

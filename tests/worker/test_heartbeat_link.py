@@ -1,5 +1,7 @@
 """What a worker knows of the heartbeats that another process has sent for it."""
 
+import os
+import signal
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
@@ -97,3 +99,87 @@ def test_a_worker_without_descriptors_goes_on_without_a_heartbeat_process_and_tr
         assert caplog.text.count("Too many open files") == tries
         fake_clock.advance(timedelta(seconds=RESTART_SECONDS + 1))
         link.tend()
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The starts of heartbeat processes, which all fail."""
+    found: list[str] = []
+
+    def refuse() -> None:
+        found.append("start")
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", refuse)
+    return found
+
+
+def test_a_heartbeat_process_that_runs_is_not_replaced(
+    link: HeartbeatLink, starts: list[str], fake_clock: FakeClock
+) -> None:
+    for _ in range(3):
+        fake_clock.advance(timedelta(seconds=100))
+        link.tend()
+
+    assert starts == []
+
+
+def test_a_heartbeat_process_is_started_again_after_five_seconds(
+    link: HeartbeatLink, ends: tuple[socket.socket, socket.socket], starts: list[str], fake_clock: FakeClock
+) -> None:
+    fake_clock.advance(timedelta(seconds=100))
+    ends[1].close()
+    seen = []
+
+    for seconds in (0, 4, 2, 4, 2):
+        fake_clock.advance(timedelta(seconds=seconds))
+        link.tend()
+        seen.append(len(starts))
+
+    assert seen == [1, 1, 2, 2, 3]
+
+
+def test_without_an_assignment_no_heartbeat_process_is_started(starts: list[str], fake_clock: FakeClock) -> None:
+    link = HeartbeatLink(None, clock=fake_clock)
+    fake_clock.advance(timedelta(seconds=100))
+
+    link.tend()
+    link.close()
+
+    assert starts == []
+
+
+@pytest.mark.parametrize(("first", "last", "heard"), [(0.0, 0.0, True), (0.5, 0.0, False), (0.0, -0.5, False)])
+def test_before_its_assignment_a_heartbeat_process_must_have_sent_heartbeats_all_the_time(
+    ends: tuple[socket.socket, socket.socket], fake_clock: FakeClock, first: float, last: float, heard: bool
+) -> None:
+    fake_clock.advance(timedelta(seconds=100))
+    now = fake_clock.monotonic()
+    link = HeartbeatLink(ends[0], clock=fake_clock)
+    ends[1].send(REPORT.pack(PID, now + first, now + last))
+
+    assert link.has_beaten_since(now) is heard
+
+
+def test_a_heartbeat_process_is_killed_at_the_end_if_its_id_is_known(
+    link: HeartbeatLink, ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: killed.append((pid, number)))
+    ends[1].send(REPORT.pack(PID, 0.0, 0.0))
+
+    link.close()
+    link.close()
+
+    assert killed == [(PID, signal.SIGKILL)]
+    assert ends[0].fileno() == -1
+
+
+def test_a_heartbeat_process_that_has_sent_nothing_ends_with_its_channel(
+    link: HeartbeatLink, ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("nobody knows its id"))
+
+    link.close()
+
+    assert ends[0].fileno() == -1

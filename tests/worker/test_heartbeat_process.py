@@ -266,7 +266,7 @@ def test_a_machine_that_was_suspended_does_not_make_its_worker_frozen(build: Bui
     beside.passes(25)
     assert beside.worker.signals == []
 
-    beside.passes(2)
+    beside.passes(0.5)
     assert beside.worker.signals
 
 
