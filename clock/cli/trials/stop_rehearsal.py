@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
@@ -150,14 +150,12 @@ class StopRehearsal:
 
 
 def _read(child: Child, found: Queue[dict[str, Any]]) -> None:
-    for line in _lines(child):
-        try:
-            record = json.loads(line)
-        except ValueError:  # output of the application
-            continue
-        if isinstance(record, dict):
-            found.put(record)
-
-
-def _lines(child: Child) -> Iterator[bytes]:
-    yield from child.popen.stdout or ()
+    assert child.popen.stdout is not None  # noqa: S101  # it was started with a pipe
+    with child.popen.stdout as lines:
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:  # output of the application
+                continue
+            if isinstance(record, dict):
+                found.put(record)

