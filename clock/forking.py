@@ -70,7 +70,7 @@ def end_child(error: BaseException | None = None) -> NoReturn:
 
 def in_child(call: Callable[[], object]) -> None:
     """Call `call` in every process that is forked from now on, before anything else happens there."""
-    if hasattr(os, "register_at_fork"):
+    if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has no forks
         os.register_at_fork(after_in_child=call)
 
 

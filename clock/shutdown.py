@@ -114,5 +114,5 @@ def _begin_child() -> None:
         end_child(error)
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has no forks
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_child)

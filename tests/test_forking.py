@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from clock.forking import child_ends_here, close_in_child, in_child
+from clock.forking import child_ends_here, close_in_child, in_child, restart_in_child
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
@@ -92,3 +92,18 @@ def test_what_is_registered_is_called_in_a_child_before_anything_else() -> None:
 
     assert leave_by(lambda: end_by(SystemExit(4 if calls == [os.getpid()] else 5))()) == 4
     assert calls == []
+
+
+def test_what_has_threads_is_restarted_in_a_child_as_long_as_it_lives() -> None:
+    class Owner:
+        def __init__(self) -> None:
+            self.restarts = 0
+
+        def begin_in_child(self) -> None:
+            self.restarts += 1
+
+    owner = Owner()
+    restart_in_child(owner)
+
+    assert leave_by(lambda: end_by(SystemExit(4 + owner.restarts))()) == 5
+    assert owner.restarts == 0

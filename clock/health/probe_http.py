@@ -15,6 +15,7 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import urlsplit
 
 CLIENT_SECONDS = 5.0  # a probe sends its request at once and reads a few bytes
@@ -57,7 +58,7 @@ class ProbeHttp:
     def __init__(self, listener: socket.socket, answer: Callable[[Request], Awaitable[Answer]]) -> None:
         self._listener = listener
         self._answer = answer
-        self._open: dict[StreamWriter, asyncio.Task[object] | None] = {}  # the oldest first
+        self._open: dict[StreamWriter, asyncio.Task[object]] = {}  # the oldest first
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_ignore)
         self._end = asyncio.Event()
@@ -86,7 +87,7 @@ class ProbeHttp:
             self._close_oldest()
 
     async def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
-        self._open[writer] = asyncio.current_task()
+        self._open[writer] = cast("asyncio.Task[object]", asyncio.current_task())
         if len(self._open) > CONNECTIONS:
             self._close_oldest()
         try:
@@ -98,9 +99,7 @@ class ProbeHttp:
             writer.transport.abort()
 
     def _close_oldest(self) -> None:
-        task = self._open.pop(next(iter(self._open)))
-        if task:
-            task.cancel()
+        self._open.pop(next(iter(self._open))).cancel()
 
     async def _talk(self, reader: StreamReader, writer: StreamWriter) -> None:
         with_body = True

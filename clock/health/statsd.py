@@ -33,7 +33,6 @@ class Statsd:
         self._address = address
         self._clock = clock
         self._has_tags = has_tags
-        self._stop = threading.Event()
         self._renew()
         in_child(self._renew)
 
@@ -91,8 +90,9 @@ class Statsd:
             self._send(packet.encode())
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            self._clock.wait(self._stop, FLUSH_SECONDS)
+        never = threading.Event()
+        while True:
+            self._clock.wait(never, FLUSH_SECONDS)
             self.flush()
 
     def _send(self, packet: bytes) -> None:

@@ -4,17 +4,22 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
 
 import pytest
 
-from clock.errors import ConfigurationError
+from clock.cli.health_port import health_of_children
+from clock.config import Config
+from clock.errors import ConfigurationError, StoreUnavailable
 from clock.health import HealthServer, Vitals, clock_complaints, complaints, probe_http
 from clock.health.server import ASKING
 from clock.store import Redis, keys
+from clock.store.ledger import overdue
 from tests.patience import PATIENCE_SECONDS
+from tests.servers import free_port
 
 
 @dataclass
@@ -49,10 +54,12 @@ def server(vitals: list[Vitals], behind: list[str]) -> Iterator[HealthServer]:
 
 
 def get(server: HealthServer, path: str) -> tuple[int, str]:
+    return talk_to(server.port, path)
+
+
+def talk_to(port: int | None, path: str) -> tuple[int, str]:
     try:
-        with urlopen(
-            f"http://127.0.0.1:{server.port}{path}", timeout=PATIENCE_SECONDS
-        ) as answer:  # our own server
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_SECONDS) as answer:  # our own server
             return answer.status, answer.read().decode()
     except HTTPError as error:
         with error:
@@ -306,3 +313,57 @@ def test_the_application_of_the_metrics_gets_path_query_and_accepted_types(vital
     assert (seen["PATH_INFO"], seen["QUERY_STRING"]) == ("/metrics", "name[]=a")
     assert seen["HTTP_ACCEPT"] == "text/plain"
     assert "HTTP_X_OTHER" not in seen
+
+
+def test_a_client_that_gave_way_to_another_may_leave_while_its_page_is_made(
+    server: HealthServer, behind: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, asked = threading.Event(), threading.Event()
+
+    class Slow(list[str]):
+        def __bool__(self) -> bool:
+            asked.set()
+            return not release.wait(PATIENCE_SECONDS)
+
+    monkeypatch.setattr(probe_http, "CONNECTIONS", 1)
+    monkeypatch.setattr(server, "_clock", Slow)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as client:
+        client.sendall(b"GET /clock HTTP/1.1\r\n\r\n")
+        assert asked.wait(PATIENCE_SECONDS)
+        assert get(server, "/live") == (200, "ok\n")
+        assert client.recv(1) == b""  # it was the oldest
+        release.set()
+
+        assert get(server, "/clock") == (200, "ok\n")
+
+
+def test_a_server_may_be_stopped_twice(server: HealthServer) -> None:
+    server.stop()
+    server.stop()
+
+    with socket.socket() as client:
+        assert client.connect_ex(("127.0.0.1", server.port))
+
+
+def test_a_redis_that_cannot_be_asked_about_the_clock_is_the_complaint(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Redis) -> None:
+        raise StoreUnavailable("Redis is away")
+
+    monkeypatch.setattr(overdue, "look", fail)
+
+    assert clock_complaints(redis, 60) == ("Redis is away",)
+
+
+def test_a_parent_without_the_package_for_metrics_still_serves_the_health_of_its_processes(
+    redis: Redis, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    config = Config(redis=redis_url, health_port=free_port())
+
+    with health_of_children(config, tmp_path, list):
+        status, _ = talk_to(config.health_port, "/metrics")
+
+    assert status == 501
+    assert "prometheus-client" in caplog.text

@@ -84,3 +84,22 @@ def test_an_invalid_address_is_refused(given: str) -> None:
 
 def test_without_an_address_nothing_is_sent() -> None:
     assert statsd_in({}, SystemClock()) is None
+
+
+def test_a_run_that_was_missed_has_no_lateness_and_a_payload_that_is_no_job_counts_nowhere(
+    server: socket.socket, client: Callable[[str], Statsd]
+) -> None:
+    statsd = client("")
+    statsd.note_run(JobRun({}, "default", "unfit"))
+    statsd.note_decision(Decision("nightly", "", 0, 1, DecisionKind.MISSED, {"late_ms": 3}))
+    statsd.flush()
+
+    assert server.recv(PACKET) == b"clock_firings_total.nightly.missed:1|c"
+
+
+def test_a_server_that_cannot_be_reached_costs_nothing() -> None:
+    statsd = statsd_in({"CLOCK_STATSD": "nowhere.invalid:8125"}, SystemClock())
+    assert statsd is not None
+    statsd.note_run(RUN)
+
+    statsd.flush()

@@ -306,6 +306,23 @@ def test_calls_behind_a_hook_that_hangs_are_bounded(
     assert all(done.wait(PATIENCE_SECONDS) for done in fired)
 
 
+def test_a_hook_that_fails_keeps_no_other_of_its_event_from_running(caplog: pytest.LogCaptureFixture) -> None:
+    ran: list[str] = []
+
+    @on("shutdown")
+    def close_files() -> None:
+        ran.append("files")
+
+    @on("shutdown")
+    def close_database() -> None:
+        raise SystemExit("no database")
+
+    worker_hooks.fire("shutdown")  # the last one first
+
+    assert ran == ["files"]
+    assert "close_database" in caplog.text
+
+
 # Mistakes
 
 
@@ -323,6 +340,10 @@ def test_a_hook_with_wrong_arguments_is_refused() -> None:
             declare()
     with pytest.raises(DeclarationError, match="did you mean 'startup'"):
         on("start_up")  # type: ignore[arg-type]
+
+
+def test_a_built_in_function_whose_arguments_python_does_not_know_is_a_hook() -> None:
+    assert death_handler(max) is max  # `inspect` finds no signature of it
 
 
 def test_a_clock_file_may_not_declare_hooks_of_a_worker(tmp_path: Any) -> None:

@@ -189,12 +189,9 @@ def _await_start(daemon: _Daemon, alive: int, before: int) -> None:
 
 
 def _written(log_file: Path, before: int) -> bytes:
-    try:
-        with log_file.open("rb") as log:
-            log.seek(before)
-            return log.read()
-    except OSError:
-        return b""
+    with log_file.open("rb") as log:
+        log.seek(before)
+        return log.read()
 
 
 def _stop(daemon: _Daemon) -> bool:

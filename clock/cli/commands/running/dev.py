@@ -62,10 +62,10 @@ def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) 
 
 def _free_port() -> int:
     """The dashboard's default port, or any free port if another program listens there."""
-    for port in (PORT, 0):
-        with suppress(OSError), socket.create_server((HOST, port)) as server:
-            return int(server.getsockname()[1])
-    return PORT
+    with suppress(OSError), socket.create_server((HOST, PORT)):
+        return PORT
+    with socket.create_server((HOST, 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def _run_processes(commands: Mapping[str, Sequence[str]]) -> int:
