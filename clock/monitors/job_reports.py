@@ -11,7 +11,6 @@ from clock.clocks import Clock
 from clock.errors import Discard, message_of
 from clock.job import server_middleware
 from clock.job.push.setter import FIELD_PREFIX
-from clock.monitors import are_configured
 from clock.monitors.providers import Report, State, providers_in
 from clock.monitors.sender import Senders
 from clock.timetable.action import DEFINITION_FIELD, MONITOR_FIELD
@@ -28,9 +27,6 @@ def reporting_jobs(environ: Mapping[str, str], clock: Clock) -> Iterator[None]:
 
     Raises ConfigurationError for an invalid provider.
     """
-    if not are_configured(environ):
-        yield
-        return
     sender = Senders(providers_in(environ), clock)
     report_jobs(sender.put)
     try:

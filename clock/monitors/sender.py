@@ -123,7 +123,7 @@ class Sender:
             return self._waiting.popleft() if self._waiting else None
 
     def _try(self, request: Request) -> None:
-        for pause in (*PAUSES, None):
+        for pause in (*PAUSES, None):  # pragma: no branch  # the last one returns
             try:
                 self._send(request)
             except Refused as error:

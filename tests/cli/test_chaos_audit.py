@@ -95,3 +95,10 @@ def test_an_instant_that_was_decided_twice_or_never_is_a_problem(redis: Redis, t
 
     assert "1 due instant (2026-11-24T06:03:00+00:00) was decided twice" in twice
     assert "1 due instant (2026-11-24T06:01:00+00:00) was not decided" in never
+
+
+def test_jobs_whose_class_no_worker_knows_are_a_problem(redis: Redis, timetable: Timetable) -> None:
+    redis.sadd("clock:parked", "FetchNewsJob")
+    redis.lpush("clock:parked:FetchNewsJob", json.dumps(taken(redis)))
+
+    assert audit(redis, timetable, set()).problems == ("FetchNewsJob: 1 job parked: no worker knows this class",)

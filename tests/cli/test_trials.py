@@ -4,12 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from queue import Queue
+from random import Random
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from clock.clocks import SystemClock
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.timetable import load
 from tests.patience import eventually
+from tests.servers import Servers, port_of
 
 Clock = Callable[..., Result]
 FILE = "from clock import every\nevery().day.named('prints').do(print)\n"
@@ -237,3 +240,74 @@ def test_a_process_of_a_trial_that_does_not_stop_is_killed(
     stubborn.stdout.close()
 
     assert stubborn.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[Child]:
+    """A process of a trial that goes on for long."""
+    popen = subprocess.Popen(["sleep", "600"])  # noqa: S607  # no shell
+    yield Child("worker", (), popen)
+    popen.kill()
+    popen.wait()
+
+
+@pytest.mark.process
+def test_the_server_of_a_trial_loses_its_connections_or_is_suspended_for_a_while(
+    servers: Servers, child: Child, clock_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis = servers.start()
+    other = Redis(port=port_of(redis))
+    connection = other.client_id()
+    paused: list[float] = []
+
+    class QuickClock(SystemClock):
+        def wait(self, stop: threading.Event, seconds: float) -> bool:
+            paused.append(seconds)
+            return super().wait(stop, 0.01)
+
+    monkeypatch.setattr(chaos, "SystemClock", QuickClock)
+    trial = chaos_of(Scratch("", tmp_path, redis, [child]), clock_file)
+    for what in ("cut", "frozen"):
+        monkeypatch.setattr(chaos, "DISTURBANCES", {what: 1})
+        assert trial._disturb(Random(7)) is None  # noqa: S311  # as `clock chaos` has it
+
+    assert other.client_id() != connection
+    assert [1 <= seconds <= chaos.LONGEST_SERVER_FREEZE for seconds in paused] == [True]
+    assert redis.ping()
+    assert trial._done == Counter({"cut": 1, "server frozen": 1})
+    other.close()
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_suspended_process_goes_on_later_and_a_run_that_redis_refuses_is_skipped(
+    scratch: Scratch, child: Child, clock_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock_file.write_text(
+        "from clock import every\nfrom tests.ticker.jobs import FetchNewsJob\nevery().day.do(FetchNewsJob, 1)\n"
+    )
+    lines: list[str] = []
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreUnavailable("Redis is away")
+
+    monkeypatch.setattr(chaos, "fire_manually", refuse)
+    monkeypatch.setattr(chaos, "DISTURBANCES", {"suspended": 1})
+    for name in ("MOST_PAUSE", "LEAST_PAUSE", "LONGEST_FREEZE"):
+        monkeypatch.setattr(chaos, name, 0.0)
+    resumed: list[bool] = []
+    resume = Child.resume
+
+    def resume_noted(self: Child) -> None:
+        resumed.append(self.is_suspended)
+        resume(self)
+
+    monkeypatch.setattr(Child, "resume", resume_noted)
+    monkeypatch.setattr(Chaos, "_start_all", lambda _: scratch.children.append(child))
+    trial = Chaos(ChaosPlan(clock_file, [], [], 1.5, 7), scratch, load(clock_file), lines.append)
+
+    report = trial.run()
+
+    assert set(lines) == {"a worker was suspended"}
+    assert any(resumed)
+    assert report.disturbances["skipped a run"] > 0

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from redis import Redis
 
-from clock import Discard, Job, server_middleware, testing, worker_hooks
+from clock import Discard, IterableJob, Job, monitors, server_middleware, testing, worker_hooks
 from clock.cli.app import cli
 from clock.clocks import SystemClock
 from clock.errors import ConfigurationError, DeclarationError
@@ -219,7 +219,7 @@ def test_requests_reach_a_server_and_a_refusal_is_told_apart(caplog: pytest.LogC
         def do_POST(self) -> None:  # the name is http.server's
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             seen.append((self.command, self.path, body))
-            self.send_response(404 if "gone" in self.path else 200)
+            self.send_response(404 if "gone" in self.path else 503 if "busy" in self.path else 200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
@@ -235,6 +235,8 @@ def test_requests_reach_a_server_and_a_refusal_is_told_apart(caplog: pytest.LogC
         sender.stop()
         with pytest.raises(Refused, match="HTTP 404"):
             send(Request("POST", f"http://127.0.0.1:{server.server_port}/gone"))
+        with pytest.raises(OSError, match="HTTP 503"):  # worth another try
+            send(Request("POST", f"http://127.0.0.1:{server.server_port}/busy"))
     finally:
         server.shutdown()
         server.server_close()
@@ -343,3 +345,166 @@ def test_events_of_deleted_rows_are_dropped_and_those_of_the_read_before_are_sti
     assert reported("rolls") == ["rolls"]
     assert reported() == ["rolls"]
     assert reported() == []
+
+
+@pytest.mark.parametrize(
+    ("file", "environment"),
+    [
+        ("every().day.named('a').monitor().do(print)", {"HEALTHCHECKS_PING_KEY": "k"}),
+        ("every().day.named('a').monitor().do(print)", {"CLOCK_MONITOR_WEBHOOK": "https://example.invalid/hook"}),
+        ("every().day.named('a').do(print)", ENVIRONMENT),
+    ],
+)
+def test_sync_names_what_is_missing_if_there_is_nothing_to_set_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, environment: dict[str, str]
+) -> None:
+    (tmp_path / "clock.py").write_text(f"from clock import every\n{file}\n")
+    monkeypatch.chdir(tmp_path)
+
+    shown = CliRunner().invoke(cli, ["monitors", "sync", "clock.py"], env=environment)
+
+    assert shown.exit_code == 0
+    assert "add .monitor() to events; healthchecks.io also needs HEALTHCHECKS_API_KEY" in shown.output
+
+
+def test_sync_exits_1_if_a_provider_cannot_be_reached_and_shows_a_period_in_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clock.py").write_text("from clock import every\nevery(10).minutes.monitor().do(print)\n")
+    monkeypatch.chdir(tmp_path)
+    away = {"CRONITOR_API_KEY": "k", "CRONITOR_API_URL": "http://127.0.0.1:1"}
+
+    shown = CliRunner().invoke(cli, ["monitors", "sync", "clock.py", "--json"], env=away)
+
+    [one] = json.loads(shown.output)
+    assert shown.exit_code == 1
+    assert one["seconds"] == 600
+    assert one["problem"].startswith("not reached: URLError: ")
+
+
+def test_a_refused_definition_is_a_problem_of_its_monitor_alone() -> None:
+    asked: list[Request] = []
+
+    def refuse_first(request: Request) -> None:
+        asked.append(request)
+        if len(asked) == 1:
+            raise Refused("HTTP 401")
+
+    timetable = loads("every().day.named('a').monitor().do(print)")
+
+    found = list(sync(timetable, providers_in(ENVIRONMENT), START, send=refuse_first))
+
+    assert [one.problem for one in found] == ["refused: HTTP 401", "", ""]
+
+
+def test_a_report_that_is_not_answered_is_sent_again_twice(caplog: pytest.LogCaptureFixture) -> None:
+    sent: list[str] = []
+
+    def fail(request: Request) -> None:
+        sent.append(request.shown)
+        if request.shown.endswith("bread") and len(sent) == 2:
+            return
+        raise OSError("HTTP 503")
+
+    class QuickClock(SystemClock):
+        def wait(self, stop: threading.Event, seconds: float) -> bool:
+            return super().wait(stop, 0.001)
+
+    sender = Sender(Healthchecks("http://x", "", ""), QuickClock(), send=fail)
+    sender.put(Report("bread", "success", "1"))
+    sender.put(Report("rolls", "success", "2"))
+    eventually(lambda: len(sent) == 5, "all tries")
+    sender.stop()
+
+    assert sent == ["healthchecks bread"] * 2 + ["healthchecks rolls"] * 3
+    assert "healthchecks rolls did not get a report: OSError" in caplog.text
+    assert "bread" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("decision", "told"),
+    [
+        (
+            Decision("bread", "", 0, 1, DecisionKind.REFUSED, {"reason": "rain"}),
+            ("success", "refused: rain"),
+        ),
+        (Decision("bread", "", 0, 1, DecisionKind.MISSED, {}), ("miss", "missed: ")),
+        (Decision("bread", "", 0, 1, DecisionKind.ERROR, {"reason": "oven"}), ("failure", "error: oven")),
+        (Decision("bread", "", 0, 1, DecisionKind.FIRED, {}), ("success", "")),
+        (Decision("unmonitored", "", 0, 1, DecisionKind.FIRED, {}), None),
+        (Decision("gone", "", 0, 1, DecisionKind.FIRED, {}), None),
+    ],
+)
+def test_a_decision_of_a_monitored_event_is_reported(decision: Decision, told: tuple[str, str] | None) -> None:
+    timetable = loads(
+        "every().day.named('bread').monitor().do(print)", "every().day.named('unmonitored').do(print)"
+    )
+    found: list[Report] = []
+
+    clock_reports(MonitoredEvents(timetable, START, defines=False), found.append)(decision)
+
+    assert [(report.state, report.message) for report in found] == ([told] if told else [])
+
+
+class KneadDoughJob(IterableJob):
+    def items(self, *, cursor: int | None) -> Iterator[tuple[int, int]]:
+        for number in range((cursor or 0) + 1, 3):
+            yield number, number
+
+    def each(self, number: int) -> None:
+        for call in kneading:
+            call(number)
+
+
+kneading: list[Callable[[int], object]] = []
+
+
+def test_an_iterating_job_that_continues_later_has_not_succeeded_yet(
+    reports: list[Report], redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    parts = bench()
+    KneadDoughJob.set(fields={"clock_monitor": "dough"}).perform_async()
+    kneading[:] = [lambda _: parts.fetcher.claims.stopped.set()]
+
+    parts.processor.process(parts.take())
+    stopped = [report.state for report in reports]
+    kneading.clear()
+    bench("host:2:def").run_all()
+
+    assert stopped == ["start"]
+    assert reports[-1].state == "success"
+
+
+def test_the_death_of_a_job_without_a_monitor_is_not_reported(
+    reports: list[Report], redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    BakeRollsJob.set(retry=0).perform_async("fails")
+
+    bench().run_all()
+
+    assert reports == []
+    assert redis.zcard("dead") == 1
+
+
+def test_all_providers_and_listeners_get_each_report(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+
+    def fail(_: Report) -> None:
+        raise RuntimeError("listener")
+
+    monkeypatch.setattr(monitors, "listeners", [fail, lambda report: heard.append(report.slug)])
+    monkeypatch.setattr("clock.monitors.sender.listeners", monitors.listeners)
+    senders = Senders(providers_in({"CLOCK_MONITOR_WEBHOOK": "http://127.0.0.1:1"}), SystemClock())
+
+    senders.put(Report("bread", "success", "1"))
+    senders.stop()
+
+    assert heard == ["bread"]
+    assert "webhook bread did not get a report" in caplog.text
+    assert "A listener of monitors failed; no other report is affected" in caplog.text
+
+
+def test_a_provider_without_a_report_has_no_thread_to_stop() -> None:
+    Senders(providers_in(ENVIRONMENT), SystemClock()).stop()

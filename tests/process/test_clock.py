@@ -183,6 +183,17 @@ def test_logs_may_be_json(often: App) -> None:
     assert (trigger["event"], trigger["level"]) == ("often", "info")
 
 
+def test_a_clock_logs_to_the_logger_of_its_file(often: App) -> None:
+    mine = (
+        "import logging, sys\nmine = logging.Logger('mine')\nmine.addHandler(logging.StreamHandler(sys.stdout))\n"
+    )
+    often.write("lib/clock.py", f"{mine}from clock import configure\nconfigure(logger=mine){EVERY_SECOND}")
+
+    clock = often.start()
+
+    clock.wait_for("\nTriggering 'often'\n")
+
+
 def test_both_are_stopped_when_one_of_them_ends(often: App) -> None:
     often.write("jobs/broken.py", "import nothing_of_that_name")
 

@@ -78,7 +78,7 @@ def run(application: Path, redis_url: str, *words: str) -> subprocess.CompletedP
 def test_chaos_finds_a_job_that_cannot_run_again_and_leaves_the_users_redis_alone(
     application: Path, redis: Redis, redis_url: str
 ) -> None:
-    found = run(application, redis_url, "chaos", "--minutes", "0.3", "--seed", "10511")  # each disturbance
+    found = run(application, redis_url, "chaos", "--minutes", "0.3", "--seed", "339")
 
     assert "Problem: MakeFolderJob: " in found.stdout, found.stdout + found.stderr
     assert "FileExistsError" in found.stdout

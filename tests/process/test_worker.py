@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 from typing import Any
 
 import pytest
@@ -270,6 +271,18 @@ def test_a_burst_in_processes_that_are_replaced_after_some_jobs_runs_all_of_them
     assert output.count("warmed up") == 2
     assert output.count("ended to be replaced; starting another") == 1
     assert "it has run 5 jobs (max_jobs)" in output
+
+
+def test_a_worker_sends_its_runs_to_statsd(app: App) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(PATIENCE_SECONDS)
+        app.environ["CLOCK_STATSD"] = f"127.0.0.1:{server.getsockname()[1]}"
+        push(app, "NoteThingJob", "x")
+
+        assert app.clock("worker", "-r", "shop", "--burst").returncode == 0
+
+        assert server.recv(65_536).startswith(b"clock_jobs_total.NoteThingJob.default.done:1|c")
 
 
 def test_a_burst_of_a_queue_that_is_empty_or_unknown_is_told(app: App) -> None:

@@ -46,7 +46,7 @@ def sync(dry_run: bool, as_json: bool, **options: Any) -> None:
             words = one.problem or ("would be set" if dry_run else "set")
             echo(f"{one.provider:12} {one.slug:30} {one.schedule}  {words}")
         if not found:
-            echo("No event has a monitor that a provider must know. Add .monitor() to events.")
+            echo("No monitor to set up: add .monitor() to events; healthchecks.io also needs HEALTHCHECKS_API_KEY")
     if any(one.problem for one in found):
         sys.exit(1)
 
