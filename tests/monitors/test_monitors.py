@@ -446,29 +446,29 @@ def test_a_decision_of_a_monitored_event_is_reported(decision: Decision, told: t
     assert [(report.state, report.message) for report in found] == ([told] if told else [])
 
 
-class KneadDoughJob(IterableJob):
+class RestDoughJob(IterableJob):
     def items(self, *, cursor: int | None) -> Iterator[tuple[int, int]]:
         for number in range((cursor or 0) + 1, 3):
             yield number, number
 
     def each(self, number: int) -> None:
-        for call in kneading:
+        for call in resting:
             call(number)
 
 
-kneading: list[Callable[[int], object]] = []
+resting: list[Callable[[int], object]] = []
 
 
 def test_an_iterating_job_that_continues_later_has_not_succeeded_yet(
     reports: list[Report], redis: Redis, bench: Callable[..., Bench]
 ) -> None:
     parts = bench()
-    KneadDoughJob.set(fields={"clock_monitor": "dough"}).perform_async()
-    kneading[:] = [lambda _: parts.fetcher.claims.stopped.set()]
+    RestDoughJob.set(fields={"clock_monitor": "dough"}).perform_async()
+    resting[:] = [lambda _: parts.fetcher.claims.stopped.set()]
 
     parts.processor.process(parts.take())
     stopped = [report.state for report in reports]
-    kneading.clear()
+    resting.clear()
     bench("host:2:def").run_all()
 
     assert stopped == ["start"]
