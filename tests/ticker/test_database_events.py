@@ -3,8 +3,10 @@
 import json
 import logging
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,12 +18,19 @@ from redis import Redis
 
 from clock.errors import StoreUnavailable
 from clock.job.push.client import using_clock
+from clock.problems import Problems
+from clock.rehearsal.memory.ledger import MemoryLedger
 from clock.store import listing
+from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import ON_THE_LOOP, Signature, Ticker
-from clock.timetable import Timetable
+from clock.ticker.database_events import PLANNED_AT_ONCE, DatabaseEvents
+from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.planning.plan import Plan
+from clock.timetable import SyncedEvents, Timetable
 from tests.examples import examples
+from tests.patience import eventually
 from tests.ticker import jobs
 
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -432,3 +441,254 @@ def test_a_table_edited_in_any_order_fires_each_row_when_it_is_due(
             stateful_step_count=20,
         ),
     )
+
+
+class Source:
+    """A source of rows that counts how often they are read."""
+
+    def __init__(self, **options: Any) -> None:
+        self.rows: Rows = [{"id": 1, "name": "a", "every": "1 hour"}]
+        self.reads = 0
+        self.options = options
+
+    def load(self) -> Rows:
+        self.reads += 1
+        return [dict(row) for row in self.rows]
+
+    @property
+    def synced(self) -> SyncedEvents:
+        given = {"every": timedelta(seconds=10), "do": jobs.FetchNewsJob, "source": "rows"}
+        return SyncedEvents(self.load, **{**given, **self.options})
+
+
+class NotingLedger(MemoryLedger):
+    """A ledger that notes which events were last said to be declared, and that may be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_away = False
+        self.declared: list[list[str]] = []
+
+    def declare(self, *given: Any, **more: Any) -> list[Entry]:
+        if self.is_away:
+            raise StoreUnavailable("Redis is away")
+        return super().declare(*given, **more)
+
+    def orphan(self, declared: Any, now_ms: int) -> None:
+        self.declared.append(sorted(declared))
+
+
+class Reading:
+    """Database events without a ticker."""
+
+    def __init__(self, timetable: Timetable, clock: FakeClock, *sources: Source) -> None:
+        self.leads = True
+        self.clock = clock
+        self.ledger = NotingLedger()
+        self.problems = Problems(clock=clock)
+        self.changes: list[None] = []
+        plan = Plan(self.ledger, lambda _: None, OwnCommits())
+        plan.read([], clock.now())
+        self.events = DatabaseEvents(
+            replace(timetable, synced=[source.synced for source in sources]),
+            plan,
+            clock=clock,
+            leads=self.does_lead,
+            on_change=lambda: self.changes.append(None),
+            problems=self.problems,
+        )
+
+    def does_lead(self) -> bool:
+        return self.leads
+
+    def look_for(self, seconds: int) -> list[float]:
+        """Look each second; the seconds until the next look that each look returns."""
+        waits = []
+        for _ in range(seconds):
+            waits.append(round(self.events.look(), 3))
+            self.clock.advance(timedelta(seconds=1))
+        return waits
+
+
+Reads = Callable[..., Reading]
+
+
+@pytest.fixture
+def reading(declare: Callable[..., Timetable], fake_clock: FakeClock) -> Reads:
+    return lambda *sources: Reading(declare(""), fake_clock, *sources)
+
+
+def test_a_source_is_read_as_often_as_it_is_declared_and_by_the_leader_only(reading: Reads) -> None:
+    source = Source()
+    found = reading(source)
+
+    waits = found.look_for(21)
+    found.leads = False
+    standby = found.look_for(20)
+
+    assert source.reads == 3
+    assert set(waits + standby) == {1.0}
+
+
+def test_the_next_look_is_at_the_source_that_is_due_first(reading: Reads) -> None:
+    found = reading(Source(every=timedelta(seconds=0.4)), Source(every=timedelta(seconds=0.7), source="others"))
+
+    assert round(found.events.look(), 3) == 0.4
+
+
+def test_rows_of_a_version_that_was_read_are_read_again_after_a_minute(reading: Reads) -> None:
+    source = Source(version=lambda: "v1")
+
+    found = reading(source)
+    found.look_for(60)
+    before = source.reads
+    found.look_for(1)
+
+    assert (before, source.reads) == (1, 2)
+
+
+def test_rows_are_read_again_when_their_version_changes_or_the_clock_leads_again(reading: Reads) -> None:
+    version = ["v1"]
+    source = Source(version=lambda: version[0])
+    found, reads = reading(source), []
+
+    found.look_for(20)
+    reads.append(source.reads)
+    version[0] = "v2"
+    found.look_for(10)
+    reads.append(source.reads)
+    found.events.forget()
+    found.look_for(10)
+    reads.append(source.reads)
+
+    assert reads == [1, 2, 3]
+
+
+@pytest.mark.parametrize("version", [lambda: None, lambda: "v1"])
+def test_rows_without_a_version_or_with_errors_are_read_each_time(
+    reading: Reads, version: Callable[[], object]
+) -> None:
+    source = Source(version=version)
+    source.rows.append({"id": 2, "name": "bad", "every": "1 fortnight"})
+
+    reading(source).look_for(30)
+
+    assert source.reads == 3
+
+
+def test_rows_that_could_not_be_written_to_redis_are_read_again_a_second_later(reading: Reads) -> None:
+    source = Source(version=lambda: "v1")
+    found = reading(source)
+    found.ledger.is_away = True
+
+    found.look_for(3)
+    problems = [problem.text for problem, _ in found.problems.lasting]
+    found.ledger.is_away = False
+    found.look_for(5)
+
+    assert problems == ["Redis is away"]
+    assert source.reads == 4
+    assert [event.name for event in found.events.events] == ["a"]
+
+
+def test_each_change_of_the_rows_is_one_line_of_the_log(reading: Reads, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "clock.clock")
+    source = Source()
+    found = reading(source)
+    found.look_for(20)
+
+    source.rows[0]["args"] = ["other contents"]
+    found.look_for(10)
+    source.rows.append({"id": 2, "name": "b", "every": "1 hour"})
+    found.look_for(10)
+    source.rows = [{"id": 2, "name": "b", "every": "2 hours"}]
+    found.look_for(10)
+    source.rows.clear()
+    found.look_for(10)
+
+    assert caplog.messages == [
+        "Synced rows: 1 events, 1 new or changed, 0 gone",
+        "Synced rows: 2 events, 1 new or changed, 0 gone",
+        "Synced rows: 1 events, 1 new or changed, 1 gone",
+        "Synced rows: 0 events, 0 new or changed, 1 gone",
+    ]
+
+
+@pytest.mark.parametrize("is_optional", [False, True])
+def test_a_source_that_may_be_empty_is_not_logged_as_empty(
+    reading: Reads, caplog: pytest.LogCaptureFixture, is_optional: bool
+) -> None:
+    caplog.set_level("INFO", "clock.clock")
+    source = Source(is_optional=is_optional)
+    source.rows.clear()
+
+    reading(source).look_for(20)
+
+    assert caplog.messages == ([] if is_optional else ["rows returned no rows; checking again every 10 s"])
+
+
+def test_the_declared_events_are_noted_once_all_sources_are_read(reading: Reads) -> None:
+    broken, other = Source(source="broken", version=lambda: 1 // 0), Source()
+    other.rows[0]["name"] = "b"
+
+    found, whole = reading(broken, other), reading(Source(source="mended"), other)
+    found.look_for(1)
+    found.events.note_orphans()
+    whole.look_for(1)
+
+    assert found.ledger.declared == []
+    assert whole.ledger.declared == [["a", "b"]]
+
+
+def test_many_rows_are_planned_in_several_steps(reading: Reads) -> None:
+    source = Source()
+    source.rows = [{"id": n, "name": f"row {n}", "every": "1 hour"} for n in range(2 * PLANNED_AT_ONCE + 1)]
+    found = reading(source)
+
+    found.look_for(1)
+
+    assert [len(change.planned) for change in found.events.take()] == [PLANNED_AT_ONCE, PLANNED_AT_ONCE, 1]
+    assert len(found.changes) == 3
+    assert list(found.events.take()) == []
+
+
+def test_rows_are_read_on_a_thread_until_the_clock_stops(reading: Reads, fake_clock: FakeClock) -> None:
+    source = Source(every=timedelta(seconds=1))
+    found = reading(source)
+
+    found.events.start()
+    fake_clock.block_until(1)
+    fake_clock.advance(timedelta(seconds=1))
+    eventually(lambda: source.reads == 2, "the second read")
+    found.events.stop()
+
+    eventually(lambda: not is_reading(), "the end of the thread")
+
+
+def test_without_a_source_no_thread_reads(reading: Reads) -> None:
+    reading().events.start()
+
+    assert not is_reading()
+
+
+def is_reading() -> bool:
+    return any(thread.name == "database events" for thread in threading.enumerate())
+
+
+def test_an_error_of_clock_s_own_is_a_problem_and_does_not_end_the_reading(
+    reading: Reads, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source()
+    found = reading(source)
+    broken = iter([1])
+    monkeypatch.setattr(found.events, "_leads", lambda: bool(1 // (1 - next(broken, 0))))
+
+    found.events.start()
+    eventually(lambda: found.problems.lasting, "the problem")
+    [(problem, _)] = found.problems.lasting
+    fake_clock.block_until(1)
+    fake_clock.advance(timedelta(seconds=1))
+    eventually(lambda: source.reads, "the next read")
+    found.events.stop()
+
+    assert problem.text == "An error in clock (rows): ZeroDivisionError: integer division or modulo by zero"
