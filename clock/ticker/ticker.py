@@ -280,7 +280,7 @@ class Ticker:
         if self.next_due is None:
             return LONGEST_SLEEP_SECONDS
         ahead = (self.next_due - self._clock.now()).total_seconds()
-        return min(LONGEST_SLEEP_SECONDS, max(0.0, ahead))
+        return min(LONGEST_SLEEP_SECONDS, ahead)  # negative: the clock does not wait
 
     def _follow_declarations(self) -> None:
         """Read the ledger if the plan is unknown; else apply the changes of database rows to the plan."""

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from clock.store.ledger.decision import DecisionKind
-from clock.ticker import Outcome, Signature, decision_of
+from clock.ticker import Outcome, Signature, decision_of, pause_after
 from clock.ticker.firing.decisions import paused_decision
 from clock.ticker.planning.catch_up import Due
 from clock.timetable import Event, Timetable
@@ -45,3 +46,38 @@ def test_a_firing_that_redis_refuses_because_of_a_pause_does_not_use_up_the_peri
 
     assert (paused.kind, paused.counted) == (DecisionKind.PAUSED, "before")
     assert paused.detail == {"host": "web1", "release": "v1", "reason": "paused by me", "late_ms": 7}
+
+
+@pytest.mark.parametrize(
+    ("is_asked_again", "kind", "joins"),
+    [
+        (True, DecisionKind.REFUSED, True),
+        (True, DecisionKind.PAUSED, True),
+        (True, DecisionKind.FIRED, False),
+        (False, DecisionKind.REFUSED, False),
+    ],
+)
+def test_refusals_one_after_the_other_are_one_record_of_the_history(
+    event: Event, is_asked_again: bool, kind: DecisionKind, joins: bool
+) -> None:
+    due = replace(DUE, is_asked_again=is_asked_again)
+
+    assert decision_of(event, due, Outcome(kind), late=None, signature=SIGNATURE).joins is joins
+
+
+@pytest.mark.parametrize(("overlap", "watched"), [("allow", ()), ("skip", ("jid",))])
+def test_the_jobs_of_a_firing_are_watched_if_the_next_firing_must_not_overlap_them(
+    declare: Callable[..., Timetable], overlap: str, watched: tuple[str, ...]
+) -> None:
+    [event] = declare(f"every().minute.do(FetchNewsJob, 1).overlap('{overlap}')\n").events
+
+    made = decision_of(event, DUE, Outcome(DecisionKind.FIRED, jids=("jid",)), late=None, signature=SIGNATURE)
+
+    assert made.watched == watched
+
+
+def test_an_event_that_cancelled_itself_is_paused_after_that_due_instant() -> None:
+    pause = pause_after(DUE)
+
+    assert not pause.covers(DUE.at)
+    assert pause.covers(DUE.at + timedelta(seconds=1))

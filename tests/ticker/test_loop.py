@@ -1,7 +1,7 @@
 """The ticker's loop: how long it waits, what it does while another clock leads or Redis is away, and its end."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +11,11 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.errors import Outranked, StoreUnavailable
 from clock.problems import Problems
+from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.store.ledger.decision import Decision, Verdict
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.next_due import Publication
 from clock.testing import FakeClock
 from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.timetable import Timetable
@@ -155,6 +158,133 @@ def test_a_clock_that_stops_leading_fires_no_further_event_of_its_tick(declare: 
     ticker.run()
 
     assert [len(list(RedisLedger(redis).history(name))) for name in "ab"] == [1, 0]
+
+
+def test_a_clock_that_is_stopped_during_a_tick_fires_no_further_event(declare: Declare, redis: Redis) -> None:
+    lines = "".join(f"every().second.do(lambda: slow()).named('{name}')\n" for name in "ab")
+    clock = Steps(nothing)
+    jobs.hooks["slow"] = lambda: clock.ticker.stop()
+
+    ticker_of(declare("from tests.ticker.jobs import slow\n", lines), redis, clock).run()
+
+    assert [len(list(RedisLedger(redis).history(name))) for name in "ab"] == [1, 0]
+
+
+class PublishingLedger(MemoryLedger):
+    """A ledger that notes how many decisions it was given at once, and how the next due marker was published."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.published: list[tuple[str, str | None]] = []
+
+    def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
+        self.batches.append(len(decisions))
+        if publication is not None:
+            publication.before = super().mark_next_due(publication.event, publication.due_ms)
+            self.published.append(("commit", publication.event))
+        return super().commit(decisions, publication)
+
+    def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+        self.published.append(("marker", event))
+        return super().mark_next_due(event, due_ms)
+
+
+def every_minute(name: str, options: str = "", action: str = "FetchNewsJob, 1") -> str:
+    return f"every().minute.at(':00'){options}.do({action}).named('{name}')\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "published"),
+    [
+        (every_minute("job"), [("commit", "job")]),
+        (every_minute("job") + every_minute("second"), [("marker", "job")]),
+        (every_minute("job", ".except_on('2030-01-01')"), [("marker", "job")]),
+        (every_minute("job", ".until('2026-11-24 06:00:30')"), [("marker", None)]),
+        (every_minute("callable", action="print"), [("marker", "callable")]),
+    ],
+)
+def test_the_commit_of_one_job_that_is_planned_quickly_publishes_the_next_due_instant(
+    declare: Declare, fake_clock: FakeClock, lines: str, published: list[tuple[str, str]]
+) -> None:
+    ledger = PublishingLedger()
+    ticker = Ticker(declare(lines), ledger=ledger, clock=fake_clock, signature=Signature("web1", "v1"))
+    fake_clock.advance(timedelta(seconds=9))
+    ticker.tick()
+    ledger.published.clear()
+
+    fake_clock.advance(timedelta(seconds=1))
+    ticker.tick()
+
+    assert ledger.published == published
+
+
+def test_a_callable_that_is_due_after_a_job_does_not_wait_for_the_marker(
+    declare: Declare, fake_clock: FakeClock
+) -> None:
+    ledger = PublishingLedger()
+    lines = every_minute("job") + "every().minute.at(':30').do(print).named('callable')\n"
+    ticker = Ticker(declare(lines), ledger=ledger, clock=fake_clock, signature=Signature("web1", "v1"))
+    ticker.tick()
+
+    for _ in range(2):
+        fake_clock.advance(timedelta(seconds=30))
+        ledger.published.clear()
+        ticker.tick()
+
+    assert ledger.published == [("marker", "job")]
+
+
+def test_of_very_many_jobs_that_are_due_at_once_parts_are_committed_between(
+    declare: Declare, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clock.ticker.ticker.AT_ONCE", 2)
+    ledger = PublishingLedger()
+    ticker = Ticker(
+        declare("".join(map(every_minute, "abcde"))),
+        ledger=ledger,
+        clock=fake_clock,
+        signature=Signature("web1", "v1"),
+    )
+    ticker.tick()
+
+    fake_clock.advance(timedelta(seconds=10))
+    ticker.tick()
+
+    assert ledger.batches == [2, 2, 1]
+
+
+def test_a_tick_with_slow_actions_commits_between_them(declare: Declare, fake_clock: FakeClock) -> None:
+    jobs.hooks["slow"] = lambda: fake_clock.advance(timedelta(seconds=0.03))
+    ledger = PublishingLedger()
+    lines = "".join(every_minute(name, action="slow") for name in "abcde")
+    timetable = declare("from tests.ticker.jobs import slow\n", lines)
+    ticker = Ticker(timetable, ledger=ledger, clock=fake_clock, signature=Signature("web1", "v1"))
+    ticker.tick()
+
+    fake_clock.advance(timedelta(seconds=10))
+    ticker.tick()
+
+    assert ledger.batches == [2, 2, 1]
+
+
+def test_actions_that_do_not_end_in_time_are_abandoned_at_once_if_the_time_is_over(
+    declare: Declare, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    may_end = threading.Event()
+    jobs.hooks["slow"] = lambda: may_end.wait(PATIENCE_SECONDS)
+
+    def stop_late() -> None:
+        clock.ticker.stop(1)
+        clock.advance(timedelta(seconds=2))
+
+    clock = Steps(nothing, stop_late)
+    slow = "from tests.ticker.jobs import slow\nevery().second.do(slow).named('slow').thread()\n"
+
+    ticker_of(declare(slow), redis, clock).run()
+    may_end.set()
+
+    assert "Abandoned 1 actions still running after 0 s" in caplog.text
 
 
 @pytest.mark.parametrize("patience", [(0.01, 9.0), (9.0, 0.01)])
