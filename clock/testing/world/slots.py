@@ -72,7 +72,7 @@ class SlotClock(FakeClock):
 class _LateReports:
     """Keeps what the processor reports about a job, to send it when the job's time is over.
 
-    It replaces the processor's fetcher and its job moves.
+    It replaces the processor's fetcher and its job moves. Workers of a world never stop, so no job is handed back.
     """
 
     def __init__(self, fetcher: Fetcher, moves: JobMoves, outcomes: FiringOutcomes) -> None:
@@ -132,10 +132,6 @@ class _LateReports:
         self.calls.append(
             partial(self._moves.set_aside, job, payload, where=where, score=score, ran=ran, ending=ending)
         )
-
-    def hand_back(self, job: Claimed, payload: Payload) -> None:
-        self.outcome = "interrupted"
-        self.calls.append(partial(self._moves.hand_back, job, payload))
 
     def save(self, job: Claimed, fields: Mapping[str, object], pushes: Sequence[Push]) -> bool:
         return self._moves.save(job, fields, pushes)
@@ -227,8 +223,8 @@ class WorldSlot:
             self.ends_at = now  # sent as soon as Redis is back
             return
         self._fetcher.acknowledge()
-        if self.run:
-            self.run.ended, self.run.outcome, self.run.error = now, self._reports.outcome, self._reports.error
+        assert self.run is not None  # noqa: S101  # only called with a job
+        self.run.ended, self.run.outcome, self.run.error = now, self._reports.outcome, self._reports.error
         self.run = self.ends_at = None
         self.looks_at = now
 

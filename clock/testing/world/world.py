@@ -180,7 +180,7 @@ class World:
     @contextmanager
     def _inside(self) -> Iterator[None]:
         """Use the world's time, Redis and random numbers in this process."""
-        if self._is_inside:
+        if self._is_inside:  # a call that `at` planned
             yield
             return
         before = random.getstate()

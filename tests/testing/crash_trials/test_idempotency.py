@@ -1,10 +1,11 @@
 """Jobs are crashed at every step: each hole of the zoo is found, and its twin is not accused."""
 
+import asyncio
 import shutil
 import socket
 import sqlite3
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from os import rename
 from pathlib import Path
 from sqlite3 import connect
@@ -13,7 +14,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from redis import Redis
 
-from clock import Batch, Job, testing
+from clock import Batch, Job, client_middleware, testing
+from clock.store.server import connection
 from clock.testing.crash_trials.effects import effect
 from db.database import create_tables, transaction
 from jobs.count_open_assignments_job import CountOpenAssignmentsJob
@@ -200,6 +202,117 @@ class NoteByTakenFunctionsJob(Job):
         with db:
             db.execute("INSERT INTO rows VALUES ('taken')")
         rename(Place.folder / "inbox.txt", Place.folder / "read.txt")  # noqa: PTH104  # as taken out of os
+
+
+class WriteLinesJob(Job):
+    def perform(self) -> None:
+        with file("lines.txt").open("w") as out:
+            out.writelines(["one\n", "two\n"])
+            for _ in range(2):
+                out.flush()
+            assert Path(out.name) == file("lines.txt")
+            out.close()
+
+
+def test_lines_of_a_file_are_written_when_they_are_flushed(place: Redis) -> None:
+    effects = testing.assert_idempotent(WriteLinesJob, snapshot=lambda: snapshot(place), fresh=fresh)
+
+    assert [effect.what for effect in effects] == ["open lines.txt", "write lines.txt"]
+
+
+class NoteManyRowsJob(Job):
+    def perform(self) -> None:
+        with database() as db:
+            db.executemany("INSERT OR IGNORE INTO done VALUES (?)", [["a"], ["b"]])
+            db.cursor().executemany("INSERT OR IGNORE INTO done VALUES (?)", [["c"]])
+            db.executescript("DELETE FROM rows; INSERT INTO rows VALUES ('x')")
+
+
+def test_statements_for_many_rows_and_scripts_of_sqlite_are_effects(place: Redis) -> None:
+    effects = testing.assert_idempotent(NoteManyRowsJob, snapshot=lambda: snapshot(place), fresh=fresh)
+
+    assert [effect.what.split()[0] for effect in effects] == ["INSERT", "INSERT", "DELETE"]
+
+
+taken: list[Callable[..., sqlite3.Connection]] = []
+
+
+class KeepConnectJob(Job):
+    def perform(self) -> None:
+        taken.append(sqlite3.connect)
+
+
+def test_a_connect_that_a_job_has_kept_works_after_the_trial(place: Redis) -> None:
+    testing.assert_idempotent(KeepConnectJob, snapshot=lambda: None)
+
+    with closing(taken[0](":memory:")) as db:
+        assert db.execute("SELECT 7").fetchone() == (7,)
+
+
+class ReadByPipelineJob(Job):
+    def perform(self) -> None:
+        with connection.default().pipeline(transaction=False) as pipeline:
+            pipeline.get("visits")
+            pipeline.execute()
+
+
+def test_a_pipeline_that_only_reads_has_no_effect(place: Redis) -> None:
+    assert testing.assert_idempotent(ReadByPipelineJob, snapshot=lambda: None) == []
+
+
+class ChargeInFinallyJob(Job):
+    def perform(self) -> None:
+        try:
+            charge("first")
+        finally:
+            charge("second")
+
+
+def test_a_crashed_job_has_no_effect_in_its_finally(place: Redis) -> None:
+    effects = testing.assert_idempotent(
+        ChargeInFinallyJob, snapshot=lambda: list(Place.charges), fresh=Place.charges.clear
+    )
+
+    assert len(effects) == 2
+
+
+class ChargeOnAThreadJob(Job):
+    async def perform(self) -> None:
+        await asyncio.to_thread(charge, "first")
+        await PushNothingJob.aperform_async()
+
+
+class PushNothingJob(Job):
+    def perform(self) -> None: ...
+
+
+def test_an_effect_that_no_line_of_the_application_calls_has_no_place(place: Redis) -> None:
+    effects = testing.assert_idempotent(
+        ChargeOnAThreadJob, snapshot=lambda: list(Place.charges), fresh=Place.charges.clear
+    )
+
+    assert str(effects[0]) == "? (effect: charge)"
+    assert effects[1].what == "jobs"
+
+
+class ChargeManyJob(Job):
+    def perform(self) -> None:
+        for number in range(301):
+            charge(str(number))
+
+
+def test_a_job_of_too_many_effects_is_refused(place: Redis) -> None:
+    with pytest.raises(ValueError, match=r"has 301 effects; try it with less data \(300 effects at most\)"):
+        testing.assert_idempotent(ChargeManyJob, snapshot=lambda: list(Place.charges), fresh=Place.charges.clear)
+
+
+def test_a_job_that_client_middleware_stops_cannot_be_tried(place: Redis) -> None:
+    stop = client_middleware.add(lambda job, payload, queue: False)
+    try:
+        with pytest.raises(ValueError, match="client middleware stops PushNothingJob; it cannot be tried"):
+            testing.assert_idempotent(PushNothingJob, snapshot=lambda: None)
+    finally:
+        client_middleware.remove(stop)
 
 
 def test_functions_that_the_application_has_taken_out_of_their_modules_are_seen(place: Redis) -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import ClassVar
+from urllib.error import HTTPError
+from urllib.request import urlopen
 from uuid import uuid4
 
 import httpx
@@ -67,6 +70,14 @@ class OrderByClientWithKeyJob(Job):
             client.post(order(self.jid), content=b"1").raise_for_status()
 
 
+class OrderByUrllibWithKeyJob(Job):
+    def perform(self) -> None:
+        with suppress(HTTPError), urlopen(order(self.jid), timeout=10):  # noqa: S310  # our own URL
+            pass
+        with urlopen(order(self.jid), data=b"1", timeout=10):  # noqa: S310  # our own URL
+            pass
+
+
 class OrderTwoAtOnceJob(Job):
     async def perform(self) -> None:
         async with httpx.AsyncClient() as client:
@@ -79,7 +90,15 @@ def test_an_order_without_a_key_is_found(job: type[Job]) -> None:
         testing.assert_idempotent(job, snapshot=lambda: len(Orders.known), fresh=fresh)
 
 
-@pytest.mark.parametrize("job", [OrderByRequestsWithKeyJob, OrderByAsyncClientWithKeyJob, OrderByClientWithKeyJob])
+@pytest.mark.parametrize(
+    "job",
+    [
+        OrderByRequestsWithKeyJob,
+        OrderByAsyncClientWithKeyJob,
+        OrderByClientWithKeyJob,
+        OrderByUrllibWithKeyJob,
+    ],
+)
 def test_one_with_a_key_is_not_accused_and_reading_is_no_effect(job: type[Job]) -> None:
     effects = testing.assert_idempotent(job, snapshot=lambda: len(Orders.known), fresh=fresh)
 

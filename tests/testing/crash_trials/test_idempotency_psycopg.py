@@ -97,6 +97,7 @@ class PayAtOnceJob(Job):
             db.execute(ADD.encode(), (5, "bob"))
             db.execute(NOTE)
             db.commit()
+        db.commit()  # nothing is open after the first one
         db.close()
 
 

@@ -69,3 +69,21 @@ def test_a_hole_between_two_commits_of_psycopg2_is_found() -> None:
 
 def test_one_transaction_of_psycopg2_is_not_accused() -> None:
     assert try_out(commits_between=False) == ["INSERT", "INSERT", "COMMIT"]
+
+
+class NoteManyJob(Job):
+    def perform(self) -> None:
+        with closing(connect(Place.url)) as db, db.cursor() as cursor:
+            cursor.callproc("set_config", ["application_name", "trial", False])
+            cursor.execute("DELETE FROM notes_of_this_test")
+            cursor.executemany("INSERT INTO notes_of_this_test VALUES (%s)", [["a"], ["b"]])
+            db.commit()
+            db.commit()
+
+
+def test_statements_for_many_rows_and_procedures_of_psycopg2_are_effects_and_an_empty_commit_is_not() -> None:
+    effects = testing.assert_idempotent(
+        NoteManyJob, snapshot=lambda: run(READ), fresh=lambda: run("DELETE FROM notes_of_this_test")
+    )
+
+    assert [effect.what.split()[0] for effect in effects] == ["CALL", "DELETE", "INSERT", "COMMIT"]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,12 +11,26 @@ from typing import Any
 
 import pytest
 
-from clock import testing
+from clock import IterableJob, Unique, enqueue, testing
 from clock.errors import DeclarationError, StoreError, UnknownJobClass
+from clock.store import keys
+from clock.store.jobs import cancellations
 from clock.store.server.embedded import embedded
 from clock.testing import World
 from clock.testing.plugin import server
+from clock.testing.world import private_server
 from tests.testing.jobs import NoteJob
+
+
+class NoteEachJob(IterableJob):
+    exactly_once = True
+
+    def items(self, stop: int, *, cursor: int | None) -> Iterator[tuple[int, int]]:
+        yield from ((number, number) for number in range((cursor or 0) + 1, stop + 1))
+
+    def each(self, number: int, stop: int) -> None:
+        NoteJob.perform_async(str(number))
+
 
 CLOCK_FILE = """
 from clock import DUE_AT, configure, every
@@ -123,6 +138,58 @@ def test_a_job_that_expires_before_a_slot_is_free_is_dropped() -> None:
 
     assert [run.outcome for run in w.runs] == ["done", "dropped"]
     assert noted() == ["long"]
+
+
+def test_a_planned_call_may_push_a_job_and_one_of_an_unknown_class_is_parked() -> None:
+    with testing.world(NIGHT) as w:
+        w.at("22:01", w.enqueue, NoteJob, "planned")
+        w.at("22:01", enqueue, "NobodysJob", [1])
+        w.run(hours=1)
+
+        assert [(run.job, run.outcome) for run in w.runs] == [("NoteJob", "done"), ("NobodysJob", "parked")]
+        assert w.redis.smembers(keys.PARKED) == {b"NobodysJob"}
+
+
+def test_a_unique_job_frees_its_lock_when_it_starts_if_its_rule_requests_that() -> None:
+    until_start = NoteJob.set(unique=Unique(until="start"))
+    with testing.world(NIGHT, durations=MINUTES) as w:
+        w.at("22:01", until_start.perform_async, "one")
+        w.at("22:02", until_start.perform_async, "one")
+        w.at("22:03", until_start.perform_async, "one")
+        w.run(hours=1)
+
+    assert noted() == ["one", "one"]
+
+
+def test_a_job_that_was_cancelled_after_it_was_pushed_does_not_run() -> None:
+    with testing.world(NIGHT, durations=MINUTES) as w:
+        for what in ("long", "cancelled", "later"):
+            jid = w.enqueue(NoteJob, what)
+            if what == "cancelled":
+                cancellations.mark(w.redis, [jid], now=w.clock.now())
+        w.run(hours=1)
+
+        assert noted() == ["long", "later"]
+        assert cancellations.marked(w.redis, now=w.clock.now()) == set()
+
+
+def test_items_of_a_job_in_a_world_push_their_jobs_once() -> None:
+    with testing.world(NIGHT) as w:
+        w.enqueue(NoteEachJob, 3)
+        w.run(hours=1)
+
+    assert noted() == ["1", "2", "3"]
+
+
+def test_a_job_that_fails_while_redis_is_down_is_tried_again_when_it_is_back() -> None:
+    NoteJob.FAILURES = 1
+    with testing.world(NIGHT, durations=MINUTES) as w:
+        w.enqueue(NoteJob, "again")
+        w.redis_down("22:03", "22:20")
+        w.run(hours=1)
+
+    assert [run.outcome for run in w.runs] == ["retry", "done"]
+    assert w.runs[1].began >= datetime(2026, 10, 31, 22, 20, tzinfo=UTC)
 
 
 def test_a_dead_workers_job_is_run_again_by_another() -> None:
@@ -288,6 +355,14 @@ def test_the_folder_of_a_worlds_redis_goes_with_the_process(tmp_path: Path) -> N
     subprocess.run([sys.executable, "-c", program], env={**os.environ, "TMPDIR": str(tmp_path)}, check=True)
 
     assert list(tmp_path.glob("clock-world-*")) == []
+
+
+def test_a_fork_of_the_process_leaves_the_folder_of_its_redis(tmp_path: Path) -> None:
+    private_server._remove(tmp_path, owner=os.getppid())
+    assert tmp_path.exists()
+
+    private_server._remove(tmp_path, owner=os.getpid())
+    assert not tmp_path.exists()
 
 
 def test_a_time_that_is_past_cannot_be_planned() -> None:
