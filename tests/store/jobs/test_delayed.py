@@ -55,9 +55,9 @@ def test_many_jobs_are_released_in_short_steps_in_their_order(redis: Redis, leng
     fill(redis, keys.SCHEDULE, *jobs)
     redis.config_resetstat()
 
-    assert Delayed(redis).release(keys.SCHEDULE, [(job, "default", job) for job in jobs]) == 500
+    assert Delayed(redis).release(keys.SCHEDULE, [(job, "default", job[-3:]) for job in jobs]) == 500
 
-    assert queue(redis) == jobs
+    assert queue(redis) == [job[-3:] for job in jobs]
     assert script_calls(redis) == steps
 
 

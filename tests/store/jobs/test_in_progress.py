@@ -12,6 +12,7 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.jobs import cancellations
 from clock.store.jobs.flow import batches
+from clock.store.jobs.flow.batch_errors import BatchErrors
 from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.job_results import HAS_FOLLOWERS, Ending, Kept
@@ -31,7 +32,7 @@ def payload(jid: str, **more: object) -> str:
     return json.dumps({"class": "J", "args": [], **more, "jid": jid}, separators=(",", ":"))
 
 
-def limited(jid: str, name: str) -> str:
+def with_limit(jid: str, name: str) -> str:
     limits = json.dumps([{"name": name, "max": 5}], separators=(",", ":"))
     return payload(jid).replace("{", f'{{"limits":{limits},', 1)
 
@@ -131,7 +132,7 @@ def test_a_cancellation_is_looked_up_only_if_there_was_one_at_the_last_claim(red
 
 
 def test_jobs_with_limits_are_claimed_with_the_text_of_their_limits(redis: Redis) -> None:
-    rows = [payload("a"), limited("b", "crm"), limited("c", "crm"), payload("d"), limited("e", "mail")]
+    rows = [payload("a"), with_limit("b", "crm"), with_limit("c", "crm"), payload("d"), with_limit("e", "mail")]
     enqueue(redis, *rows)
 
     jobs = claim(InProgress(redis, NAME), 5)
@@ -143,7 +144,7 @@ def test_jobs_with_limits_are_claimed_with_the_text_of_their_limits(redis: Redis
 
 
 def test_acknowledged_jobs_with_limits_give_their_places_back(redis: Redis) -> None:
-    enqueue(redis, *(limited(jid, "crm") for jid in "abc"))
+    enqueue(redis, *(with_limit(jid, "crm") for jid in "abc"))
     own = InProgress(redis, NAME)
     jobs = claim(own, 3)
     assert redis.zrange(keys.LIMIT_HOLDERS, 0, -1) == [f"crm\v{NAME}\v3".encode()]
@@ -208,9 +209,19 @@ def test_an_error_of_a_batch_whose_key_is_not_known_is_reported_as_redis_returne
     assert "was not pushed: WRONGTYPE Operation against a key" in caplog.text
 
 
+def test_an_error_of_a_batch_is_reported_also_if_the_keys_cannot_be_looked_at(
+    redis: Redis, caplog: pytest.LogCaptureFixture, limited: Callable[[str], Redis]
+) -> None:
+    redis.set(keys.BATCH_CHILDREN, "foreign")
+
+    BatchErrors(limited("type")).report(b"the error of a script")
+
+    assert "was not pushed: the error of a script" in caplog.text
+
+
 @pytest.mark.parametrize("end", ["retried", "put back"])
 def test_a_job_with_limits_that_leaves_gives_its_place_back(redis: Redis, end: str) -> None:
-    enqueue(redis, limited("a", "crm"), limited("b", "crm"))
+    enqueue(redis, with_limit("a", "crm"), with_limit("b", "crm"))
     own = InProgress(redis, NAME)
     job, _ = claim(own, 2)
 

@@ -138,6 +138,36 @@ def test_a_thousand_jobs_that_entered_their_queues_within_a_second_are_searched_
     assert script_calls(redis) == 4  # two searches of two rows of jobs
 
 
+def test_jobs_that_entered_their_queues_a_second_apart_are_searched_together_and_later_ones_after_them(
+    redis: Redis,
+) -> None:
+    search = JobSearch(redis)
+    for jid, later_ms in ((b"j1", 0), (b"j2", 1_000), (b"j3", 1_001)):
+        search.want(jid, (NOW_MS + later_ms, NOW_MS + 5_000))
+    redis.config_resetstat()
+
+    found = search.go_on(NOW_MS)
+
+    assert {next(found), next(found)} == {(b"j1", GONE), (b"j2", GONE)}
+    assert script_calls(redis) == 2
+    assert list(found) == [(b"j3", GONE)]
+
+
+def test_a_job_that_is_forgotten_during_a_search_has_no_result_whether_it_is_found_or_not(redis: Redis) -> None:
+    for number in range(9):
+        enqueue(redis, *[payload("x")] * 1_400, queue=f"queue-{number}")
+    run(redis, "host:1:a", NOW_MS)
+    search = JobSearch(redis)
+    for jid in (b"j1", b"j2", b"j3"):
+        search.want(jid, SPAN)
+    assert results(search) == {}
+
+    search.forget(b"j1")
+    search.forget(b"j2")
+
+    assert results(search, 20, NOW_MS + 1_000) == {"j3": GONE}
+
+
 def test_a_payload_that_is_too_large_to_be_read_leaves_the_result_open(redis: Redis) -> None:
     enqueue(redis, "x" * 70_000)
     enqueue(redis, payload("j1"), queue="other")

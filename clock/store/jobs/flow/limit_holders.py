@@ -35,7 +35,6 @@ MOST_BYTES = 8_000_000  # of a worker's jobs in progress, or of a queue, that ar
 MOST_JOBS = 1_000  # in progress of one worker that are read to show limits
 MOST_AT_FRONT = 100  # jobs at the front of a paused queue that may have places
 PAGE = 10  # of these jobs that are read at a time
-ROUNDS = 1_000  # of 100 jobs that one call hands over at most
 
 logger = logging.getLogger("clock.redis")
 
@@ -163,13 +162,10 @@ def set_maximum(redis: Redis, name: str, maximum: int | None) -> int:
     How many blocked jobs were freed. Raises StoreUnavailable.
     """
     freed = 0
-    for _ in range(ROUNDS):
-        with translated():
-            args = [name, "" if maximum is None else maximum]
-            moved = int(script(redis, "set_limit")(keys=list(LIMIT_KEYS), args=args))
-        freed += moved
-        if not moved:
-            break
+    with translated():
+        args = [name, "" if maximum is None else maximum]
+        while moved := int(script(redis, "set_limit")(keys=list(LIMIT_KEYS), args=args)):
+            freed += moved
     return freed
 
 
@@ -181,14 +177,13 @@ def remove(redis: Redis, gone: Iterable[Holder], names: Sequence[str]) -> tuple[
     known = list(gone)
     removed = sum(max(one.jobs - one.found, 0) for one in _counted(redis, known, corrects=True))
     members, freed = [one.member for one in known if not one.worker], 0
-    for _ in range(ROUNDS):
+    while True:
         with translated():
             args: list[bytes | str | int] = [len(members), *members, *names]
             count, moved = script(redis, "free_holders")(keys=list(LIMIT_KEYS), args=args)
         removed, freed, members = removed + int(count), freed + int(moved), []
         if not moved:
-            break
-    return removed, freed
+            return removed, freed
 
 
 def _counted(redis: Redis, suspects: Iterable[Holder], *, corrects: bool) -> Iterator[Holder]:
