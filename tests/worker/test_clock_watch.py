@@ -3,16 +3,20 @@
 import json
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from clock.clocks import to_ms
+from clock.job.run.job_run import JobRun
 from clock.store import keys
 from clock.store.ledger import history, overdue
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.worker.maintenance.clock_watch import ClockWatch
+from clock.worker.running.firing_outcomes import FiringOutcomes
 from tests.worker import jobs
 
 
@@ -119,3 +123,70 @@ def test_a_job_that_failed_and_is_not_kept_is_recorded_as_failed(bench: Callable
     bench().run_all()
 
     assert (outcome(redis)["outcome"], outcome(redis)["failed"]) == ("dropped", True)
+
+
+def test_a_clock_that_stays_late_is_logged_every_minute(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger, watching = RedisLedger(redis), ClockWatch(redis, clock=fake_clock, limit_seconds=60)
+    ledger.mark_next_due("nightly", redis.time()[0] * 1000 - 3_600_000)
+    fake_clock.advance(timedelta(seconds=1000))
+    logged = []
+
+    for seconds in (0, 59, 1, 59, 1):
+        fake_clock.advance(timedelta(seconds=seconds))
+        watching.look()
+        logged.append(len(caplog.messages))
+
+    assert logged == [1, 1, 2, 2, 3]
+
+
+def test_another_late_event_is_logged_at_once(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger, watching = RedisLedger(redis), ClockWatch(redis, clock=fake_clock, limit_seconds=60)
+
+    for hours in (1, 2):
+        ledger.mark_next_due(f"after {hours}", redis.time()[0] * 1000 - hours * 3_600_000)
+        watching.look()
+
+    assert len(caplog.messages) == 2
+
+
+def test_a_clock_that_is_on_time_is_not_mentioned(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    assert not ClockWatch(redis, clock=fake_clock).look()
+
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("clock", [None, "x", {"event": 7, "due": 1}, {"due": 1}])
+def test_a_job_whose_event_cannot_be_read_is_done_and_in_no_history(
+    bench: Callable[..., Any], redis: Redis, clock: object
+) -> None:
+    job = {"class": "NoteThingJob", "args": [1], "jid": "j", "clock": clock}
+    redis.lpush("queue:default", json.dumps(job))
+
+    bench().run_all()
+
+    assert len(jobs.ran) == 1
+    assert list(redis.scan_iter(keys.OUTCOMES + "*")) == []
+
+
+def test_an_outcome_says_when_the_job_ended_and_how_long_it_took(redis: Redis, fake_clock: FakeClock) -> None:
+    push_from_clock(redis, "NoteThingJob")
+    pushed: Any = redis.lindex("queue:default", 0)
+    payload = json.loads(pushed)
+
+    FiringOutcomes(redis, clock=fake_clock).note(
+        JobRun(payload, "default", "failed", 1.2345, ValueError("x" * 600), goes_to="dead")
+    )
+
+    found = outcome(redis)
+    assert (found["outcome"], found["at"], found["took_ms"]) == ("dead", to_ms(fake_clock.now()), 1234)
+    assert found["error"] == ("ValueError: " + "x" * 600)[:500]
+    assert found.keys() == {"outcome", "at", "took_ms", "error"}
+    assert not redis.exists(keys.WATCHED + "nightly")
