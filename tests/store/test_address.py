@@ -110,10 +110,10 @@ def test_a_url_is_taken_apart(url: str, connection: dict[str, object]) -> None:
 
 def test_each_place_of_a_list_has_its_port_or_the_usual_one() -> None:
     cluster = read("redis+cluster://me:secret@one,two:7000,[::1]:07001")
-    sentinels = read("rediss+sentinel://[::1],two:1/main")
+    sentinels = read("rediss+sentinel://[::1],two:65535/main")
 
     assert cluster.nodes == (("one", 6379), ("two", 7000), ("::1", 7001))
-    assert sentinels.sentinels == (("::1", 26379), ("two", 1))
+    assert sentinels.sentinels == (("::1", 26379), ("two", 65_535))
 
 
 def test_the_kinds_of_urls_are_listed() -> None:

@@ -218,6 +218,7 @@ def test_an_option_that_cannot_be_used_is_refused_by_its_name(url: str, query: s
         ("redis://127.0.0.1:port/0", "it cannot be read"),
         ("redis+sentinel://one:٣/main", "ports are numbers"),
         ("redis+sentinel://one,/main", "ports are numbers"),
+        ("redis+sentinel://one,:1/main", "ports are numbers"),
         ("redis+sentinel://one/", "the service is missing"),
         ("unix://", "the socket is missing"),
         ("redis://cache..example:6379/0", "the host is not a valid name"),

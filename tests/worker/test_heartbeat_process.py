@@ -16,7 +16,8 @@ from clock.store import keys
 from clock.store.jobs.worker_register import End
 from clock.store.server.client import client
 from clock.testing import FakeClock
-from clock.worker.heartbeat.heartbeat_process import REPORT, Assignment, HeartbeatProcess
+from clock.worker.heartbeat import heartbeat_process
+from clock.worker.heartbeat.heartbeat_process import REPORT, Assignment, HeartbeatProcess, run_beside
 from clock.worker.heartbeat.process_state import OtherProcess
 
 WORKER = "here:1:a"
@@ -171,6 +172,16 @@ def test_a_worker_whose_heartbeat_thread_alone_is_late_is_not_shown_as_frozen(bu
     assert frozen(redis) == 0
 
 
+def test_a_worker_is_frozen_since_its_last_sign(build: Build, redis: Redis) -> None:
+    beside = build()
+    beside.passes(8)
+    beside.end.send(b".")
+
+    beside.passes(4.5)
+
+    assert frozen(redis) == 4
+
+
 def test_after_a_heartbeat_of_the_worker_the_next_one_is_late_again_after_seven_seconds(build: Build) -> None:
     beside = build()
     beside.passes(8)
@@ -229,6 +240,8 @@ def test_a_frozen_worker_is_killed_after_its_timeout(
 
     beside.passes(59)
     assert len(beside.worker.signals) == 2
+    beside.passes(0.5)
+    assert len(beside.worker.signals) == 4
 
 
 @pytest.mark.parametrize(("frozen_seconds", "killed_after"), [(0, 200), (1, 20)])
@@ -345,3 +358,54 @@ def test_a_log_that_nobody_reads_does_not_hold_up_the_heartbeat(
 
     assert caplog.messages == []
     assert len(beside.reports()) > 10
+
+
+@pytest.fixture
+def _in_this_process(monkeypatch: pytest.MonkeyPatch, log_as_before: None) -> None:
+    """The heartbeat process is this one: it keeps its name and its handlers of signals, and waits briefly."""
+    monkeypatch.setattr(heartbeat_process, "IGNORED", [])
+    monkeypatch.setattr(heartbeat_process, "_name_process", lambda: None)
+    monkeypatch.setattr(heartbeat_process, "LOOK_SECONDS", 0.001)
+
+
+@pytest.fixture
+def gone() -> int:
+    """The id of a process that has ended."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+@pytest.mark.usefixtures("_in_this_process")
+@pytest.mark.parametrize("identity", ["here:1:a", "here:1:ab"])
+def test_a_heartbeat_process_reads_its_assignment_before_the_signs(
+    redis: Redis, redis_url: str, gone: int, identity: str
+) -> None:
+    redis.zadd(keys.WORKERS, {identity: REGISTERED})
+    ours, its = socket.socketpair()
+
+    with ours, its:
+        ours.send(Assignment(identity, redis_url, beat_seconds=5, frozen_seconds=0).to_line() + b"...")
+        run_beside(gone, its)
+
+    assert redis.zscore(keys.WORKERS, identity) == End.ENDED
+
+
+@pytest.mark.usefixtures("_in_this_process")
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_heartbeat_process_ends_with_a_worker_that_ends_before_it_assigns_anything(
+    redis: Redis, gone: int, is_open: bool
+) -> None:
+    ours, its = socket.socketpair()
+
+    with ours, its:
+        if not is_open:
+            ours.close()
+        run_beside(gone if is_open else os.getpid(), its)
+
+    assert redis.keys("*") == []
