@@ -1,6 +1,7 @@
 """What our cron expressions accept beyond the `cronsim` package, and what they refuse."""
 
-from datetime import UTC, datetime
+from calendar import monthrange
+from datetime import UTC, date, datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -9,9 +10,11 @@ from cronsim import CronSim
 from hypothesis import strategies as st
 
 from clock.timetable.triggers.cron import Cron, read, split_zone
+from clock.timetable.triggers.cron_fields import days_of_month, weekdays
 from clock.timetable.triggers.cron_words import cron_prose
 from clock.timetable.triggers.fugit import as_debians
 from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
+from tests.timetable.month_shapes import Rule, by_the_rule, nth, on, selected
 from tests.timetable.properties import for_all
 
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
@@ -41,6 +44,9 @@ def due(expression: str, count: int = 4) -> list[str]:
         ("0 6 * january monday", "04 Jan 06:00, 11 Jan 06:00, 18 Jan 06:00, 25 Jan 06:00"),
         ("0 0 ? * MON", "07 Dec 00:00, 14 Dec 00:00, 21 Dec 00:00, 28 Dec 00:00"),
         ("/20 * * * *", "01 Dec 00:00, 01 Dec 00:20, 01 Dec 00:40, 01 Dec 01:00"),
+        ("?/30 * * * *", "01 Dec 00:00, 01 Dec 00:30, 01 Dec 01:00, 01 Dec 01:30"),
+        ("0 20/2 * * *", "01 Dec 20:00, 01 Dec 22:00, 02 Dec 20:00, 02 Dec 22:00"),
+        ("0 6-6 * * *", "01 Dec 06:00, 02 Dec 06:00"),
         ("0 9 last * *", "31 Dec 09:00, 31 Jan 09:00, 28 Feb 09:00, 31 Mar 09:00"),
         ("0 9 -2 * *", "30 Dec 09:00, 30 Jan 09:00, 27 Feb 09:00, 30 Mar 09:00"),
         ("0 9 -2-L * *", "30 Dec 09:00, 31 Dec 09:00, 30 Jan 09:00, 31 Jan 09:00"),
@@ -80,8 +86,8 @@ def test_what_fugit_croniter_and_quartz_accept_is_due_as_there(expression: str, 
         ("0 5 * * * +09:00", "it ends with the zone +09:00; pass the zone as tz"),
         ("@reboot", "use @hourly, @daily"),
         ("0 25 * * *", "hour is '25'; must be 0 to 23"),
-        ("0 0 * 13 *", "month is '13'; must be 1 to 12 or jan to dec"),
-        ("0 0 * * 8", "weekday is '8'; must be 0 to 6 or sun to sat"),
+        ("0 0 * 13 *", "month is '13'; must be 1 to 12 or jan to dec."),
+        ("0 0 * * 8", "weekday is '8'; must be 0 to 6 or sun to sat."),
         ("0 0 1,,2 * *", "day of month is ''; must be 1 to 31"),
         ("0 0 / * /", "day of month is '/'; must be 1 to 31"),
         ("0 0 / * *", "day of month is '/'; must be 1 to 31"),
@@ -92,6 +98,8 @@ def test_what_fugit_croniter_and_quartz_accept_is_due_as_there(expression: str, 
             "day of month is '-3--5'; a range from the end must end later than it starts, as in -7-L",
         ),
         ("0 0 -32 * *", "days from the end must be -31 to -1, or L"),
+        ("0 0 -0 * *", "days from the end must be -31 to -1, or L"),
+        ("0 0 -7-15 * *", "days from the end must be -31 to -1, or L"),
         ("0 0 30 2 *", "none of the expression's months has such a day"),
         ("0 0 31W 2,4 *", "day of month is '31w'; none of the expression's months has such a day"),
         ("0 0 -31--30 2 *", "none of the expression's months has such a day"),
@@ -100,6 +108,7 @@ def test_what_fugit_croniter_and_quartz_accept_is_due_as_there(expression: str, 
             "day of month is '22'; none of the expression's months has such a day that is on weekday 'l5&', too",
         ),
         ("0 0 */14 2 mon#2&", "has such a day that is on weekday 'mon#2&', too"),
+        ("0 0 * * mon#0", "the number after # must be 1 to 5, or -1 to -5 from the end of the month"),
         ("0 0 * * mon#6", "the number after # must be 1 to 5, or -1 to -5 from the end of the month"),
         ("0 \u0663 * * *", "hour is"),
         ("-5 * * * *", "minute is '-5'"),
@@ -109,7 +118,65 @@ def test_what_is_not_supported_is_refused_with_what_to_write(expression: str, me
     with pytest.raises(ValueError) as error:  # noqa: PT011  # the message is compared
         read(expression)
 
-    assert message in str(error.value)
+    assert message in f"{error.value}."
+
+
+def nearest_weekday(number: int) -> Rule:
+    """The weekday nearest to that day of the month, if the month has such a day."""
+
+    def rule(days: list[date]) -> list[date]:
+        near = sorted(on(*range(5))(days), key=lambda day: abs(day.day - number))
+        return near[:1] if number <= len(days) else []
+
+    return rule
+
+
+@pytest.mark.parametrize(
+    ("term", "rule"),
+    [
+        ("lw", on(*range(5), place=nth(-1))),
+        *((f"{number}w", nearest_weekday(number)) for number in (1, 2, 3, 15, 28, 29, 30, 31)),
+        *((f"-{number}", lambda days, number=number: days[nth(-number)]) for number in range(1, 28)),
+        ("last", lambda days: days[-1:]),
+        ("-30", lambda days: days[nth(-30)] if len(days) >= 30 else []),
+        ("-31", lambda days: days[:1] if len(days) == 31 else []),
+        ("-7-l", lambda days: days[-7:]),
+        ("-7--3", lambda days: days[-7:-2]),
+        ("-7--7", lambda days: days[-7:-6]),
+        ("-9-l/3", lambda days: days[-9::3]),
+    ],
+)
+def test_days_of_the_month_are_those_that_a_calendar_shows(term: str, rule: Rule) -> None:
+    plain, [is_on] = days_of_month(term)
+
+    assert not plain
+    assert selected(is_on) == by_the_rule(rule)
+
+
+@pytest.mark.parametrize(
+    ("term", "rule"),
+    [
+        *((term, on(6)) for term in ("0", "7", "sun", "sunday", "7-7")),
+        *((term, on(4, place=nth(-1))) for term in ("5l", "l5", "fril", "fri#l", "fri#last", "fri#-1")),
+        *((term, on(6, place=nth(-1))) for term in ("0l", "7l", "l7", "sunl", "7#l", "sun#-1")),
+        *((term, on(6, place=nth(2))) for term in ("0#2", "7#2", "sun#2")),
+        *((f"wed#{number}", on(2, place=nth(number))) for number in range(1, 6)),
+        *((f"wed#-{number}", on(2, place=nth(-number))) for number in range(1, 5)),
+        ("wed#-5", lambda days: on(2, place=nth(1))(days) if len(on(2)(days)) == 5 else []),
+    ],
+)
+def test_weekdays_are_those_that_a_calendar_shows(term: str, rule: Rule) -> None:
+    assert selected(weekdays(term)) == by_the_rule(rule)
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_a_month_has_its_longest_day_and_no_later_one(month: int) -> None:
+    longest = monthrange(2028, month)[1]
+
+    assert read(f"0 0 {longest} {month} *")
+    for later in range(longest + 1, 32):
+        with pytest.raises(ValueError, match=f"'{later}'; none of the expression's months has such a day"):
+            read(f"0 0 {later} {month} *")
 
 
 numbers = st.integers(0, 23)

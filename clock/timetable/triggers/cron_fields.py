@@ -8,9 +8,10 @@ ranges that wrap (`fri-mon`, `22-2`), hour 24, full names, `?`, `/15`, days coun
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import NoReturn
 
@@ -63,8 +64,10 @@ class Field:
         start = self.number(first, term)
         if last is None and step is None:
             return [start]
-        stop = self._highest if last is None and self.name == "weekday" else self.high
-        stop = stop if last is None else self.number(last, term)
+        if last is None:
+            stop = self._highest if self.name == "weekday" else self.high
+        else:
+            stop = self.number(last, term)
         if stop < start:
             stop += self.high - self.low + 1
         span = self.high - self.low + 1
@@ -139,7 +142,7 @@ def weekday_term(term: str) -> tuple[list[int], int | None]:
 
 def _terms(field: Field, text: str) -> Iterator[tuple[str, re.Match[str]]]:
     for given in text.split(","):
-        term = f"*{given}" if given.startswith("/") else given.replace("?", "*", 1) if given[:1] == "?" else given
+        term = f"*{given.removeprefix('?')}" if given.startswith(("/", "?")) else given
         if re.fullmatch(r"[hr](\(.*\))?(/\d+)?", term):
             field.refuse(given, "H and R are not supported; write a number, and use .spread(...) to spread events")
         parts = _TERM.fullmatch(term)
@@ -195,7 +198,7 @@ def _from_end(text: str, term: str) -> int:
 
 
 def _length_of_month(day: date) -> int:
-    return (day.replace(day=28) + timedelta(days=4)).replace(day=1).toordinal() - day.replace(day=1).toordinal()
+    return monthrange(day.year, day.month)[1]
 
 
 def _last_weekday(day: date) -> bool:
