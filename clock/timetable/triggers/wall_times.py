@@ -80,7 +80,7 @@ class WallTimes:
         if soonest is None:
             return
         after = max(after, (soonest - 1) * DAY)
-        for period in offsets_of(self.zone).periods(after + 1, end):
+        for period in offsets_of(self.zone).periods(after, end):
             if period.start > after and period.offset > period.before:
                 yield from self._shifted(period)
             low, high = self._wall_range(period)
@@ -90,12 +90,12 @@ class WallTimes:
 
     def _wall_range(self, period: OffsetPeriod) -> tuple[int, int]:
         """The wall-clock times, low <= wall < high, that count in this period; in a fold only a part does."""
-        low, high = period.start + period.offset, period.stop + period.offset
-        if self.dst.fold == "first" and period.before > period.offset:
-            low = period.start + period.before
-        if self.dst.fold == "second" and period.following < period.offset:
-            high = period.stop + period.following
-        return low, high
+        low = high = period.offset
+        if self.dst.fold == "first":
+            low = max(low, period.before)
+        if self.dst.fold == "second":
+            high = min(high, period.following)
+        return period.start + low, period.stop + high
 
     def _shifted(self, period: OffsetPeriod) -> Iterator[tuple[int, Walls]]:
         """The run for the gap before an offset period: all times in it mean the period's first instant."""

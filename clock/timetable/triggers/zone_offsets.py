@@ -97,7 +97,7 @@ class Offsets:
 
     def _look_up(self, number: int) -> tuple[OffsetPeriod, ...]:
         start, stop = number << _SPAN_BITS, (number + 1) << _SPAN_BITS
-        marks = [*range(start, stop - 1, _LOOK_EVERY), stop - 1]
+        marks = [*range(start, stop, _LOOK_EVERY), stop - 1]
         edges = [start]
         for low, high in pairwise(marks):
             edges += self._changes(low, high)
