@@ -13,7 +13,8 @@ import click
 from clock import import_path
 from clock.printable import closest
 
-Listed = tuple[str, str]  # a command's module and its short help
+COMMANDS = "clock.cli.commands"  # the package that holds their modules
+Listed = tuple[str, str]  # a command's module in that package, and its short help
 
 NEEDS_POSIX = (
     "this command needs Linux, macOS or another POSIX system, such as WSL on Windows; "
@@ -72,7 +73,7 @@ class LazyCommands(CommandGroup):
         if not _is_available(cmd_name):
             return _unavailable(cmd_name)
         path, short_help = self._modules[cmd_name]
-        module = importlib.import_module(path)
+        module = importlib.import_module(f"{COMMANDS}.{path}")
         import_path.application_first()
         name = cmd_name.replace("-", "_")
         found = getattr(module, name, None) or getattr(module, f"{name}_command")

@@ -14,12 +14,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TextIO
 from unicodedata import east_asian_width
 
 import click
 from click.formatting import wrap_text
 
+from clock.errors import ConfigurationError
 from clock.printable import UNPRINTABLE, as_json_value, printable
 
 LONGEST = 400  # characters of a value in a list on a terminal; `show` and `--json` give the whole value
@@ -107,6 +109,14 @@ def echo_page(text: str) -> None:
 def echo_as_is(text: str) -> None:
     """Write output of another program, or code for a shell: without escapes and without a line end."""
     click.echo(text, file=answers(), nl=False)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file that the user named. Raises ConfigurationError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
 
 
 def echo_json(value: object, *, indent: int = 2) -> None:

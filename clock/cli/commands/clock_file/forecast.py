@@ -11,7 +11,7 @@ import click
 
 from clock.cli.opening import opened
 from clock.cli.options import Count, answering_settings, shared_options
-from clock.cli.output import echo, echo_json, echo_page, json_option
+from clock.cli.output import echo, echo_json, echo_page, json_option, write_file
 from clock.cli.times import span_of
 from clock.cli.timetables import all_events, load_timetable
 from clock.clocks import SystemClock
@@ -84,10 +84,7 @@ def _echo(made: Forecast, start: datetime, svg: Path | None, *, as_json: bool, l
     zone = start.tzinfo
     assert zone is not None  # noqa: S101  # span_of gives aware times
     if svg:
-        try:
-            svg.write_text(to_svg(made, zone), encoding="utf-8")
-        except OSError as error:
-            raise ConfigurationError(f"cannot write {svg}: {error.strerror}") from error
+        write_file(svg, to_svg(made, zone))
     if as_json:
         echo_json({**to_json(made), "left_out": left_out})
     else:

@@ -14,7 +14,7 @@ from typing import TypedDict, Unpack
 import click
 
 from clock.cli.options import answering, config_option
-from clock.cli.output import echo, echo_json, echo_page, echo_table, json_option
+from clock.cli.output import echo, echo_json, echo_page, echo_table, json_option, write_file
 from clock.cli.times import span_of
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
@@ -84,7 +84,7 @@ def preview(
     timeline = _rehearse(timetable, (start, stop), from_redis, events)
     timeline = timeline.only(*events) if events else timeline
     if output["svg"]:
-        _write(output["svg"], timeline.svg())
+        write_file(output["svg"], timeline.svg())
     if output["as_json"]:
         echo_json(json.loads(timeline.to_json()), indent=1)
     elif output["chart"]:
@@ -93,13 +93,6 @@ def preview(
         echo(f"Wrote {output['svg']}: {len(timeline):,} runs")
     else:
         _echo_firings(timeline, timetable)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _rehearse(timetable: Timetable, span: Span, url: str | None, wanted: Sequence[str]) -> Timeline:
