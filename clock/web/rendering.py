@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from clock.clocks import from_ms
 from clock.printable import duration
 from clock.web import formatting as shown
 from clock.web.charts.bars import distribution, grid, sparkline, throughput
-from clock.web.charts.charts import dots
+from clock.web.charts.dots import dots
 from clock.web.charts.forecast_chart import forecast_chart
 from clock.web.charts.lateness import late_dots, lateness_chart
 from clock.web.charts.marks import KINDS, mark_icons, mark_styles
@@ -44,33 +44,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"cut": shown.cut, "lines": shown.lines, "lasting": duration}
-    made.globals |= {
-        "KINDS": KINDS,
-        "distribution": distribution,
-        "grid": grid,
-        "sparkline": sparkline,
-        "throughput": throughput,
-        "big_strip": big_strip,
-        "dots": dots,
-        "late_dots": late_dots,
-        "lateness_chart": lateness_chart,
-        "elsewhere": shown.elsewhere,
-        "forecast_chart": forecast_chart,
-        "from_ms": from_ms,
-        "from_now": shown.from_now,
-        "hour_axis": hour_axis,
-        "instant_of": instant_of,
-        "kind_of": kind_of,
-        "lane_track": lane_track,
-        "load_track": load_track,
-        "local": shown.local,
-        "mark_icons": mark_icons,
-        "raw": shown.raw,
-        "strip": strip,
-        "strip_label": strip_label,
-        "t": TEXTS,
-        "version_of": version_of,
-    }
+    made.globals |= {"KINDS": KINDS, "t": TEXTS} | {function.__name__: function for function in _FUNCTIONS}
     return made
 
 
@@ -102,3 +76,11 @@ def strip_label(records: Sequence[Mapping[str, Any]]) -> str:
     counts = Counter(map(kind_of, records))
     words = ", ".join(f"{count} {TEXTS('decision.' + kind)}" for kind, count in counts.items())
     return TEXTS("schedules.strip_label", n=len(records), words=words)
+
+
+#: The functions that templates call by their names.
+_FUNCTIONS: Sequence[Callable[..., object]] = (
+    *(big_strip, distribution, dots, forecast_chart, grid, hour_axis, lane_track, late_dots, lateness_chart),
+    *(load_track, mark_icons, sparkline, strip, strip_label, throughput),
+    *(shown.elsewhere, shown.from_now, shown.local, shown.raw, from_ms, instant_of, kind_of, version_of),
+)

@@ -18,7 +18,7 @@ from clock.store.jobs.job_metrics import Tally
 from clock.store.ledger import timetable_changes
 from clock.timetable import load
 from clock.web import Access, Dashboard, Source
-from clock.web.charts.charts import dots
+from clock.web.charts.dots import dots
 from clock.web.charts.plot import Stretch, framed
 from tests.web.conftest import NOW, SAME_SITE, Visitor
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from markupsafe import Markup, escape
 
 from clock.printable import duration
-from clock.web.charts.charts import nice_top
-from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, framed
+from clock.web.charts.dots import nice_top
+from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, box, framed
 
 GAP = 1.5  # units between failures and the others, which look alike to some people
 LEAST = 4.0  # units: a failure among thousands is still seen
@@ -27,9 +27,9 @@ def throughput(series: Sequence[tuple[datetime, int, int]], stretch: Stretch, la
         fail = max(LEAST, BOTTOM * failed / top) if failed else 0.0
         end = BOTTOM - (fail + GAP if fail else 0.0)
         if ran > failed and tall > fail + GAP:
-            good.append(f"M{x:.1f} {BOTTOM - tall:.1f}h{step - 1:.1f}V{end:.1f}h-{step - 1:.1f}z")
+            good.append(box(x, BOTTOM - tall, step - 1, end))
         if failed:
-            bad.append(f"M{x:.1f} {BOTTOM - fail:.1f}h{step - 1:.1f}V{BOTTOM}h-{step - 1:.1f}z")
+            bad.append(box(x, BOTTOM - fail, step - 1, BOTTOM))
     inner = f'<path class="mark fired" d="{"".join(good)}"/><path class="mark error" d="{"".join(bad)}"/>'
     parts = (0.0, 0.5, 1.0) if top >= 2 else (0.0, 1.0)
     return framed(inner, [(part, f"{top * part:,g}") for part in parts], stretch, label)

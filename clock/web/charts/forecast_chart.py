@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup
 
 from clock.rehearsal.forecast.forecast import Forecast, Minute
-from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, framed
+from clock.web.charts.plot import WIDTH, Stretch, bar, framed
 
 BARS = 240  # neighbouring minutes share a bar
 
@@ -19,9 +19,9 @@ def forecast_chart(made: Forecast, stretch: Stretch, label: str) -> Markup:
     busy, waiting = [], []
     wide = WIDTH / BARS
     for place, part, jobs in _bars(made.minutes, begin, seconds):
-        busy.append(_bar(place * wide, wide - 0.5, min(1.0, part)))
+        busy.append(bar(place * wide, wide - 0.5, min(1.0, part)))
         if jobs:
-            waiting.append(_bar(place * wide, wide - 0.5, max(0.04, jobs / most)))
+            waiting.append(bar(place * wide, wide - 0.5, max(0.04, jobs / most)))
     inner = f'<path class="load-mark" d="{"".join(busy)}"/><path class="over-mark" d="{"".join(waiting)}"/>'
     return framed(inner, [(0.0, "0%"), (0.5, "50%"), (1.0, "100%")], stretch, label)
 
@@ -34,7 +34,3 @@ def _bars(minutes: Sequence[Minute], begin: float, seconds: float) -> Iterator[t
         busy, waiting = found.get(place, (0.0, 0))
         found[place] = max(busy, minute.busy), max(waiting, minute.waiting)
     yield from ((place, *values) for place, values in found.items() if place < BARS)
-
-
-def _bar(x: float, wide: float, high: float) -> str:
-    return f"M{x:.1f} {BOTTOM * (1 - high):.1f}h{wide:.1f}V{BOTTOM}h-{wide:.1f}z"

@@ -57,6 +57,16 @@ def framed(inner: str, values: Sequence[tuple[float, str]], stretch: Stretch, la
     )
 
 
+def bar(x: float, wide: float, high: float, low: float = 0.0) -> str:
+    """The path of a bar from `low` to `high`, which are from 0 to 1."""
+    return box(x, BOTTOM * (1 - high), wide, BOTTOM * (1 - low))
+
+
+def box(x: float, top: float, wide: float, bottom: float) -> str:
+    """The path of a box, in units."""
+    return f"M{x:.1f} {top:.1f}h{wide:.1f}V{bottom:.1f}h-{wide:.1f}z"
+
+
 def _shift(place: float) -> str:
     """The offset of a text from its line: the highest text is below the edge, the lowest one above it."""
     return "0.9em" if place > 0.9 else "0" if place < 0.1 else "0.35em"

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from clock.web.charts.marks import css_class
+from clock.web.charts.plot import box
+
 if TYPE_CHECKING:
     from clock.web.days import Day
     from clock.web.pages.timeline import Lane, Mark
@@ -21,7 +24,10 @@ def lane_track(lane: Lane, day: Day, at: float, label: str) -> Markup:
     paths: dict[str, list[str]] = {}
     for mark in lane.marks:
         paths.setdefault(mark.kind, []).append(_box(mark, day))
-    marks = "".join(f'<path class="{_class(kind)}" d="{"".join(found)}"/>' for kind, found in paths.items())
+    marks = "".join(
+        f'<path class="{"planned-mark" if kind == "planned" else css_class(kind)}" d="{"".join(found)}"/>'
+        for kind, found in paths.items()
+    )
     return _track(day, at, HEIGHT, marks, label)
 
 
@@ -33,12 +39,9 @@ def load_track(load: Sequence[float], slots: int, day: Day, at: float, label: st
     for place, need in enumerate(load):
         x, inside = place * width, min(need, slots) if slots else need
         if inside:
-            fits.append(
-                f"M{x:.1f} {LOAD_HEIGHT - inside * scale:.1f}h{width - 1:.1f}V{LOAD_HEIGHT}h-{width - 1:.1f}z"
-            )
+            fits.append(box(x, LOAD_HEIGHT - inside * scale, width - 1, LOAD_HEIGHT))
         if slots and need > slots:
-            y, end = LOAD_HEIGHT - need * scale, LOAD_HEIGHT - slots * scale
-            over.append(f"M{x:.1f} {y:.1f}h{width - 1:.1f}V{end:.1f}h-{width - 1:.1f}z")
+            over.append(box(x, LOAD_HEIGHT - need * scale, width - 1, LOAD_HEIGHT - slots * scale))
     bars = f'<path class="load-mark" d="{"".join(fits)}"/><path class="over-mark" d="{"".join(over)}"/>'
     line = f'<path class="slots-line" d="M0 {LOAD_HEIGHT - slots * scale:.1f}h{WIDTH}"/>' if slots else ""
     return _track(day, at, LOAD_HEIGHT, bars + line, label)
@@ -76,10 +79,4 @@ def _x(seconds: float, day: Day) -> float:
 def _box(mark: Mark, day: Day) -> str:
     width = min(max(LEAST, _x(mark.seconds, day)), WIDTH - _x(mark.start, day))
     top, tall = TOP.get(mark.kind, 8), TALL.get(mark.kind, 16)
-    return f"M{_x(mark.start, day):.1f} {top}h{width:.1f}v{tall}h-{width:.1f}z"
-
-
-def _class(kind: str) -> str:
-    if kind == "planned":
-        return "planned-mark"
-    return f"{'hollow' if kind == 'missed' else 'mark'} {kind}"
+    return box(_x(mark.start, day), top, width, top + tall)
