@@ -27,6 +27,7 @@ from benchmarks.workers.running import server
 from clock import Job
 from clock.clocks import SystemClock, from_ms, to_ms
 from clock.inspection import RETRY, FoundJob, QueueJobs, WaitingSet, trim_dead
+from clock.inspection.jobs.pages import set_place
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import InProgress
@@ -119,7 +120,7 @@ def usual_jobs(redis: Redis, tasks: Tasks, waiting: int) -> None:
         redis.lpush(keys.PARKED_JOBS + "NoteJob", *(payload(10**11 + start + n) for n in range(CHUNK)))
     tasks.do("release 20,000 parked jobs", lambda: unpark(Delayed(redis)))
     retry = WaitingSet(redis, RETRY)
-    jobs = list(retry.jobs())
+    jobs = list(set_place(redis, RETRY).jobs())
     tasks.do(f"retry kill of {len(jobs) // 4:,}", lambda: retry.bury(jobs[: len(jobs) // 4], NOW))
     tasks.do("dead: what is beyond the limits", lambda: trim_dead(redis, NOW))
     tasks.do("retry retry of 20,000", lambda: retry.enqueue(jobs[len(jobs) // 2 :][:20_000], NOW))
@@ -193,7 +194,9 @@ def large_jobs(redis: Redis, tasks: Tasks, megabytes: int) -> None:
     redis.zadd("retry", dict.fromkeys(large, NOW))
     retry = WaitingSet(redis, RETRY)
     tasks.do(
-        "retry kill of large jobs, one by one (*)", lambda: retry.bury(list(retry.jobs()), NOW), is_large=True
+        "retry kill of large jobs, one by one (*)",
+        lambda: retry.bury(list(set_place(redis, RETRY).jobs()), NOW),
+        is_large=True,
     )
     tasks.do("dead clear", WaitingSet(redis, "dead").clear)
 

@@ -14,7 +14,7 @@ from clock.api.awaitable import awaitable
 from clock.api.checks import check_count
 from clock.api.connecting import connected, instant
 from clock.errors import ConfigurationError, UnknownEvent, UnreadableTime
-from clock.inspection.events.event_rows import events
+from clock.inspection.events.event_rows import EventRow, event_rows_of, events
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, recorded
 from clock.inspection.events.why import why as explain
@@ -76,10 +76,9 @@ class Events:
 
     def states(self) -> list[EventState]:
         """Each event, those of databases' rows as well, which are read now. Raises SourceFailed."""
-        declared = with_rows(self.timetable) if self.timetable else None
-        found = self._declared(declared) if declared else []
-        names = {state.name for state in found}
-        return found if declared else [*found, *self._noted(names)]
+        if self.timetable:
+            return list(map(_state_of, events(self._redis, with_rows(self.timetable), instant())))
+        return self._noted(list(listing.ledger(self._redis)))
 
     def get(self, name: str) -> EventState:
         """One event. Raises UnknownEvent."""
@@ -202,34 +201,16 @@ class Events:
             raise UnknownEvent(name, [])
         return self.timetable
 
-    def _declared(self, timetable: Timetable) -> list[EventState]:
-        return [
-            EventState(
-                row.name,
-                row.declaration,
-                row.next_due,
-                dict(row.last) if row.last else None,
-                row.pause,
-                row.is_known,
-                row.event,
-            )
-            for row in events(self._redis, timetable, instant())
-        ]
-
-    def _noted(self, without: set[str]) -> list[EventState]:
-        rows = {name: row for name, row in listing.ledger(self._redis).items() if name not in without}
-        latest = listing.latest_decisions(self._redis, list(rows))
-        found, now = pauses.read(self._redis), instant()
-        return [
-            EventState(name, row.declaration, None, last, pauses.covering(found, name, now), True, None)
-            for (name, row), last in zip(rows.items(), latest, strict=True)
-        ]
+    def _noted(self, names: Sequence[str]) -> list[EventState]:
+        """Events of the ledger that no timetable declares."""
+        return list(map(_state_of, event_rows_of(self._redis, names, {}, instant(), 1)))
 
     def _noted_one(self, name: str) -> EventState:
-        found = {state.name: state for state in self._noted(set())}
-        if name not in found:
-            raise UnknownEvent(name, list(self.timetable.by_name if self.timetable else found))
-        return found[name]
+        known = listing.ledger(self._redis)
+        if name not in known:
+            raise UnknownEvent(name, list(self.timetable.by_name if self.timetable else known))
+        [found] = self._noted([name])
+        return found
 
     def _named(self, name: str | None) -> str:
         """The event of that name, or the whole clock. Raises UnknownEvent."""
@@ -247,6 +228,11 @@ class Events:
     afire = awaitable(fire)
     aplan_backfill = awaitable(plan_backfill)
     abackfill = awaitable(backfill)
+
+
+def _state_of(row: EventRow) -> EventState:
+    last = dict(row.last) if row.last else None
+    return EventState(row.name, row.declaration, row.next_due, last, row.pause, row.is_known, row.event)
 
 
 def _end(until: object, now: datetime) -> datetime:

@@ -8,9 +8,10 @@ from clock.cli.opening import patiently
 from clock.config import Config
 from clock.errors import NoEvents
 from clock.import_path import add_application
-from clock.inspection.events.schedules import schedules_in, with_schedules
+from clock.inspection.events.schedules import with_schedules
 from clock.rehearsal import sources
 from clock.store import Redis
+from clock.store.ledger import schedules
 from clock.store.server.opening import connected
 from clock.timetable import Timetable
 from clock.timetable.clock_file.loading.own_module import make_importable
@@ -47,7 +48,7 @@ def timetable_to_run(config: Config) -> Timetable:
 def _has_schedules(config: Config) -> bool:
     """Whether schedules were made at run time. Raises StoreUnavailable."""
     with connected(config) as redis:
-        return bool(schedules_in(redis))
+        return bool(schedules.read(redis))
 
 
 def timetable_if_any(config: Config, *, is_named: bool) -> Timetable | None:

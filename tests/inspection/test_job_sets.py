@@ -4,7 +4,7 @@ import pytest
 from redis import Redis
 
 from clock.inspection import DEAD, RETRY, FoundJob, JobFilter, QueueJobs, WaitingSet, queues
-from clock.inspection.jobs.pages import set_place
+from clock.inspection.jobs.pages import queue_place, set_place
 from tests.inspection.conftest import NOW_SECONDS, Payload
 
 
@@ -27,13 +27,13 @@ def jids(jobs: list[FoundJob]) -> list[str]:
 def test_jobs_are_meant_by_class_queue_age_and_jid(
     redis: Redis, retries: list[bytes], wanted: JobFilter, expected: list[str]
 ) -> None:
-    found = [job for job in WaitingSet(redis, RETRY).jobs() if wanted.accepts(job, now=NOW_SECONDS)]
+    found = [job for job in set_place(redis, RETRY).jobs() if wanted.accepts(job, now=NOW_SECONDS)]
 
     assert jids(found) == expected
 
 
 def test_a_job_tells_what_it_failed_with(redis: Redis, retries: list[bytes]) -> None:
-    job = next(WaitingSet(redis, RETRY).jobs())
+    job = next(set_place(redis, RETRY).jobs())
 
     assert (job.job_class, job.args, job.error, job.retries) == ("SendMailJob", [1], "OSError: down", 3)
     assert job.at == NOW_SECONDS
@@ -42,7 +42,7 @@ def test_a_job_tells_what_it_failed_with(redis: Redis, retries: list[bytes]) -> 
 def test_a_retried_job_enters_its_queue_and_is_not_charged_for_the_try(redis: Redis, retries: list[bytes]) -> None:
     place = WaitingSet(redis, RETRY)
 
-    moved = place.enqueue([next(place.jobs())], NOW_SECONDS)
+    moved = place.enqueue([next(set_place(redis, RETRY).jobs())], NOW_SECONDS)
 
     assert moved == 1
     assert redis.zcard("retry") == 2
@@ -53,7 +53,7 @@ def test_a_retried_job_enters_its_queue_and_is_not_charged_for_the_try(redis: Re
 
 def test_what_a_worker_has_taken_meanwhile_is_left_alone(redis: Redis, retries: list[bytes]) -> None:
     place = WaitingSet(redis, RETRY)
-    jobs = list(place.jobs())
+    jobs = list(set_place(redis, RETRY).jobs())
     redis.zrem("retry", retries[0])
 
     assert place.enqueue(jobs[:1], NOW_SECONDS) == 0
@@ -66,8 +66,8 @@ def test_what_a_worker_has_taken_meanwhile_is_left_alone(redis: Redis, retries: 
 def test_a_buried_job_is_among_the_dead(redis: Redis, retries: list[bytes]) -> None:
     place = WaitingSet(redis, RETRY)
 
-    assert place.bury(list(place.jobs())[:2], NOW_SECONDS) == 2
-    assert jids(list(WaitingSet(redis, DEAD).jobs())) == ["a", "b"]
+    assert place.bury(list(set_place(redis, RETRY).jobs())[:2], NOW_SECONDS) == 2
+    assert jids(list(set_place(redis, DEAD).jobs())) == ["a", "b"]
     assert redis.zscore("dead", retries[0]) == NOW_SECONDS
 
 
@@ -75,14 +75,14 @@ def test_more_jobs_than_a_page_are_all_found(redis: Redis, payload: Payload) -> 
     redis.zadd("dead", {payload(f"{index:04}"): index for index in range(1_234)})
     redis.rpush("queue:default", *[payload(f"{index:04}") for index in range(1_234)])
 
-    assert jids(list(WaitingSet(redis, DEAD).jobs())) == [f"{index:04}" for index in range(1_234)]
-    assert jids(list(QueueJobs(redis, "default").jobs())) == [f"{index:04}" for index in reversed(range(1_234))]
+    assert jids(list(set_place(redis, DEAD).jobs())) == [f"{index:04}" for index in range(1_234)]
+    assert jids(list(queue_place(redis, "default").jobs())) == [f"{index:04}" for index in reversed(range(1_234))]
 
 
 def test_what_is_no_payload_can_be_seen_and_deleted(redis: Redis) -> None:
     redis.zadd("dead", {b"\xff[1": 1})
     place = WaitingSet(redis, DEAD)
-    [job] = place.jobs()
+    [job] = set_place(redis, DEAD).jobs()
 
     assert (job.job_class, job.jid, job.args) == ("unreadable", "", "\\xff[1")
     assert place.delete([job]) == 1
@@ -117,9 +117,9 @@ def test_one_job_is_deleted_from_a_queue(redis: Redis, payload: Payload) -> None
     redis.lpush("queue:default", payload("a"), payload("b"), payload("c"))
     place = QueueJobs(redis, "default")
 
-    place.delete([job for job in place.jobs() if job.jid == "b"])
+    place.delete([job for job in queue_place(redis, "default").jobs() if job.jid == "b"])
 
-    assert jids(list(place.jobs())) == ["a", "c"]
+    assert jids(list(queue_place(redis, "default").jobs())) == ["a", "c"]
 
 
 def push(redis: Redis, letters: str) -> None:
@@ -149,7 +149,7 @@ def test_what_is_left_in_a_queue_keeps_its_order(redis: Redis, held: str, delete
 
     count = QueueJobs(redis, "default").delete(jobs)
 
-    assert b"".join(job.member for job in QueueJobs(redis, "default").jobs()).decode() == left
+    assert b"".join(job.member for job in queue_place(redis, "default").jobs()).decode() == left
     assert count == len(held) - len(left)
 
 
@@ -198,7 +198,7 @@ def test_a_search_in_redis_and_one_here_find_the_same_jobs(redis: Redis, wanted:
         '"error_message":"the mail server is Down for Stra\\u00dfe"}'
     )
     redis.zadd("dead", {payload: 5.0})
-    here = [job for job in WaitingSet(redis, "dead").jobs() if wanted.accepts(job, now=0.0)]
+    here = [job for job in set_place(redis, "dead").jobs() if wanted.accepts(job, now=0.0)]
 
     page = set_place(redis, "dead").page(wanted, now=0.0)
 
@@ -210,6 +210,6 @@ def test_a_member_that_is_no_payload_is_enqueued_as_it_is_for_a_worker_to_bury(r
     redis.zadd("retry", {"nonsense": NOW_SECONDS})
     waiting = WaitingSet(redis, RETRY)
 
-    assert waiting.enqueue(list(waiting.jobs()), NOW_SECONDS) == 1
+    assert waiting.enqueue(list(set_place(redis, RETRY).jobs()), NOW_SECONDS) == 1
 
     assert redis.lrange("queue:default", 0, -1) == [b"nonsense"]

@@ -18,8 +18,8 @@ from clock.errors import (
     JobError,
     UndecryptableArgument,
 )
-from clock.inspection import QueueJobs
 from clock.inspection.doctor.encryption import jobs_by_key
+from clock.inspection.jobs.pages import queue_place
 from clock.job import encryption
 from clock.job.encryption import VARIABLE, decrypted_args, key_ids, new_key
 from clock.store.ledger import held_pushes
@@ -186,7 +186,7 @@ def test_an_error_about_the_arguments_shows_no_value(redis: Redis, args: list[ob
 def test_listings_show_that_it_is_encrypted(redis: Redis) -> None:
     OpenAccountJob.perform_async(7, SECRET)
 
-    [job] = QueueJobs(redis, "default").jobs()
+    [job] = queue_place(redis, "default").jobs()
     assert job.args == [7, "[encrypted]"]
 
 

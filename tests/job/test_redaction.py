@@ -4,7 +4,7 @@ import pytest
 from redis import Redis
 
 from clock.errors import JobError
-from clock.inspection import QueueJobs
+from clock.inspection.jobs.pages import queue_place
 from clock.job import Job
 from clock.job.redaction import shown_args
 
@@ -19,7 +19,7 @@ def test_the_worker_gets_what_listings_do_not_show(redis: Redis) -> None:
     LogInJob.perform_async(7, "hush", {"again": [{"password": "hush", "n": 1}]})
 
     payload = json.loads(redis.lindex("queue:default", 0) or b"")
-    [job] = QueueJobs(redis, "default").jobs()
+    [job] = queue_place(redis, "default").jobs()
     assert payload["args"][1] == "hush"
     assert job.args == [7, "[hidden]", {"again": [{"password": "[hidden]", "n": 1}]}]
 
@@ -40,5 +40,5 @@ def test_a_name_that_perform_does_not_take_is_refused_at_once() -> None:
 def test_one_call_may_hide_more(redis: Redis) -> None:
     LogInJob.set(redact=["user", "password"]).perform_async(7, "hush")
 
-    [job] = QueueJobs(redis, "default").jobs()
+    [job] = queue_place(redis, "default").jobs()
     assert job.args == ["[hidden]", "[hidden]"]

@@ -15,6 +15,7 @@ from clock.clocks import from_ms, to_ms
 from clock.errors import ArgumentsError, JobError
 from clock.inspection import Grade, QueueJobs, WaitingSet
 from clock.inspection.jobs.batches import children_finding, correct_children, open_batches
+from clock.inspection.jobs.pages import queue_place, set_place
 from clock.job.flow import batch as batch_module
 from clock.job.push.client import using_clock
 from clock.store import keys, repairs
@@ -163,9 +164,9 @@ def test_a_dead_job_that_is_retried_by_hand_can_still_cause_success(
     fails.clear()
     dead = WaitingSet(redis, "dead")
     if way == "enqueue":
-        dead.enqueue(list(dead.jobs()), fake_clock.now().timestamp())
+        dead.enqueue(list(set_place(redis, "dead").jobs()), fake_clock.now().timestamp())
     else:
-        dead.reschedule(list(dead.jobs()), 1.0)
+        dead.reschedule(list(set_place(redis, "dead").jobs()), 1.0)
     assert counts(redis, batch) == (1, 1, 0)
     assert counts(redis, outer) == (1, 0, 0)
 
@@ -189,7 +190,7 @@ def test_dropped_cancelled_deleted_and_killed_jobs_count_as_ended_and_are_named(
         swept = [ImportRowJob.set(queue="swept").perform_async(row) for row in (5, 6)]
         later = ImportRowJob.perform_in(3600, 7)
     JobRef(jids["cancelled"]).cancel()
-    QueueJobs(redis, "other").delete(list(QueueJobs(redis, "other").jobs()))
+    QueueJobs(redis, "other").delete(list(queue_place(redis, "other").jobs()))
     Queue("swept").clear()
     WaitingSet(redis, "schedule").clear()
     worker = bench()
@@ -415,7 +416,7 @@ def test_a_job_that_fails_pushes_no_following_job_until_it_succeeds(bench: Build
     assert reports(redis) == []
     fails.clear()
     dead = WaitingSet(redis, "dead")
-    dead.enqueue(list(dead.jobs()), 0.0)
+    dead.enqueue(list(set_place(redis, "dead").jobs()), 0.0)
     bench().run_all()
 
     [(after, _)] = delayed(redis)

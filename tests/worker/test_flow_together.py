@@ -12,6 +12,7 @@ from clock.api import BatchRef, JobRef
 from clock.inspection import QueueJobs, WaitingSet
 from clock.inspection.jobs.batches import wrong_children
 from clock.inspection.jobs.limits import delete_blocked, violations
+from clock.inspection.jobs.pages import Place, queue_place, set_place
 from clock.job.push.client import using_clock
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.testing import FakeClock
@@ -103,7 +104,7 @@ def test_an_inner_batch_with_a_dead_job_keeps_success_of_the_outer_one_back_unti
     assert sorted(map(str, run_all(bench, redis))) == ["0", "1", "1", "child", "outer"]
     fails.clear()
     dead = WaitingSet(redis, "dead")
-    dead.enqueue(list(dead.jobs()), NOW.timestamp())
+    dead.enqueue(list(set_place(redis, "dead").jobs()), NOW.timestamp())
     assert run_all(bench, redis) == [1, "inner", "outer"]
     check(redis)
 
@@ -152,14 +153,14 @@ BRINGS_TO: dict[str, Callable[[Bench, Redis], object]] = {
 }
 
 
-def deleted_from(where: Any, jid: str) -> None:
-    assert where.delete([job for job in where.jobs() if job.jid == jid]) == 1
+def deleted_from(where: Any, place: Place, jid: str) -> None:
+    assert where.delete([job for job in place.jobs() if job.jid == jid]) == 1
 
 
 DELETES: dict[str, Callable[[Redis, str], object]] = {
-    "enqueued": lambda redis, jid: deleted_from(QueueJobs(redis, "default"), jid),
-    "scheduled": lambda redis, jid: deleted_from(WaitingSet(redis, "schedule"), jid),
-    "retry": lambda redis, jid: deleted_from(WaitingSet(redis, "retry"), jid),
+    "enqueued": lambda redis, jid: deleted_from(QueueJobs(redis, "default"), queue_place(redis, "default"), jid),
+    "scheduled": lambda redis, jid: deleted_from(WaitingSet(redis, "schedule"), set_place(redis, "schedule"), jid),
+    "retry": lambda redis, jid: deleted_from(WaitingSet(redis, "retry"), set_place(redis, "retry"), jid),
     "blocked": lambda redis, jid: delete_blocked(redis, jid),
     "parked": lambda redis, jid: JobRef(jid).cancel(),  # a parked job cannot be deleted
 }

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from clock.clocks import from_ms, to_ms
-from clock.inspection.jobs.busy import claimed_jobs
-from clock.inspection.jobs.jobs import FoundJob, found
+from clock.inspection.jobs.busy import all_jobs
+from clock.inspection.jobs.jobs import FoundJob
 from clock.printable import counted
-from clock.store import Redis, keys, listing
-from clock.store.jobs import sample
+from clock.store import Redis, listing
 from clock.store.ledger import history
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.history import Record
@@ -41,7 +40,7 @@ def audit(redis: Redis, timetable: Timetable, logged: Set[str]) -> Audit:
     records = {event.name: list(history.read(redis, event.name)) for event in timetable.events}
     outcomes = {jid: one for some in records.values() for record in some for jid, one in _outcomes(record).items()}
     jids = {jid for some in records.values() for record in some for jid in record.get("jids", ())}
-    waiting = {job.jid: job for job in waiting_jobs(redis)}
+    waiting = {job.jid: job for job in all_jobs(redis)}
     ended = {jid for jid, outcome in outcomes.items() if outcome["outcome"] in _ENDED}
     lost = sorted(jids - ended - logged - waiting.keys())
     words = "1 job is" if len(lost) == 1 else f"{len(lost)} jobs are"
@@ -53,17 +52,6 @@ def audit(redis: Redis, timetable: Timetable, logged: Set[str]) -> Audit:
 
 
 _RUNS = {kind for kind in DecisionKind if kind.fires} | {DecisionKind.MANUAL}
-
-
-def waiting_jobs(redis: Redis) -> Iterator[FoundJob]:
-    """The jobs in all places, also those that workers have claimed. Raises StoreUnavailable."""
-    places: list[tuple[str, sample.Kind]] = [(keys.queue(name), "list") for name in listing.queue_names(redis)]
-    places += [(keys.PARKED_JOBS + name, "list") for name in listing.parked(redis)]
-    places += [(keys.SCHEDULE, "zset"), (keys.RETRY, "zset"), (keys.DEAD, "zset")]
-    for key, kind in places:
-        total = sample.size(redis, key, kind)
-        yield from map(found, sample.sampled(redis, key, kind, total, total))
-    yield from (busy.job for busy in claimed_jobs(redis))
 
 
 def _outcomes(record: Record) -> Mapping[str, Record]:

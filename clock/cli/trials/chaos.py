@@ -16,10 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clock.cli.trials.audit import Audit, audit, waiting_jobs
+from clock.cli.trials.audit import Audit, audit
 from clock.cli.trials.scratch import Child, Scratch
 from clock.clocks import SystemClock
 from clock.errors import ActionFailed, ConfigurationError, StoreError
+from clock.inspection.jobs.busy import all_jobs
 from clock.store import Redis
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import translated
@@ -196,6 +197,6 @@ def _freeze(pid: int, seconds: float) -> None:
 def _is_busy(redis: Redis) -> bool:
     """Whether a job waits in a queue, or is claimed. Jobs that have failed wait for a later retry."""
     try:
-        return any(job.error is None and job.at is None for job in waiting_jobs(redis))
+        return any(job.error is None and job.at is None for job in all_jobs(redis))
     except StoreError:
         return True

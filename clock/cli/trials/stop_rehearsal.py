@@ -12,9 +12,9 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
-from clock.cli.trials.audit import waiting_jobs
 from clock.cli.trials.scratch import Child, Scratch
 from clock.clocks import SystemClock
+from clock.inspection.jobs.busy import all_jobs
 from clock.job.run.position import FIELD
 
 START_SECONDS = 60.0  # for a worker to start and take the job
@@ -96,11 +96,11 @@ class StopRehearsal:
         until, error = self._clock.monotonic() + MOVE_SECONDS, None
         while error is None and self._clock.monotonic() < until:
             self._clock.wait(threading.Event(), 0.1)
-            error = next((job.error for job in waiting_jobs(self.scratch.redis) if job.jid == self.jid), None)
+            error = next((job.error for job in all_jobs(self.scratch.redis) if job.jid == self.jid), None)
         return self._report("failed", f"the job failed {period}: {error or 'see its log'}")
 
     def _next(self, *, was_killed: bool) -> StopReport:
-        held = next((job for job in waiting_jobs(self.scratch.redis) if job.jid == self.jid), None)
+        held = next((job for job in all_jobs(self.scratch.redis) if job.jid == self.jid), None)
         if held is None:
             return self._report("lost", "the job is lost: please report this as a bug")
         position = held.payload.get(FIELD)

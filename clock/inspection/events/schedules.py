@@ -31,11 +31,6 @@ YEARS = timedelta(days=366 * 100)
 ImportJobs = Callable[..., object]
 
 
-def schedules_in(redis: Redis) -> Sequence[StoredSchedule]:
-    """The schedules in Redis. Raises StoreUnavailable, WrongType."""
-    return schedules.read(redis)
-
-
 def with_schedules(
     timetable: Timetable, redis: Redis, require: Sequence[Path] = (), import_jobs: ImportJobs = look_at_jobs
 ) -> Timetable:

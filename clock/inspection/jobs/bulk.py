@@ -7,10 +7,10 @@ place. A caller may stop, or continue later with the cursor of the last step.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from clock.inspection.jobs.jobs import FoundJob, JobFilter
-from clock.inspection.jobs.pages import Order, Place, cursor_of, meant
+from clock.inspection.jobs.pages import Order, Place, cursor_of, meant, without
 from clock.store.jobs.scanning import MOST_JOBS, Cursor, Step
 
 Act = Callable[[Sequence[FoundJob], Step], int]
@@ -53,15 +53,6 @@ def steps(
         jobs = [job for job, _ in meant(step.jobs, wanted, now) if but is None or job.at != but]
         if jobs:
             done += act(jobs, step)
-        at = _without(step.cursor, jobs)
+        at = step.cursor and without(step.cursor, jobs)
         searched += step.read
         yield Progress(done, searched, total, None if at is None else str(at))
-
-
-def _without(cursor: Cursor | None, jobs: Sequence[FoundJob]) -> Cursor | None:
-    """The cursor, once `jobs`, which were read before it, have left."""
-    if cursor is None or not jobs:
-        return cursor
-    here = [job for job in jobs if job.shard == cursor.shard]
-    gone = [job for job in here if not cursor.score or job.at == float(cursor.score)]
-    return replace(cursor, skip=max(0, cursor.skip - len(gone)))

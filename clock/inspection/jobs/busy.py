@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clock.inspection.jobs.jobs import FoundJob, found
+from clock.inspection.jobs.pages import all_places
 from clock.store import Redis, listing
 from clock.store.invalid_values import json_object, seconds_in
 from clock.store.jobs.in_progress import InProgress
@@ -114,6 +115,13 @@ def claimed_jobs(redis: Redis) -> Iterator[BusyJob]:
                     job = found(claimed.payload, None, number)
                     yield BusyJob(identity, "", claimed.queue, job, job.since or 0.0)
     yield from (busy for busy in busy_jobs(redis) if busy.worker not in ours)
+
+
+def all_jobs(redis: Redis) -> Iterator[FoundJob]:
+    """The jobs in all places, also those that workers have claimed. Raises StoreUnavailable."""
+    for place in all_places(redis):
+        yield from place.jobs()
+    yield from (busy.job for busy in claimed_jobs(redis))
 
 
 def _of_worker(identity: str, work: Mapping[str, bytes]) -> list[BusyJob]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from heapq import merge
 from typing import Literal
 
 from clock.inspection.jobs.jobs import FoundJob, found
@@ -26,11 +25,6 @@ class WaitingSet:
 
     redis: Redis
     name: SetName
-
-    def jobs(self) -> Iterator[FoundJob]:
-        """Its jobs: the next one due first, of `dead` the oldest."""
-        each = [_jobs_of(place, self.name, number) for number, place in enumerate(every(self.redis))]
-        return merge(*each, key=lambda job: job.at or 0.0)
 
     def enqueue(self, jobs: Sequence[FoundJob], now: float) -> int:
         """Put jobs into their queues now; how many were still here.
@@ -74,10 +68,6 @@ class WaitingSet:
         return listing.size(self.redis, self.name)
 
 
-def _jobs_of(redis: Redis, name: str, shard: int) -> Iterator[FoundJob]:
-    return (found(member, at, shard) for member, at in listing.waiting(redis, name))
-
-
 def trim_dead(redis: Redis, now: float, limits: DeadLimits = DEFAULT_LIMITS) -> str:
     """Remove the dead jobs that the limits do not keep; how many, in words ('': none). Raises StoreUnavailable."""
     removed = [DeadJobs(place, limits).trim(now) for place in every(redis)]
@@ -105,14 +95,6 @@ class QueueJobs:
 
     redis: Redis
     name: str
-
-    def jobs(self) -> Iterator[FoundJob]:
-        """Its jobs, the next one to be taken first."""
-        return (
-            found(payload, None, number)
-            for number, place in enumerate(every(self.redis))
-            for payload in listing.queue_payloads(place, self.name)
-        )
 
     def delete(self, jobs: Sequence[FoundJob], how: str = repairs.DELETED) -> int:
         """Delete jobs; how many were still here. `how` is what their batches call it."""

@@ -124,6 +124,13 @@ def parked_place(redis: Redis, job_class: str) -> Place:
     return _list_place(redis, job_class, keys.PARKED_JOBS + job_class)
 
 
+def all_places(redis: Redis) -> Iterator[Place]:
+    """The places of jobs that wait: the sorted sets, the parked jobs, the queues. Raises StoreUnavailable."""
+    yield from (set_place(redis, name) for name in (keys.SCHEDULE, keys.RETRY, keys.DEAD))
+    yield from (parked_place(redis, name) for name in listing.parked(redis))
+    yield from (queue_place(redis, name) for name in listing.queue_names(redis))
+
+
 def _list_place(redis: Redis, name: str, key: str) -> Place:
     def step(one: Redis, cursor: Cursor, texts: Sequence[str], order: Order, most: int) -> Step:
         return look_through.list_step(one, key, cursor, texts, "next" if order == "first" else "newest", most)
@@ -163,9 +170,14 @@ def after_removal(cursor: str, removed: Sequence[FoundJob]) -> str:
 
     A cursor counts the jobs of one score that were read; those that have left count no longer.
     """
-    at = cursor_of(cursor)
-    alike = sum(bool(at.score) and job.at == float(at.score) for job in removed if job.shard == at.shard)
-    return str(replace(at, skip=max(0, at.skip - alike)))
+    return str(without(cursor_of(cursor), removed))
+
+
+def without(cursor: Cursor, removed: Sequence[FoundJob]) -> Cursor:
+    """The cursor, once jobs that were read before it have left."""
+    here = [job for job in removed if job.shard == cursor.shard]
+    gone = [job for job in here if not cursor.score or job.at == float(cursor.score)]
+    return replace(cursor, skip=max(0, cursor.skip - len(gone)))
 
 
 def meant(seen: Sequence[Seen], wanted: JobFilter, now: float) -> Iterator[tuple[FoundJob, Cursor]]:

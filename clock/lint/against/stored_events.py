@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from clock.errors import DeclarationError
-from clock.inspection.events.schedules import event_of, schedules_in
+from clock.inspection.events.schedules import event_of
 from clock.lint.rules import Finding
 from clock.store import Redis
-from clock.store.ledger import timetable_changes
+from clock.store.ledger import schedules, timetable_changes
 from clock.timetable import Timetable
 
 ALIKE = 0.6  # of difflib: names that differ in a word
@@ -34,7 +34,7 @@ def stored_schedules(redis: Redis, timetable: Timetable) -> Iterator[Finding]:
 
     Raises StoreUnavailable, WrongType.
     """
-    for schedule in schedules_in(redis):
+    for schedule in schedules.read(redis):
         text = ""
         if schedule.name in timetable.by_name:
             text = "the clock file declares an event of this name, so the schedule in Redis never runs"
