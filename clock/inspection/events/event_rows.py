@@ -1,4 +1,7 @@
-"""Events page by page: each with its latest decisions, its next run and its pause."""
+"""Events page by page: each with its latest decisions, its next run and its pause.
+
+Each function that takes a connection raises StoreUnavailable.
+"""
 
 from __future__ import annotations
 
@@ -122,17 +125,14 @@ class EventRow:
 
 
 def events(redis: Redis, timetable: Timetable, now: datetime) -> list[EventRow]:
-    """Each event of the clock file, with its latest decision. Raises StoreUnavailable."""
+    """Each event of the clock file, with its latest decision."""
     return event_rows_of(redis, [event.name for event in timetable.events], timetable.by_name, now, 1)
 
 
 def event_rows_of(
     redis: Redis, names: Sequence[str], declared: Mapping[str, Event], now: datetime, count: int
 ) -> list[EventRow]:
-    """The events of these names, each with up to `count` decisions. `declared` has those of the clock file.
-
-    Raises StoreUnavailable.
-    """
+    """The events of these names, each with up to `count` decisions. `declared` has those of the clock file."""
     stored = event_rows.read(redis, names, count)
     return [_row(name, declared.get(name), one, now) for name, one in zip(names, stored, strict=True)]
 
@@ -158,7 +158,7 @@ class Summary:
 
 
 def summaries(redis: Redis, names: Sequence[str], declared: Mapping[str, Event], now: datetime) -> list[Summary]:
-    """The summary of each event of these names. Raises StoreUnavailable."""
+    """The summary of each event of these names."""
     return [summary(row) for row in event_rows_of(redis, names, declared, now, 1)]
 
 
@@ -170,24 +170,18 @@ def summary(row: EventRow) -> Summary:
 
 
 def missed_events(redis: Redis, now: datetime) -> Mapping[str, int]:
-    """The events that missed a run in the last `MISSED_KEPT`, the latest first: event -> its latest one, in ms.
-
-    Raises StoreUnavailable.
-    """
+    """The events that missed a run in the last `MISSED_KEPT`, the latest first: event -> its latest one, in ms."""
     return event_rows.read_missed(redis, to_ms(now) - MISSED_KEPT_MS)
 
 
 def paused_events(redis: Redis, names: Sequence[str], now: datetime) -> frozenset[str]:
-    """Which events of these names are paused now. Raises StoreUnavailable."""
+    """Which events of these names are paused now."""
     pauses = event_rows.read_pauses(redis, names)
     return frozenset(name for name in names if covering(pauses, name, now)) if pauses else frozenset()
 
 
 def event_names(redis: Redis, declared: Mapping[str, Event], *, also_others: bool) -> list[str]:
-    """The names of the events of the clock file, in its order; `also_others`: and those that only the ledger has.
-
-    Raises StoreUnavailable.
-    """
+    """The names of the clock file's events, in its order; `also_others`: and those that only the ledger has."""
     others = [name for name in event_rows.known_names(redis) if name not in declared] if also_others else []
     return [*declared, *others]
 
@@ -218,7 +212,7 @@ def _next_due(event: Event, entry: Entry | None, now: datetime) -> datetime | No
 
 
 def event_history(redis: Redis, name: str, count: int) -> list[Record]:
-    """The latest decisions of an event with the outcomes of their jobs, newest first. Raises StoreUnavailable."""
+    """The latest decisions of an event with the outcomes of their jobs, newest first."""
     return [_tidy(record) for record in history.read(redis, name, count)]
 
 
@@ -230,10 +224,7 @@ def _tidy(record: Record) -> Record:
 def day_of_events(
     redis: Redis, names: Sequence[str], begin: datetime, count: int
 ) -> list[tuple[list[Record], float]]:
-    """For each event up to `count` decisions from an instant on, oldest first, and its jobs' usual seconds.
-
-    Raises StoreUnavailable.
-    """
+    """For each event up to `count` decisions from an instant on, oldest first, and its jobs' usual seconds."""
     spans = event_rows.read_span(redis, names, to_ms(begin), count)
     return [([_tidy(record) for record in records], usual_ms / 1000) for records, usual_ms in spans]
 

@@ -1,4 +1,7 @@
-"""Why an event ran at a time, or why it did not: by its history, the ledger and its declaration."""
+"""Why an event ran at a time, or why it did not: by its history, the ledger and its declaration.
+
+Each function that takes a connection raises StoreUnavailable.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ def _periods(text: str, found: datetime, zone: tzinfo) -> list[AskedPeriod]:
 
 
 def why(redis: Redis, event: Event, when: AskedPeriod, now: datetime) -> list[str]:
-    """The outcome of the event's due instants in a period, as lines. Raises StoreUnavailable."""
+    """The outcome of the event's due instants in a period, as lines."""
     lines = [when.note] if when.note else []
     records = [record for record in history.read(redis, event.name) if _is_about(record, when)]
     lines += _shortened([record_lines(record, event.zone) for record in reversed(records)], event.name)
@@ -80,20 +83,14 @@ def why(redis: Redis, event: Event, when: AskedPeriod, now: datetime) -> list[st
 
 
 def recorded(redis: Redis, event: str, when: AskedPeriod) -> list[str]:
-    """The history of a period, in UTC, for an event that is no longer declared.
-
-    Raises StoreUnavailable.
-    """
+    """The history of a period, in UTC, for an event that is no longer declared."""
     records = [record for record in history.read(redis, event) if _is_about(record, when)]
     lines = [line for record in reversed(records) for line in record_lines(record, UTC)]
     return lines or [f"{_shown(when.start, UTC)}: no records of {event!r}"]
 
 
 def latest_of_all(redis: Redis, count: int) -> list[tuple[str, history.Record]]:
-    """The latest `count` records of all events, each with its event's name, oldest first.
-
-    Raises StoreUnavailable.
-    """
+    """The latest `count` records of all events, each with its event's name, oldest first."""
     names = list(listing.ledger(redis))
     latest = zip(names, listing.latest_decisions(redis, names), strict=True)
     newest = sorted(((name, record) for name, record in latest if record), key=_due_of, reverse=True)[:count]

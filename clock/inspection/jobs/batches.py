@@ -1,4 +1,7 @@
-"""Batches: how far they are, and whether each pending job is still in Redis."""
+"""Batches: how far they are, and whether each pending job is still in Redis.
+
+Each function that takes a connection raises StoreUnavailable.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ class BatchView:
 
 
 def batches(redis: Redis) -> list[BatchView]:
-    """All batches, the newest first. Raises StoreUnavailable."""
+    """All batches, the newest first."""
     found = stored.read_all(redis)
     counts = stored.count(redis, list(found))
     views = [_view(bid, batch, count) for (bid, batch), count in zip(found.items(), counts, strict=True)]
@@ -60,16 +63,13 @@ def batches(redis: Redis) -> list[BatchView]:
 
 
 def batch(redis: Redis, bid: str) -> BatchView | None:
-    """One batch; None: unknown. Raises StoreUnavailable."""
+    """One batch; None: unknown."""
     found = stored.read(redis, bid)
     return _view(bid, found, stored.count(redis, [bid])[0]) if found else None
 
 
 def failures(redis: Redis, bid: str, limit: int) -> list[Child]:
-    """The jobs of a batch that have ended without success: dead, dropped, cancelled, deleted or lost.
-
-    Raises StoreUnavailable.
-    """
+    """The jobs of a batch that have ended without success: dead, dropped, cancelled, deleted or lost."""
     return list(islice(stored.children(redis, bid, "f"), limit))
 
 
@@ -83,7 +83,7 @@ def _view(bid: str, found: stored.Batch, counts: stored.Counts) -> BatchView:
 
 
 def open_batches(redis: Redis, now: datetime) -> Iterator[Finding]:
-    """Batches that have been open for more than an hour. Raises StoreUnavailable."""
+    """Batches that have been open for more than an hour."""
     found = [
         (bid, one)
         for bid, one in stored.read_all(redis).items()
@@ -102,7 +102,7 @@ def open_batches(redis: Redis, now: datetime) -> Iterator[Finding]:
 
 
 def wrong_children(redis: Redis, now: datetime) -> list[Correction]:
-    """Children that are pending and gone, or alive and not pending. Reads all jobs. Raises StoreUnavailable."""
+    """Children that are pending and gone, or alive and not pending. Reads all jobs."""
     waiting = [(bid, jid) for _, bid, jid in stored.pending(redis)]
     gone = unique_locks.gone(redis, [jid for _, jid in waiting], now=now, within=SECONDS)
     lost = [Correction(bid, jid, "", "lost") for bid, jid in waiting if jid in gone]
@@ -139,7 +139,7 @@ def _with_bid(payloads: Iterator[bytes]) -> Iterator[Payload]:
 
 
 def children_finding(redis: Redis, now: datetime) -> Finding:
-    """Whether the pending jobs of each batch are its living jobs. Raises StoreUnavailable."""
+    """Whether the pending jobs of each batch are its living jobs."""
     found = wrong_children(redis, now)
     if not found:
         return Finding("batches", Grade.GOOD, "the pending jobs of each batch are in Redis")
@@ -154,5 +154,5 @@ def children_finding(redis: Redis, now: datetime) -> Finding:
 
 
 def correct_children(redis: Redis, now: datetime) -> int:
-    """Correct what `children_finding` reports; how many jobs. Raises StoreUnavailable."""
+    """Correct what `children_finding` reports; how many jobs."""
     return stored.correct(redis, wrong_children(redis, now), now=now)

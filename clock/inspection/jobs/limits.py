@@ -1,4 +1,7 @@
-"""Concurrency limits: what they hold, what they hold back, and whether all that is right."""
+"""Concurrency limits: what they hold, what they hold back, and whether all that is right.
+
+Each function that takes a connection raises StoreUnavailable.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +46,7 @@ class LimitView:
 def limits(redis: Redis, shown: int | None = None) -> list[LimitView]:
     """The limits that have holders or blocked jobs, or whose maximum was set by hand, by name.
 
-    `shown`: the maximum of so many of them is searched in the jobs in progress; None: of all. Raises
-    StoreUnavailable.
+    `shown`: the maximum of so many of them is searched in the jobs in progress; None: of all.
     """
     by_hand = limit_holders.maxima(redis)
     first = {holder.name: holder for holder in limit_holders.holders(redis)}
@@ -86,7 +88,7 @@ def _enqueued_at(waits: Blocked | None) -> datetime | None:
 
 
 def places(redis: Redis, name: str, count: int) -> list[tuple[str, str]]:
-    """Some holders of a limit: jid and place, "worker#number" or "queue". Raises StoreUnavailable."""
+    """Some holders of a limit: jid and place, "worker#number" or "queue"."""
     return list(islice(_places(redis, name), count))
 
 
@@ -101,12 +103,12 @@ def _places(redis: Redis, name: str) -> Iterator[tuple[str, str]]:
 
 
 def blocked_jobs(redis: Redis, name: str, count: int) -> list[FoundJob]:
-    """Some blocked jobs of a limit, the next one first. Raises StoreUnavailable."""
+    """Some blocked jobs of a limit, the next one first."""
     return [found(one.payload) for one in limit_holders.blocked(redis, name, count)]
 
 
 def find_blocked(redis: Redis, jid: str) -> tuple[Blocked, FoundJob] | None:
-    """The blocked job with this id, after reading all blocked jobs. Raises StoreUnavailable."""
+    """The blocked job with this id, after reading all blocked jobs."""
     at: Cursor | None = START
     while at is not None:
         step = scanning.set_step(redis, keys.BLOCKED, at, [f"={jid}"], "lowest")
@@ -119,7 +121,7 @@ def find_blocked(redis: Redis, jid: str) -> tuple[Blocked, FoundJob] | None:
 
 
 def delete_blocked(redis: Redis, jid: str) -> bool:
-    """Delete a blocked job; False: it is not blocked. Raises StoreUnavailable."""
+    """Delete a blocked job; False: it is not blocked."""
     one = find_blocked(redis, jid)
     if one is None:
         return False
@@ -129,7 +131,7 @@ def delete_blocked(redis: Redis, jid: str) -> bool:
 def violations(redis: Redis) -> list[str]:
     """The faults of limits, in words: a check of all jobs in progress and of the next blocked job of each limit.
 
-    Holders whose job is in a queue are not searched. Raises StoreUnavailable.
+    Holders whose job is in a queue are not searched.
     """
     wrong = limit_holders.miscounted(redis, limit_holders.holders(redis))
     return [*(one.fault for one in wrong), *_free_but_blocked(redis)]
@@ -146,7 +148,7 @@ def _free_but_blocked(redis: Redis) -> Iterator[str]:
 
 
 def limits_finding(redis: Redis, now: datetime) -> Finding:
-    """Whether each holder has its job, and each blocked job a full limit. Raises StoreUnavailable."""
+    """Whether each holder has its job, and each blocked job a full limit."""
     lost = lost_holders(redis, now)
     wrong = [one.fault for one in lost]
     wrong += [words for words in violations(redis) if "blocked" in words]
@@ -162,19 +164,19 @@ def limits_finding(redis: Redis, now: datetime) -> Finding:
 
 
 def lost_holders(redis: Redis, now: datetime) -> list[Holder]:
-    """Holders whose job is gone, because another program removed it. Raises StoreUnavailable."""
+    """Holders whose job is gone, because another program removed it."""
     return limit_holders.lost(redis, limit_holders.holders(redis), now=now, within=SECONDS)
 
 
 def free_lost_holders(redis: Redis, now: datetime) -> int:
-    """Remove holders whose job is gone, and hand over the free places; how many. Raises StoreUnavailable."""
+    """Remove holders whose job is gone, and hand over the free places; how many."""
     names = limit_holders.blocked_names(redis)
     removed, _ = limit_holders.remove(redis, lost_holders(redis, now), names)
     return removed
 
 
 def blocked_finding(redis: Redis) -> Iterator[Finding]:
-    """Which limits hold jobs back. Raises StoreUnavailable."""
+    """Which limits hold jobs back."""
     full = [view for view in limits(redis, shown=0) if view.blocked]
     if full:
         shown = [f"{view.name} ({view.blocked:,} blocked, {view.holders} of {view.maximum} run)" for view in full]

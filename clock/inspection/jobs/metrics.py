@@ -1,4 +1,7 @@
-"""Throughput, failures and run times of job classes, from the figures that workers write, Sidekiq's as well."""
+"""Throughput, failures and run times of job classes, from the figures that workers write, Sidekiq's as well.
+
+Each function that takes a connection raises StoreUnavailable.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class Figures:
 
 
 def figures(redis: Redis, span: Span, now: datetime, job_class: str = "") -> Figures:
-    """The figures of a span up to `now`; the series is of one class if it is given. Raises StoreUnavailable."""
+    """The figures of a span up to `now`; the series is of one class if it is given."""
     starts = slot_starts(span, now)
     wanted = [job_metrics.slot_of(at, span.minutes) for at in starts]
     of_places = [job_metrics.read(place, wanted) for place in every(redis)]
@@ -64,14 +67,14 @@ def figures(redis: Redis, span: Span, now: datetime, job_class: str = "") -> Fig
 
 
 def lateness(redis: Redis, span: Span, now: datetime) -> list[tuple[datetime, Lateness]]:
-    """How late the runs of events started, by slot of a span, the oldest first. Raises StoreUnavailable."""
+    """How late the runs of events started, by slot of a span, the oldest first."""
     starts = slot_starts(span, now)
     found = lateness_log.read(redis, [job_metrics.slot_of(at, span.minutes) for at in starts])
     return list(zip(starts, found, strict=True))
 
 
 def deploys(redis: Redis, first: datetime, last: datetime) -> list[tuple[datetime, str]]:
-    """The deploy marks from `first` to `last` with their labels, the oldest first. Raises StoreUnavailable."""
+    """The deploy marks from `first` to `last` with their labels, the oldest first."""
     days = range(first.date().toordinal(), last.date().toordinal() + 1)
     found = deploy_marks.read(redis, [date.fromordinal(day) for day in days])
     return [(at, label) for at, label in found if first <= at <= last]
@@ -84,17 +87,14 @@ def slot_starts(span: Span, now: datetime) -> list[datetime]:
 
 
 def run_times(redis: Redis, job_class: str, now: datetime) -> list[tuple[float, int]]:
-    """The run times of a class in the last hour: upper ends of the buckets in seconds, and how many runs each has.
-
-    Raises StoreUnavailable.
-    """
+    """The run times of a class in the last hour: the upper end of each bucket in seconds, and its runs."""
     starts = slot_starts(SPANS["1h"], now)
     counts = [job_metrics.histogram(place, job_class, starts) for place in every(redis)]
     return [(end / 1000, sum(each)) for end, *each in zip(BUCKETS_MS, *counts, strict=True)]
 
 
 def jobs_by_day(redis: Redis, today: date, days: int) -> list[tuple[date, int, int]]:
-    """The last days (UTC), the oldest first: day, runs, failures. Raises StoreUnavailable."""
+    """The last days (UTC), the oldest first: day, runs, failures."""
     dates = [today - timedelta(days=back) for back in range(days - 1, -1, -1)]
     counts = listing.days(redis, [day.isoformat() for day in dates])
     return [(day, ran, failed) for day, (ran, failed) in zip(dates, counts, strict=True)]

@@ -1,6 +1,8 @@
 """Marks of cancelled jobs.
 
 A mark lasts until the job has ended, at most a day. A worker renews the marks of the jobs that it runs.
+
+Each function that takes a connection raises StoreUnavailable.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ MOST = 10_000  # marks that a worker reads at once
 
 
 def mark(redis: Redis, jids: Iterable[str], *, now: datetime, seconds: float = KEPT_SECONDS) -> None:
-    """Mark jobs. Marks that are over are removed. Raises StoreUnavailable."""
+    """Mark jobs. Marks that are over are removed."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.zremrangebyscore(keys.CANCELLED, "-inf", to_ms(now))
         pipeline.zadd(keys.CANCELLED, dict.fromkeys(jids, to_ms(now) + int(seconds * 1000)))
@@ -30,20 +32,20 @@ def mark(redis: Redis, jids: Iterable[str], *, now: datetime, seconds: float = K
 
 
 def unmark(redis: Redis, jid: str) -> None:
-    """Remove a mark. Raises StoreUnavailable."""
+    """Remove a mark."""
     with translated():
         redis.zrem(keys.CANCELLED, jid)
 
 
 def is_marked(redis: Redis, jid: str, *, now: datetime) -> bool:
-    """Whether a job was cancelled. Raises StoreUnavailable."""
+    """Whether a job was cancelled."""
     with translated():
         score: Any = redis.zscore(keys.CANCELLED, jid)
     return score is not None and float(score) > to_ms(now)
 
 
 def marked(redis: Redis, *, now: datetime) -> set[str]:
-    """The jids of the cancelled jobs. Marks that are over are removed. Raises StoreUnavailable."""
+    """The jids of the cancelled jobs. Marks that are over are removed."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.zremrangebyscore(keys.CANCELLED, "-inf", to_ms(now))
         pipeline.zrange(keys.CANCELLED, 0, MOST - 1)

@@ -1,4 +1,7 @@
-"""Figures of job classes by the minute, as Sidekiq 8's `metrics/tracking.rb` writes them for its page Metrics."""
+"""Figures of job classes by the minute, as Sidekiq 8's `metrics/tracking.rb` writes them for its page Metrics.
+
+Each function that takes a connection raises StoreUnavailable.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ class Tally:
 
 
 def add(redis: Redis, tallies: Mapping[str, Tally], *, now: datetime) -> None:
-    """Add figures, by class, to the minute `now` (UTC), in one round trip. Raises StoreUnavailable."""
+    """Add figures, by class, to the minute `now` (UTC), in one round trip."""
     short = keys.JOB_METRICS + f"{now:%y%m%d}|{now.hour}:{now:%M}"
     fields = {name: count for item in tallies.items() for name, count in _fields(*item) if count}
     with translated(), redis.pipeline(transaction=False) as pipeline:
@@ -67,10 +70,7 @@ def add(redis: Redis, tallies: Mapping[str, Tally], *, now: datetime) -> None:
 
 
 def read(redis: Redis, slots: Sequence[str]) -> list[dict[str, dict[str, int]]]:
-    """For each slot (`slot_of`), by class: `p` runs, `f` failures, `ms` spent in runs that succeeded.
-
-    Raises StoreUnavailable.
-    """
+    """For each slot (`slot_of`), by class: `p` runs, `f` failures, `ms` spent in runs that succeeded."""
     replies = readings(redis, lambda pipe: [pipe.hgetall(keys.JOB_METRICS + slot) for slot in slots])
     return [_by_class(reply or {}) for reply in replies]
 
@@ -82,10 +82,7 @@ def slot_of(at: datetime, minutes: int) -> str:
 
 
 def histogram(redis: Redis, job_class: str, minutes: Sequence[datetime]) -> list[int]:
-    """How many runs of a class, started in these minutes (UTC), fell into each of `BUCKETS_MS`.
-
-    Raises StoreUnavailable.
-    """
+    """How many runs of a class, started in these minutes (UTC), fell into each of `BUCKETS_MS`."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for at in minutes:
             pipeline.get(f"{keys.JOB_HISTOGRAM}{job_class}-{at.day}-{at.hour}:{at.minute}")

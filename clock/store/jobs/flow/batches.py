@@ -4,6 +4,8 @@ A child is a member of a sorted set, "bid/state/jid". The script that pushes a j
 ends the job moves it to another state. The last one of a sealed batch pushes the callbacks. All scores are 0, so
 Redis counts the children of a batch in a state at once. No counter can go wrong, and a script that runs twice
 changes nothing.
+
+Each function that takes a connection raises StoreUnavailable.
 """
 
 from __future__ import annotations
@@ -76,17 +78,17 @@ def encoded(batch: Batch) -> str:
 
 
 def open_batch(redis: Redis, bid: str, batch: Batch, *, now: datetime) -> str:
-    """Open a batch if it is unknown. Returns "new", its state, or "no parent". Raises StoreUnavailable."""
+    """Open a batch if it is unknown. Returns "new", its state, or "no parent"."""
     return _run(redis, "open_batch", to_ms(now), bid, encoded(batch), batch.parent or "")
 
 
 def seal(redis: Redis, bid: str, *, now: datetime) -> str:
-    """Seal a batch; the state that it had, '' if it is unknown. Raises StoreUnavailable."""
+    """Seal a batch; the state that it had, '' if it is unknown."""
     return _run(redis, "seal_batch", to_ms(now), bid)
 
 
 def correct(redis: Redis, corrections: Iterable[Correction], *, now: datetime) -> int:
-    """Correct children; how many were changed. Raises StoreUnavailable."""
+    """Correct children; how many were changed."""
     rows = list(corrections)
     changed = 0
     for start in range(0, len(rows), PAGE):
@@ -102,12 +104,12 @@ def _run(redis: Redis, name: str, *args: str | int) -> str:
 
 
 def read(redis: Redis, bid: str) -> Batch | None:
-    """A batch; None: it is unknown, or another program wrote it. Raises StoreUnavailable."""
+    """A batch; None: it is unknown, or another program wrote it."""
     return _decoded(reading(redis, lambda pipe: pipe.hget(keys.BATCHES, bid)))
 
 
 def read_all(redis: Redis) -> dict[str, Batch]:
-    """All batches by bid, the oldest first. Raises StoreUnavailable."""
+    """All batches by bid, the oldest first."""
     found: Mapping[bytes, bytes] = reading(redis, lambda pipe: pipe.hgetall(keys.BATCHES)) or {}
     batches = {text(bid): batch for bid, value in found.items() if (batch := _decoded(value))}
     return dict(sorted(batches.items(), key=lambda item: item[1].created))
@@ -121,7 +123,7 @@ def _decoded(value: Any) -> Batch | None:
 
 
 def count(redis: Redis, bids: Sequence[str]) -> list[Counts]:
-    """The counts of batches. Raises StoreUnavailable."""
+    """The counts of batches."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for bid in bids:
             for state in STATES:
@@ -131,13 +133,13 @@ def count(redis: Redis, bids: Sequence[str]) -> list[Counts]:
 
 
 def unfinished(redis: Redis) -> tuple[int, int]:
-    """How many batches are not done, and how many children these wait for. Raises StoreUnavailable."""
+    """How many batches are not done, and how many children these wait for."""
     bids = [bid for bid, batch in read_all(redis).items() if batch.state != "done"]
     return len(bids), sum(one.pending for one in count(redis, bids))
 
 
 def children(redis: Redis, bid: str, state: str) -> Iterator[Child]:
-    """The children of a batch in a state, "p", "s" or "f"; read page by page. Raises StoreUnavailable."""
+    """The children of a batch in a state, "p", "s" or "f"; read page by page."""
     prefix = f"{bid}/{state}/"
     for member in _members(redis, f"{bid}/{state}"):
         jid = member.removeprefix(prefix)
@@ -145,7 +147,7 @@ def children(redis: Redis, bid: str, state: str) -> Iterator[Child]:
 
 
 def pending(redis: Redis, after: str = "") -> Iterator[tuple[str, str, str]]:
-    """Member, bid and jid of each pending job, no batches, after the member `after`. Raises StoreUnavailable."""
+    """Member, bid and jid of each pending job, no batches, after the member `after`."""
     low = b"(" + after.encode() if after else b"-"
     while page := _page(redis, low, "+"):
         for member in page:
@@ -166,7 +168,7 @@ def _parts(member: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def claim_check(redis: Redis, identity: str, *, seconds: float) -> bool:
-    """Whether this worker looks for lost children; it then does for so many seconds. Raises StoreUnavailable."""
+    """Whether this worker looks for lost children; it then does for so many seconds."""
     with translated():
         if redis.set(keys.BATCH_CHECK, identity, nx=True, px=int(1000 * seconds)):
             return True
@@ -177,13 +179,13 @@ def claim_check(redis: Redis, identity: str, *, seconds: float) -> bool:
 
 
 def note_lost(redis: Redis, count: int) -> None:
-    """Count children that were lost. Raises StoreUnavailable."""
+    """Count children that were lost."""
     with translated():
         redis.incrby(keys.BATCH_LOST, count)
 
 
 def state_of(redis: Redis, pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """The state of each (bid, jid): "p", "s", "f", or '' for an unknown child. Raises StoreUnavailable."""
+    """The state of each (bid, jid): "p", "s", "f", or '' for an unknown child."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for bid, jid in pairs:
             for state in STATES:

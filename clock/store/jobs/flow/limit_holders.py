@@ -5,6 +5,8 @@ in progress are members of their worker's hash. For each worker and limit, Redis
 scripts that add members to the hash, or remove them, change it, by as many as they did. If another program removed
 jobs, places are left: while jobs are blocked, workers count the jobs in progress again. Jobs in queues are
 searched after `CHECKED_AFTER_MS`.
+
+Each function that takes a connection raises StoreUnavailable.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ class Blocked(NamedTuple):
 
 
 def holders(redis: Redis, name: str | None = None) -> Iterator[Holder]:
-    """The holders of a limit, or of all. Raises StoreUnavailable."""
+    """The holders of a limit, or of all."""
     low, high = ("-", "+") if name is None else (f"[{name}\n", f"({name}\f")
     found: Any = reading(redis, lambda pipe: pipe.zrangebylex(keys.LIMIT_HOLDERS, low, high)) or ()
     yield from map(_read_holder, found)
@@ -93,7 +95,7 @@ def _read_holder(member: bytes) -> Holder:
 
 
 def blocked(redis: Redis, name: str, count: int) -> list[Blocked]:
-    """Some blocked jobs of a limit, the next one first. Raises StoreUnavailable."""
+    """Some blocked jobs of a limit, the next one first."""
     found = _members_of_blocked(redis, *_span(name), count)
     return [one for member in found if (one := read_blocked(member)) is not None]
 
@@ -103,7 +105,7 @@ def _members_of_blocked(redis: Redis, low: str, high: str, count: int) -> list[b
 
 
 def next_blocked(redis: Redis, names: Sequence[str]) -> dict[str, Blocked]:
-    """The blocked job of each limit that is next; limits without one are left out. Raises StoreUnavailable."""
+    """The blocked job of each limit that is next; limits without one are left out."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.zrangebylex(keys.BLOCKED, *_span(name), start=0, num=1)
@@ -112,7 +114,7 @@ def next_blocked(redis: Redis, names: Sequence[str]) -> dict[str, Blocked]:
 
 
 def blocked_names(redis: Redis) -> list[str]:
-    """The limits that have blocked jobs, `MOST_NAMES` at most. Raises StoreUnavailable."""
+    """The limits that have blocked jobs, `MOST_NAMES` at most."""
     names: list[str] = []
     after = "-"
     while len(names) < MOST_NAMES:
@@ -125,7 +127,7 @@ def blocked_names(redis: Redis) -> list[str]:
 
 
 def counts(redis: Redis, names: Sequence[str]) -> list[tuple[int, int]]:
-    """How many jobs hold a place of each limit, and how many are blocked. Raises StoreUnavailable."""
+    """How many jobs hold a place of each limit, and how many are blocked."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.zrangebylex(keys.LIMIT_HOLDERS, f"[{name}\v", f"({name}\f")
@@ -142,7 +144,7 @@ def _sum(members: Iterable[bytes]) -> int:
 
 
 def totals(redis: Redis) -> tuple[int, int]:
-    """How many jobs hold a place, and how many are blocked. Raises StoreUnavailable."""
+    """How many jobs hold a place, and how many are blocked."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.zrange(keys.LIMIT_HOLDERS, 0, -1)
         pipeline.zcard(keys.BLOCKED)
@@ -151,7 +153,7 @@ def totals(redis: Redis) -> tuple[int, int]:
 
 
 def maxima(redis: Redis) -> dict[str, int]:
-    """The maxima that were set by hand. Raises StoreUnavailable."""
+    """The maxima that were set by hand."""
     found: Any = reading(redis, lambda pipe: pipe.hgetall(keys.LIMITS)) or {}
     return {text(name): int(value) for name, value in found.items() if value.isdigit()}
 
@@ -159,7 +161,7 @@ def maxima(redis: Redis) -> dict[str, int]:
 def set_maximum(redis: Redis, name: str, maximum: int | None) -> int:
     """Set a limit's maximum, which replaces the one in its jobs; None: remove it.
 
-    How many blocked jobs were freed. Raises StoreUnavailable.
+    How many blocked jobs were freed.
     """
     freed = 0
     with translated():
@@ -170,10 +172,7 @@ def set_maximum(redis: Redis, name: str, maximum: int | None) -> int:
 
 
 def remove(redis: Redis, gone: Iterable[Holder], names: Sequence[str]) -> tuple[int, int]:
-    """Remove holders without a job, and give the free places of these limits to blocked jobs; how many of both.
-
-    Raises StoreUnavailable.
-    """
+    """Remove holders without a job, and give the free places of these limits to blocked jobs; how many of both."""
     known = list(gone)
     removed = sum(max(one.jobs - one.found, 0) for one in _counted(redis, known, corrects=True))
     members, freed = [one.member for one in known if not one.worker], 0
@@ -201,31 +200,25 @@ def _counted(redis: Redis, suspects: Iterable[Holder], *, corrects: bool) -> Ite
 
 
 def lost(redis: Redis, suspects: Iterable[Holder], *, now: datetime, within: float) -> list[Holder]:
-    """The holders whose job is gone. A search in queues takes `within` seconds at most.
-
-    Raises StoreUnavailable.
-    """
+    """The holders whose job is gone. A search in queues takes `within` seconds at most."""
     known = list(suspects)
     return [*miscounted(redis, known), *_gone(redis, known, now=now, within=within)]
 
 
 def _gone(redis: Redis, suspects: Iterable[Holder], *, now: datetime, within: float) -> list[Holder]:
-    """The holders that wait in a queue and are in none. Raises StoreUnavailable."""
+    """The holders that wait in a queue and are in none."""
     old = [one for one in suspects if not one.worker and abs(to_ms(now) - one.since_ms) > CHECKED_AFTER_MS]
     missing = unique_locks.gone(redis, {one.jid for one in old}, now=now, within=within)
     return [one for one in old if one.jid in missing]
 
 
 def miscounted(redis: Redis, suspects: Iterable[Holder]) -> list[Holder]:
-    """The workers that have more or fewer places of a limit than jobs in progress. Raises StoreUnavailable."""
+    """The workers that have more or fewer places of a limit than jobs in progress."""
     return [holder for holder in _counted(redis, suspects, corrects=False) if holder.jobs != holder.found]
 
 
 def heal(redis: Redis, *, now: datetime) -> int:
-    """Remove holders whose job another program removed, if jobs are blocked; how many. At most once a minute.
-
-    Raises StoreUnavailable.
-    """
+    """Remove holders whose job another program removed, if jobs are blocked; how many. At most once a minute."""
     with translated():
         if not redis.exists(keys.BLOCKED) or not redis.set(keys.LIMITS_CHECKED, 1, nx=True, px=CHECKED_AFTER_MS):
             return 0
@@ -269,7 +262,7 @@ def _in_paused_queues(redis: Redis, now: datetime) -> list[Holder]:
 
 
 def _jids_at_front(redis: Redis, key: bytes) -> Iterator[str]:
-    """The jids of the first jobs of a queue. Raises StoreUnavailable."""
+    """The jids of the first jobs of a queue."""
     size = 0
     for first in range(0, MOST_AT_FRONT, PAGE):
         page = _page_at_front(redis, key, first)
@@ -288,7 +281,7 @@ def _span(name: str) -> tuple[str, str]:
 
 
 def jobs_of(redis: Redis, worker: str) -> Iterator[tuple[str, bytes]]:
-    """The jobs in progress of a worker, `MOST_JOBS` at most: number and payload. Raises StoreUnavailable."""
+    """The jobs in progress of a worker, `MOST_JOBS` at most: number and payload."""
     key = keys.IN_PROGRESS + worker
     with suppress(WrongType), typed(key, "hash"):
         for number, entry in islice(redis.hscan_iter(key, count=10), MOST_JOBS):
