@@ -16,6 +16,7 @@ from clock.ticker import ClockIdentity, Heartbeat, Release, Signature, Ticker
 from clock.ticker.heartbeat import BEAT_SECONDS
 from clock.timetable import Timetable
 from tests.patience import eventually
+from tests.ticker.conftest import Rounds
 
 WEB1 = ClockIdentity(
     "web1:1:abc", Release("v1", 1), AboutClock("web1", 1, "v1", started_at=0, events=1, skew_ms=0)
@@ -44,6 +45,7 @@ def test_a_clock_tells_of_its_loop_and_of_the_oldest_due_instant_not_fired(
     redis: Redis,
     fake_clock: FakeClock,
 ) -> None:
+    fake_clock.advance(timedelta(seconds=3))
     ticker = start(declare("every().day.at('06:00').do(FetchNewsJob, 'x')\n"))
     due = ticker.next_due
     assert due is not None
@@ -148,3 +150,50 @@ def test_a_loop_that_comes_round_without_redis_is_alive_and_not_ready(
 
     assert clock.ticker.last_look > started
     assert clock.ticker.last_round == started
+
+
+def test_a_heartbeat_continues_while_redis_is_away_and_ends_with_the_clock(
+    declare: Callable[..., Timetable], start: Callable[..., Ticker], redis: Redis
+) -> None:
+    class Away(ClockRegister):
+        beats = 0
+
+        def beat(self, *_: object, **__: object) -> None:
+            self.beats += 1
+            raise StoreUnavailable("Redis is away")
+
+        def leave(self, identity: str) -> None:
+            raise StoreUnavailable("Redis is away")
+
+    clock, register = Rounds(3), Away(redis)
+    problems = Problems(clock=clock)
+    heartbeat = Heartbeat(
+        register, WEB1, ticker=start(declare("")), leads=lambda: True, clock=clock, problems=problems
+    )
+
+    heartbeat.start()
+    eventually(lambda: register.beats == 4, "four heartbeats")
+    heartbeat.stop()
+
+    assert [problem.text for problem, _ in problems.lasting] == ["Redis is away"]
+    assert clock.waits == [BEAT_SECONDS] * 4
+
+
+def test_a_clock_without_events_reports_no_undecided_instant_and_whether_it_leads(
+    declare: Callable[..., Timetable], start: Callable[..., Ticker], redis: Redis, fake_clock: FakeClock
+) -> None:
+    problems = Problems(clock=fake_clock)
+    problems.meet(Problem("cause", "The text."))
+    Heartbeat(
+        ClockRegister(redis),
+        WEB1,
+        ticker=start(declare("")),
+        leads=lambda: False,
+        clock=fake_clock,
+        problems=problems,
+    ).beat()
+
+    told = ClockRegister(redis).living(fake_clock.now())["web1:1:abc"]
+
+    assert (told["oldest_undecided"], told["leads"]) == (None, False)
+    assert told["problems"] == [{"cause": "cause", "text": "The text.", "since": to_ms(fake_clock.now())}]
