@@ -273,3 +273,108 @@ def test_a_paused_event_is_backfilled(redis: Redis, declare: Callable[[str], api
 
     assert len(events.backfill("daily", NOW - 2 * DAY, NOW)) == 2
     assert len(waiting(redis)) == 2
+
+
+JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "before"),
+    [
+        ('cron("* * * * *")', timedelta(minutes=1)),
+        ('cron("0 * * * *")', timedelta(hours=1)),
+        ('cron("0 0 * * *")', DAY),
+        ('cron("0 0 * * 4")', 7 * DAY),
+        ('cron("0 0 1 * *")', 31 * DAY),
+        ('cron("0 0 1 1 *")', 365 * DAY),
+    ],
+)
+def test_the_first_run_of_a_plan_knows_the_run_before_the_period(
+    declare: Callable[[str], api.Events], schedule: str, before: timedelta
+) -> None:
+    events = declare(f"{schedule}.named('a').do(FetchNewsJob, 1)\n")
+
+    plan = events.plan_backfill("a", JANUARY, JANUARY + timedelta(seconds=1))
+
+    assert [(run.at, run.previous) for run in plan.runs] == [(JANUARY, JANUARY - before)]
+
+
+def test_the_first_run_of_a_schedule_that_counts_from_its_start_has_no_run_before_it(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events = declare("every(7).hours.named('often').do(FetchNewsJob, 1)")
+    ran_at(events, redis, NOW - timedelta(hours=20))
+    first, second = NOW - timedelta(hours=13), NOW - timedelta(hours=6)
+
+    whole = events.plan_backfill("often", NOW - DAY, NOW)
+    later = events.plan_backfill("often", second, NOW)
+
+    assert [(run.at, run.previous) for run in whole.runs] == [(first, None), (second, first)]
+    assert [(run.at, run.previous) for run in later.runs] == [(second, first)]
+
+
+def test_a_period_has_the_run_at_its_start_and_not_that_at_its_end(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events, start = declare(DAILY), datetime(2026, 11, 8, 6, tzinfo=UTC)
+    unknown = events.plan_backfill("daily", start, start + DAY)
+    ran_at(events, redis, start)
+
+    decided = events.plan_backfill("daily", start - DAY, start)
+
+    assert [run.at for run in unknown.runs] == [start]
+    assert [run.at for run in decided.runs] == [start - DAY]
+    assert "1 run is before the schedule's first deploy" in decided.note
+
+
+@pytest.mark.parametrize(("minutes", "is_allowed"), [(10_000, True), (10_001, False)])
+def test_a_backfill_has_at_most_ten_thousand_runs(
+    declare: Callable[[str], api.Events], minutes: int, is_allowed: bool
+) -> None:
+    events = declare("cron('* * * * *').named('m').do(print)")
+    start = NOW - timedelta(minutes=minutes)
+
+    if is_allowed:
+        assert len(events.plan_backfill("m", start, NOW).runs) == minutes
+    else:
+        with pytest.raises(ConfigurationError, match=r"more than 10,000 runs"):
+            events.plan_backfill("m", start, NOW)
+
+
+def test_a_plan_counts_the_runs_that_it_skips_by_their_state(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events = declare(DAILY)
+    ran_at(events, redis, NOW - 3 * DAY, NOW - 2 * DAY - timedelta(hours=6), NOW - DAY)
+    events.backfill("daily", NOW - 5 * DAY, NOW - 4 * DAY)
+
+    plan = events.plan_backfill("daily", NOW - 5 * DAY, NOW)
+
+    assert {state.name: number for state, number in plan.skipped.items()} == {
+        "RAN": 1,
+        "BACKFILLED": 1,
+        "UNDECIDED": 1,
+    }
+    assert len(plan.to_run) == 2
+
+
+@pytest.mark.parametrize("rate", [0, 0.00009, 1_000.1, "5", float("nan")])
+def test_a_rate_outside_its_limits_is_refused(declare: Callable[[str], api.Events], rate: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"^per_second is .*; it must be a number, 0.0001 to 1,000$"):
+        declare(DAILY).backfill("daily", NOW - DAY, NOW, per_second=cast("float", rate))
+
+
+@pytest.mark.parametrize("rate", [0.0001, 1_000])
+def test_a_rate_at_its_limits_is_accepted(declare: Callable[[str], api.Events], rate: float) -> None:
+    assert len(declare(DAILY).backfill("daily", NOW - DAY, NOW, per_second=rate)) == 1
+
+
+@pytest.mark.parametrize(("runs", "records"), [(200, 200), (201, 1)])
+def test_a_backfill_of_more_than_two_hundred_runs_is_one_record(
+    declare: Callable[[str], api.Events], runs: int, records: int
+) -> None:
+    events = declare("cron('* * * * *').named('m').do(FetchNewsJob, 1)")
+
+    ran = events.backfill("m", NOW - timedelta(minutes=runs), NOW)
+
+    assert (len(ran), len(events.history("m", 999))) == (runs, records)
