@@ -207,6 +207,19 @@ def test_runs_that_are_older_than_the_history_are_skipped_unless_asked_for(
     assert [run.state.name for run in plan.runs] == ["RUNS" if beyond else "TOO_OLD", "RAN"]
 
 
+def test_the_history_begins_at_the_oldest_decision_of_a_clock_not_at_a_backfill_of_older_runs(
+    redis: Redis, declare: Callable[[str], api.Events], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clock.store.ledger.history.HISTORY_LENGTH", 2)
+    events = declare(DAILY)
+    ran_at(events, redis, NOW - 2 * DAY, NOW - DAY - timedelta(hours=6))
+    events.backfill("daily", NOW - 4 * DAY, NOW - 3 * DAY)
+
+    plan = events.plan_backfill("daily", NOW - 4 * DAY, NOW - DAY)
+
+    assert [run.state.name for run in plan.runs] == ["BACKFILLED", "TOO_OLD", "RAN"]
+
+
 def test_a_refusal_pushes_nothing_and_a_failure_ends_the_backfill(
     redis: Redis, declare: Callable[[str], api.Events]
 ) -> None:
