@@ -165,7 +165,9 @@ def report_death(payload: dict[str, Any], error: BaseException) -> None:
 def _mark(error: BaseException, scopes: tuple[Scope, Scope] | None) -> None:
     try:
         setattr(error, _MARK, scopes)
-    except AttributeError:  # a class with __slots__: it is reported without the scopes of its run
+    except (
+        AttributeError
+    ):  # a class that guards its attributes: the error is reported without the scopes of its run
         return
 
 
@@ -230,7 +232,7 @@ class _Describe:
         """Remove the variables of frames in `clock`, and the hidden arguments from the frame of `perform`."""
         function = inspect.unwrap(self._perform) if self._perform else None
         names = list(inspect.signature(self._perform).parameters.values())[1:] if self._perform else []
-        hidden = _hidden(self._payload, names) if may_send else {one.name for one in names}
+        hidden = _hidden(self._payload, names) if may_send and names else {one.name for one in names}
         for one in event["exception"].get("values") or ():
             for frame in (one.get("stacktrace") or {}).get("frames") or ():
                 if str(frame.get("module") or "").partition(".")[0] == "clock":
@@ -242,10 +244,9 @@ class _Describe:
 
 def _hidden(payload: Mapping[str, object], parameters: Sequence[inspect.Parameter]) -> Collection[str]:
     """The parameters of `perform` whose arguments are never sent; all of them if one of these is in `*args`."""
-    args, shown = payload.get("args"), shown_args(payload)
+    args: Any = payload["args"]
+    shown: Any = shown_args(payload)
     everything = {one.name for one in parameters}
-    if not isinstance(args, list) or not isinstance(shown, list):
-        return everything
     places = [place for place, (arg, sent) in enumerate(zip(args, shown, strict=True)) if arg != sent]
     positional = [one.name for one in parameters if one.kind in _POSITIONAL]
     return {positional[place] for place in places} if max(places, default=-1) < len(positional) else everything

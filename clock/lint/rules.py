@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType
 from zoneinfo import ZoneInfo
 
-from clock.errors import JobError, NoEvents, described
+from clock.errors import NoEvents, described
 from clock.lint.dst_hazards import elapsed_periods, hazards_of
 from clock.lint.job_names import naming_warning
 from clock.lint.trigger_rules import asked_for_a_year, large_steps, moved_astray
@@ -158,7 +158,7 @@ def refuses_everything(look: Look) -> Iterator[Finding]:
     for event in look.timetable.events:
         if event.condition is None or _asks_the_time(event) or _reads_the_environment(event):
             continue
-        count, error = asked_for_a_year(event, look.start)
+        count, error = asked_for_a_year(event, event.condition, look.start)
         if count:
             yield _warn(
                 "if", event, f"its condition is false at each of its next {count} due instants: it never runs"
@@ -217,18 +217,6 @@ def names(look: Look) -> Iterator[Finding]:
         if job is not None and text:
             seen.add(job)
             yield _warn("name", event, text)
-
-
-def arguments(look: Look) -> Iterator[Finding]:
-    """Arguments that `perform` does not take, or that JSON cannot hold."""
-    for event in look.timetable.events:
-        check = getattr(event.action, "check", None)
-        if check is None:
-            continue
-        try:
-            check()
-        except JobError as error:
-            yield Finding("error", "arguments", event.name, event.source, str(error))
 
 
 def unserved_queues(look: Look) -> Iterator[Finding]:
@@ -329,7 +317,6 @@ def works_while_loading(look: Look) -> Iterator[Finding]:
 RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     no_events,
     works_while_loading,
-    arguments,
     never_fires,
     cron_steps,
     moved_days,
@@ -349,7 +336,6 @@ RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
 
 #: Rules that need no other event, and call no code of the event.
 RULES_OF_ONE: tuple[Callable[[Look], Iterator[Finding]], ...] = (
-    arguments,
     never_fires,
     cron_steps,
     moved_days,

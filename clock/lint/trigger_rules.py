@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -53,15 +53,13 @@ def moved_astray(event: Event, start: datetime) -> datetime | None:
     return next((due for due in moved if due.weekday() not in own), None) if len(own) > 1 else None
 
 
-def asked_for_a_year(event: Event, start: datetime) -> Answers:
+def asked_for_a_year(event: Event, condition: Callable[[datetime], object], start: datetime) -> Answers:
     """The answers of the event's condition at the due instants of a year, until it accepts an instant.
 
     A condition that cannot be tried, or would be asked more often than every minute, is not judged.
     """
-    if event.condition is None:
-        return Answers()
     asked = islice(_asked(event, start), MOST_ASKED)
-    answers = ask(event.condition, (_local(due, event) for due in asked))
+    answers = ask(condition, (_local(due, event) for due in asked))
     return answers if answers.refused < MOST_ASKED else Answers()
 
 

@@ -91,3 +91,18 @@ def test_a_redis_that_does_not_answer_and_strict_without_it_are_errors(release: 
         clock("check", "--against", "redis://127.0.0.1:1/0")
 
     assert "--strict needs --against" in clock("check", "--strict").output
+
+
+def test_parked_jobs_and_payloads_that_are_no_jobs_are_checked_too(
+    release: None, live: None, clock: Command, redis: Redis, redis_url: str
+) -> None:
+    redis.sadd("clock:parked", "SendCheckedJob")
+    redis.lpush("clock:parked:SendCheckedJob", json.dumps({"class": "SendCheckedJob", "args": [], "jid": "p1"}))
+    redis.lpush("queue:default", json.dumps({"class": "SendCheckedJob", "args": {}, "jid": "p2"}))
+
+    found = json.loads(clock("check", "--against", redis_url, "--json").output)
+
+    [odd] = [finding for finding in found if finding["rule"] == "payload"]
+    assert "the payload is not a job" in odd["text"]
+    assert odd["jids"] == ["p2"]
+    assert ["p1"] in [finding["jids"] for finding in found if finding["source"] == "parked SendCheckedJob"]

@@ -301,3 +301,11 @@ def test_check_names_the_files_that_it_has_checked(project: Path) -> None:
     assert "lib/clock.py and config/clock.yml: 0 errors, " in run("check").output
     (project / "lib" / "clock.py").unlink()
     assert "\nconfig/clock.yml: 0 errors, " in run("check").output
+
+
+@pytest.mark.process
+def test_a_comparison_without_git_is_reported_in_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(ConfigurationError, match="git cannot be run: No such file or directory"):
+        run("diff", "HEAD:lib/clock.py")

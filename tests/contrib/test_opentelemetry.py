@@ -1,6 +1,7 @@
 """The instrumentation with the real SDK. `golden_traces.txt` has the traces of some typical runs."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from redis import Redis
 
 from clock import Discard, Job, client_middleware, server_middleware, testing
-from clock.contrib.opentelemetry import ClockInstrumentor
+from clock.contrib.opentelemetry import _GETTER, ClockInstrumentor
 from clock.contrib.sending_spans import MOST_LINKS
 from clock.errors import StoreError
 from clock.job.payload import encode
@@ -297,3 +298,77 @@ def test_opentelemetry_instrument_finds_the_instrumentation() -> None:
     done = subprocess.run([program, sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
 
     assert done.stdout == "_Tracing.process\n", done.stderr
+
+
+class SealBoxJob(PackBoxJob):
+    unique = True
+
+
+def test_the_push_of_a_unique_job_is_measured(telemetry: Telemetry, redis: Redis) -> None:
+    SealBoxJob.perform_async()
+
+    [done] = telemetry.points("messaging.client.operation.duration")
+    assert (done.count, redis.llen("queue:default")) == (1, 1)
+
+
+def test_an_event_without_its_due_instant_is_named_alone(
+    telemetry: Telemetry, redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    PackBoxJob.perform_async()
+    payload = pushed(redis)
+    redis.delete("queue:default")
+    redis.lpush("queue:default", encode({**payload, "clock": {"event": "nightly"}}))
+
+    bench().run_all()
+
+    attributes = dict(telemetry.spans[-1].attributes or {})
+    assert attributes["clock.event"] == "nightly"
+    assert "clock.due" not in attributes
+
+
+def test_without_a_tracer_pushes_are_measured_and_linked_to_nothing(redis: Redis) -> None:
+    found = Telemetry()
+    ClockInstrumentor().instrument(tracer_provider=trace.NoOpTracerProvider(), meter_provider=found.meters)
+    try:
+        PackBoxJob.perform_bulk([["done"]] * 3)
+    finally:
+        ClockInstrumentor().uninstrument()
+
+    [done] = found.points("messaging.client.operation.duration")
+    assert done.count == 1
+    assert "traceparent" not in pushed(redis)
+
+
+def test_an_sdk_that_is_set_up_after_the_instrumentation_is_used(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ClockInstrumentor().instrument()
+    try:
+        PackBoxJob.perform_async()
+        monkeypatch.setattr(trace, "_TRACER_PROVIDER", Telemetry().tracers)
+        PackBoxJob.perform_async()
+    finally:
+        ClockInstrumentor().uninstrument()
+
+    late, early = (json.loads(raw) for raw in redis.lrange("queue:default", 0, -1))
+    assert ("traceparent" in late, "traceparent" in early) == (True, False)
+
+
+def test_a_carrier_of_tests_and_an_application_without_middleware_are_left_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = Telemetry()
+    monkeypatch.setattr(server_middleware, "entries", ())
+    with testing.fake():
+        mine = carrier()
+        ClockInstrumentor().instrument(tracer_provider=found.tracers, meter_provider=found.meters)
+        assert len(tuple(server_middleware)) == 1
+        assert carrier() is mine
+        ClockInstrumentor().uninstrument()
+        assert carrier() is mine
+
+    assert tuple(server_middleware) == ()
+
+
+def test_a_propagator_may_list_the_fields_of_a_payload(telemetry: Telemetry, redis: Redis) -> None:
+    assert _GETTER.keys({"class": "PackBoxJob", "jid": "a"}) == ["class", "jid"]

@@ -14,7 +14,7 @@ from sentry_sdk.transport import Transport
 
 from clock import Discard, Job, client_middleware, job, monitors, server_middleware, testing, worker_hooks
 from clock.api import Schedules
-from clock.contrib.sentry import ClockIntegration, check_in, continue_trace, report_death, store_trace
+from clock.contrib.sentry import ClockIntegration, _Describe, check_in, continue_trace, report_death, store_trace
 from clock.inspection.events.schedules import with_schedules
 from clock.job.payload import encode
 from clock.monitors.clock_reports import MonitoredEvents, clock_reports
@@ -81,6 +81,32 @@ class BakeWithSentryJob(Job):
 class DropItJob(Job):
     def perform(self) -> None:
         raise Discard("not needed")
+
+
+class OvenColdError(Exception):
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("__"):
+            raise AttributeError(name)
+        super().__setattr__(name, value)
+
+
+class HeatOvenJob(Job):
+    retry = 0
+
+    def perform(self, degrees: int) -> None:
+        raise OvenColdError(degrees)
+
+
+class GrindGrainJob(Job):
+    retry = 0
+
+    def perform(self, kilos: str) -> None:
+        grind()
+
+
+def grind() -> None:
+    stone = "granite"
+    raise RuntimeError(f"{stone} is broken")
 
 
 class Sent:
@@ -259,6 +285,89 @@ def test_a_job_that_cannot_run_is_reported_once(
 
     [error] = sent.errors
     assert error["exception"]["values"][-1]["type"] == "UnreadablePayload"
+
+
+@pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated")
+def test_a_job_whose_arguments_are_no_list_is_reported_with_its_text(
+    start: Callable[..., Sent], redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    sent = start(send_default_pii=True)
+    redis.sadd("queues", "default")
+    redis.lpush("queue:default", encode({"class": "SayHelloJob", "args": {"a": 1}, "jid": "odd"}))
+
+    bench().run_all()
+
+    [error] = sent.errors
+    assert "odd" in error["contexts"]["clock.job"]["args"][0]
+
+
+def test_an_error_that_takes_no_attributes_is_reported_without_the_scopes_of_its_run(
+    start: Callable[..., Sent], bench: Callable[..., Bench]
+) -> None:
+    sent = start()
+    HeatOvenJob.perform_async(20)
+
+    bench().run_all()
+
+    [error] = sent.errors
+    assert error["exception"]["values"][-1]["type"] == "OvenColdError"
+    assert error["tags"]["clock.class"] == "HeatOvenJob"
+
+
+def test_the_variables_of_functions_that_a_job_calls_are_kept(
+    start: Callable[..., Sent], bench: Callable[..., Bench]
+) -> None:
+    sent = start()
+    GrindGrainJob.perform_async(SECRET)
+
+    bench().run_all()
+
+    [error] = sent.errors
+    *_, perform, called = error["exception"]["values"][-1]["stacktrace"]["frames"]
+    assert called["vars"] == {"stone": "'granite'"}
+    assert "kilos" not in perform["vars"]
+    assert SECRET not in str(sent.errors)
+
+
+def test_an_error_of_a_run_of_an_event_names_the_event(
+    start: Callable[..., Sent], redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    sent = start()
+    GrindGrainJob.perform_async("1")
+    payload = pushed(redis)
+    redis.delete("queue:default")
+    redis.lpush("queue:default", encode({**payload, "clock": {"event": "nightly", "due": 1}}))
+
+    bench().run_all()
+
+    [error] = sent.errors
+    assert error["tags"]["clock.event"] == "nightly"
+
+
+def test_tags_that_the_application_gives_as_pairs_stay_as_they_are() -> None:
+    event = {"tags": [["shop", "bread"]]}
+
+    assert _Describe({"class": "SayHelloJob"}, "default", None)(event, {})["tags"] == [["shop", "bread"]]
+
+
+def test_a_death_without_a_failure_or_without_the_sdk_is_not_reported(start: Callable[..., Sent]) -> None:
+    sent = start()
+
+    report_death({"class": "SayHelloJob"}, Discard("not needed"))
+    sentry_sdk.get_global_scope().set_client(None)
+    report_death({"class": "SayHelloJob"}, RuntimeError("no flour"))
+
+    assert sent.errors == []
+
+
+def test_the_middleware_is_the_only_one_of_an_application_without_others(
+    start: Callable[..., Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_middleware, "entries", ())
+
+    start()
+
+    assert tuple(server_middleware) == (continue_trace,)
 
 
 def test_the_lines_of_jobs_are_reported_as_the_sdk_does(

@@ -147,6 +147,14 @@ def test_events_that_newly_fire_together_are_told() -> None:
     assert from_ms(collision.first * 1000).isoformat() == "2026-03-23T05:00:00+00:00"
 
 
+def test_events_that_newly_fire_together_are_warned_of_with_the_first_time() -> None:
+    difference = changed([DAILY, WEEKLY], [DAILY, WEEKLY.replace("09:00", "06:00")])
+
+    warning = "daily, weekly now run together: 2 times, first "
+    assert f"! {warning}" in to_text(difference)
+    assert warning in to_markdown(difference)
+
+
 def test_events_that_have_always_fired_together_are_not_told_even_by_another_name() -> None:
     together = WEEKLY.replace("09:00", "06:00")
 
@@ -168,6 +176,13 @@ def test_markdown_is_a_table_that_names_cannot_break() -> None:
     rows = [line for line in to_markdown(difference).splitlines() if line.startswith("|")]
     assert rows[-1].startswith("| + a\\|b&lt;c: new:")
     assert all(row.replace("\\|", "").count("|") == 3 for row in rows)
+
+
+def test_markdown_of_files_that_do_not_differ_has_no_table() -> None:
+    page = to_markdown(changed([DAILY], [DAILY]))
+
+    assert page.startswith("**Nothing changes")
+    assert "|" not in page
 
 
 def test_json_tells_the_same() -> None:

@@ -192,5 +192,7 @@ def test_what_celery_has_and_clock_has_not_is_refused_with_what_to_write() -> No
     charge = shared_task(task)
     with pytest.raises(JobError, match="countdown or eta, not both"):
         charge.apply_async(countdown=1, eta=datetime.now(UTC) + timedelta(hours=1))
+    with pytest.raises(JobError, match="expires is a datetime; pass seconds or a timedelta from now"):
+        charge.apply_async((7,), expires=datetime(2100, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]  # Celery takes it
     with pytest.raises(UnknownJobClass):
         registry.lookup("charge")

@@ -9,6 +9,7 @@ import pytest
 from clock import testing
 from clock.lint.dst_hazards import hazards_of
 from clock.lint.rules import Finding, Look, differs, findings
+from clock.timetable import load
 from clock.timetable.triggers.wall_times import DstChoice
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -426,3 +427,18 @@ def test_declarations_that_differ_or_have_names_are_not_repeated() -> None:
     assert texts("twice", line, line.replace("10", "20"), line.replace('"x"', '"y"')) == []
     assert texts("twice", line, f"{line}{tuesday}") == []
     assert texts("twice", "for n in range(2): every(10).minutes.do(lambda: print(n))") == []
+
+
+def test_work_in_the_files_own_loop_is_warned_of_as_the_clock_does_not_run_it(tmp_path: Path) -> None:
+    file = tmp_path / "clock.py"
+    file.write_text(
+        "import requests_of_shop\nimport schedule, time\nschedule.every().day.do(print)\n"
+        "while True:\n    schedule.run_pending()\n    requests_of_shop.ping()\n    time.sleep(1)\n"
+    )
+    (tmp_path / "requests_of_shop.py").write_text("def ping(): ...\n")
+
+    [finding] = [one for one in findings(Look(load(file), START, None)) if one.rule == "loading"]
+
+    assert finding.text == (
+        "the clock does not run the file's own loop, so it does not run requests_of_shop.ping(): make it an event"
+    )
