@@ -191,6 +191,38 @@ def test_the_times_of_all_jobs_of_a_search_are_looked_at_in_a_long_queue(redis: 
     assert results(search, 60, NOW_MS + 10**7) == {"j500": WAITS, "j5500": WAITS, "lost": GONE}
 
 
+def test_a_job_that_may_have_entered_a_long_queue_at_any_time_is_found_in_it(redis: Redis) -> None:
+    first_s = NOW_MS // 1000
+    enqueue(redis, *[payload(f"j{number}", enqueued_at=first_s + number) for number in range(6_000)])
+    search = JobSearch(redis)
+    search.want(b"j5500", (NOW_MS, NOW_MS + 5_600_000))
+
+    assert results(search, 60, NOW_MS + 10**7) == {"j5500": WAITS}
+
+
+def test_jobs_that_one_step_finds_have_the_results_of_their_own_places(redis: Redis) -> None:
+    redis.zadd(keys.SCHEDULE, {payload("j1"): 5})
+    enqueue(redis, payload("j2"), payload("j3"))
+    for worker, jid, expires_ms in (("w1", "j4", NOW_MS - 1), ("w2", "j5", NOW_MS), ("w3", "j6", NOW_MS - 2)):
+        redis.zadd(keys.WORKERS, {worker: expires_ms})
+        redis.hset(keys.IN_PROGRESS + worker, "1", f"default\n{payload(jid)}")
+    search = JobSearch(redis)
+    for number in range(1, 7):
+        search.want(f"j{number}".encode(), SPAN)
+
+    dead = Found.HELD_BY_DEAD_WORKER
+    assert results(search) == {"j1": DELAYED, "j2": WAITS, "j3": WAITS, "j4": dead, "j5": WAITS, "j6": dead}
+
+
+def test_a_job_of_a_living_worker_runs_although_a_dead_one_has_it_too(redis: Redis) -> None:
+    run(redis, "a", NOW_MS)
+    run(redis, "z", NOW_MS - 1)
+    search = JobSearch(redis)
+    search.want(b"j1", SPAN)
+
+    assert results(search) == {"j1": WAITS}
+
+
 def test_keys_of_a_wrong_type_have_no_jobs(redis: Redis) -> None:
     for key in (keys.PARKED, keys.QUEUES, keys.PROCESSES, keys.WORKERS, keys.SCHEDULE):
         redis.set(key, "foreign")
