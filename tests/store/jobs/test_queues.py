@@ -70,6 +70,11 @@ def test_a_queue_is_paused_in_all_shards_and_resumed_from_all(home: Redis) -> No
     assert paused_queues.paused(home) == set()
 
 
+def test_a_queue_of_an_application_without_shards_is_paused_and_resumed_once(redis: Redis) -> None:
+    assert [paused_queues.pause(redis, "mail") for _ in range(2)] == [True, False]
+    assert [paused_queues.unpause(redis, "mail") for _ in range(2)] == [True, False]
+
+
 def test_a_set_of_paused_queues_of_a_wrong_type_pauses_none(redis: Redis) -> None:
     redis.set(keys.PAUSED_QUEUES, "foreign")
 

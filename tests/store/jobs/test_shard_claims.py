@@ -60,6 +60,7 @@ def test_a_claim_ends_with_its_time_or_its_process(home: Redis, redis: Redis) ->
 def test_the_shards_that_were_in_use_are_noted_until_they_are_forgotten(home: Redis) -> None:
     assert noted_shards(home) == {}
     home.zadd(keys.SHARDS, {"redis://one": 5, "redis://two": 7})
+    assert noted_shards(home) == {"redis://one": 5.0, "redis://two": 7.0}
 
     forget_shard(home, "redis://one")
 
