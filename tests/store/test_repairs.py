@@ -1,6 +1,6 @@
 """Changes by hand: each job that is still in its place is changed, and no other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from redis import Redis
@@ -9,6 +9,7 @@ from clock.clocks import from_ms
 from clock.config import Config
 from clock.store import keys, repairs
 from clock.store.jobs.flow import batches
+from clock.store.jobs.steps import PageSize
 from clock.store.server.opening import connected
 from clock.store.server.shards import every
 from tests.store.jobs.calls import script_calls
@@ -134,6 +135,21 @@ def test_a_search_in_a_queue_stops_when_all_jobs_were_found(redis: Redis) -> Non
     assert repairs.remove_queued(redis, "mail", [b"0003"]) == 1
 
     assert script_calls(redis) == 1
+
+
+def test_a_job_that_moved_to_another_page_as_workers_took_jobs_is_removed_all_the_same(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis.lpush("queue:mail", *numbered(400))
+    note = PageSize.note
+
+    def note_after_claims(size: PageSize, page: Iterable[bytes]) -> None:
+        redis.rpop("queue:mail", 5)
+        note(size, page)
+
+    monkeypatch.setattr(PageSize, "note", note_after_claims)
+
+    assert repairs.remove_queued(redis, "mail", [b"0016", b"0017"]) == 2
 
 
 def test_a_removed_job_of_a_queue_has_ended_for_its_batch(redis: Redis) -> None:
