@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import NamedTuple
 
 import pytest
 from redis import Redis
 
 from clock.errors import StoreError, StoreUnavailable
+from clock.store.server import sending
 from clock.store.server.client import PUSH_SECONDS
 from clock.store.server.connection import connect
 from clock.store.server.pool import Pool
@@ -278,3 +280,132 @@ def test_a_push_may_take_as_long_as_its_client_says(redis_url: str) -> None:
         assert push_seconds(redis) == 2.5
     with Redis() as of_the_library:
         assert push_seconds(of_the_library) == PUSH_SECONDS
+
+
+def test_a_command_that_the_server_refuses_for_good_is_not_sent_again() -> None:
+    server = Noting(b"-WRONGTYPE of another kind\r\n")
+
+    with serving(server) as url, closing(connect(url)) as redis, pytest.raises(StoreError) as caught:
+        send(redis, [lpush("a")], within=30)
+
+    assert caught.value.cause == "wrong_type"
+    assert server.received == ["a"]
+
+
+class Node(Noting):
+    """A node of a cluster, which names `owner` as the node that has all slots."""
+
+    owner = 0
+
+    def __call__(self, words: list[bytes]) -> bytes | None:
+        if words[0] == b"CLUSTER":
+            return b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n" % self.owner
+        return super().__call__(words)
+
+    def answer(self, *answers: bytes) -> None:
+        """Give these answers next."""
+        self._answers.extend(answers)
+
+
+class FakeCluster(NamedTuple):
+    """The node that owns the slot, another node with its port, and a client."""
+
+    owner: Node
+    other: Node
+    port: int
+    redis: Redis
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
+    monkeypatch.setattr(sending, "PAUSE_SECONDS", 0.001)
+    owner, other = Node(), Node()
+    with serving(owner) as here, serving(other) as there:
+        ports = [int(url.rpartition(":")[2].partition("/")[0]) for url in (here, there)]
+        owner.owner = other.owner = ports[0]
+        with closing(connect(f"redis+cluster://127.0.0.1:{ports[0]}", namespace="shop")) as redis:
+            yield FakeCluster(owner, other, ports[1], redis)
+
+
+def ask_of(cluster: FakeCluster) -> bytes:
+    return b"-ASK 7 127.0.0.1:%d\r\n" % cluster.port
+
+
+AGAIN = b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n"
+
+
+def test_while_a_slot_moves_a_command_goes_to_the_node_that_has_its_key(cluster: FakeCluster) -> None:
+    cluster.owner.answer(b":1\r\n", ask_of(cluster), b":1\r\n")
+
+    send(cluster.redis, [lpush("a", "b", "c"), lpush("d")], within=30)
+
+    assert cluster.owner.received == ["a", "b", "c", "d"]
+    assert cluster.other.received == ["ASKING", "b"]
+
+
+def test_commands_that_both_nodes_of_a_moving_slot_refuse_are_sent_until_one_runs_them(
+    cluster: FakeCluster,
+) -> None:
+    cluster.owner.answer(ask_of(cluster), ask_of(cluster))
+    cluster.other.answer(b"+OK\r\n", AGAIN, b"+OK\r\n", b":1\r\n")
+
+    send(cluster.redis, [lpush("a", "b")], within=30)
+
+    assert cluster.owner.received == ["a", "b", "a"]
+    assert cluster.other.received == ["ASKING", "a", "ASKING", "b"]
+
+
+def test_a_command_that_a_moving_slot_refuses_is_sent_again_until_its_time_is_over(cluster: FakeCluster) -> None:
+    cluster.owner.answer(*[AGAIN] * 5)
+    send(cluster.redis, [lpush("a")], within=30)
+    assert cluster.owner.received == ["a"] * 6
+
+
+def test_a_command_that_a_moving_slot_refuses_until_its_time_is_over_raises_why(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "PAUSE_SECONDS", 0.03)
+    cluster.owner.answer(*[AGAIN] * 1_000)
+
+    with pytest.raises(StoreUnavailable) as caught:
+        send(cluster.redis, [lpush("b")], within=0.1)
+
+    assert caught.value.cause == "try_again"
+    assert len(cluster.owner.received) < 5
+
+
+def test_a_slot_that_has_moved_is_followed(cluster: FakeCluster) -> None:
+    cluster.owner.answer(b"-MOVED 7 127.0.0.1:%d\r\n" % cluster.port)
+    cluster.owner.owner = cluster.other.owner = cluster.port
+
+    send(cluster.redis, [lpush("a")], within=30)
+
+    assert cluster.other.received == ["a"]
+
+
+def test_replicas_of_the_node_that_has_the_key_confirm_a_durable_push(cluster: FakeCluster) -> None:
+    cluster.owner.answer(*[ask_of(cluster)] * 2)
+
+    send(cluster.redis, [durable("a")], within=30)
+
+    assert cluster.other.received == ["ASKING", "a", "ASKING", "1"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "cause"),
+    [
+        ([b"+OK\r\n", b":1\r\n", b"+OK\r\n", b":0\r\n"], "not_replicated"),
+        ([b"+OK\r\n", b"-WRONGTYPE of another kind\r\n"], "wrong_type"),
+    ],
+)
+def test_a_push_that_fails_at_the_node_that_has_the_key_raises(
+    cluster: FakeCluster, answers: list[bytes], cause: str
+) -> None:
+    cluster.owner.answer(*[ask_of(cluster)] * 2)
+    cluster.other.answer(*answers)
+
+    with pytest.raises(StoreError) as caught:
+        send(cluster.redis, [durable("a")], within=30)
+
+    assert caught.value.cause == cause
+    assert cluster.owner.received == ["a", "1"]

@@ -70,9 +70,9 @@ def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -
                     return
                 except _RefusedError as refusal:
                     tries += 1
-                    if left < PAUSE_SECONDS if in_cluster else tries > 1:
+                    if tries > 1 and not in_cluster:
                         raise refusal.error from None
-                    rest = chain(_left_over(redis, refusal, left), rest)
+                    rest = chain(_left_over(redis, refusal, since + within), rest)
     except StoreError as error:
         error.answered = answered
         raise
@@ -121,7 +121,7 @@ class _Sent:
                     refused.append((redis, refusal))
         for redis, one in refused:
             with translated():
-                left = _left_over(redis, one, within)
+                left = _left_over(redis, one, monotonic() + within)
             send(redis, left, within=within)
 
     def drop(self, error: BaseException) -> None:
@@ -150,17 +150,25 @@ class _RefusedError(Exception):
         self.batches = batches
 
 
-def _left_over(redis: Redis, refusal: _RefusedError, seconds: float) -> Sequence[Sequence[Command]]:
-    """The batches that have still to be sent. In a cluster, commands go to the node that an ASK names."""
+def _left_over(redis: Redis, refusal: _RefusedError, until: float) -> Sequence[Sequence[Command]]:
+    """The batches that have still to be sent. In a cluster, commands go to the node that an ASK names.
+
+    If that one refuses them as well, it pauses. Raises the refusal if `until` (monotonic seconds) no time is left
+    for another try.
+    """
     pool = redis.connection_pool
     if not isinstance(pool, ClusterPool):
         return refusal.batches
     refused, *following = refusal.batches
     if isinstance(refusal.error, AskError) and not isinstance(refusal.error, MovedError):
+        seconds = max(PAUSE_SECONDS, until - monotonic())
         refused = _sent_by_ask(pool, (refusal.error.host, refusal.error.port), refused, seconds)
-    if refused:
-        SystemClock().wait(threading.Event(), PAUSE_SECONDS)
-    return [refused, *following] if refused else following
+    if not refused:
+        return following
+    SystemClock().wait(threading.Event(), PAUSE_SECONDS)
+    if monotonic() > until - PAUSE_SECONDS:
+        raise refusal.error
+    return [refused, *following]
 
 
 def _sent_by_ask(
