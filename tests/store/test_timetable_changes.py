@@ -9,6 +9,7 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.ledger import timetable_changes
 from clock.store.ledger.timetable_changes import MOST_NAMED
+from clock.store.server.connection import connect
 
 NONE: dict[str, list[str]] = {}
 EMPTY: dict[str, Any] = {"added": [], "removed": [], "changed": [], "renamed": []}
@@ -119,3 +120,13 @@ def test_a_key_of_another_type_has_no_records_and_takes_none(redis: Redis) -> No
     assert timetable_changes.read(redis, 10) == []
     with pytest.raises(StoreError, match="the key clock:timetable is not a hash"):
         timetable_changes.note(redis, "v1", "web1", {}, NONE)
+
+
+def test_a_key_of_another_type_is_named_with_its_namespace(redis: Redis, redis_url: str) -> None:
+    redis.set("{shop}:clock:timetable", "in the way")
+    shop = connect(redis_url, namespace="shop", max_connections=1)
+
+    with pytest.raises(StoreError, match=r"the key \{shop\}:clock:timetable is not a hash"):
+        timetable_changes.declared(shop)
+
+    shop.close()

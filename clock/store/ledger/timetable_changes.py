@@ -14,6 +14,7 @@ from redis import Redis
 from clock.store import keys
 from clock.store.invalid_values import json_object, readable, text
 from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed
 
 LENGTH = 200  # releases kept, about
@@ -50,7 +51,7 @@ def note(
 
 def declared(redis: Redis) -> dict[str, str]:
     """The declaration of each event of the latest clock file that led. Raises StoreUnavailable, WrongType."""
-    with typed(keys.TIMETABLE, "hash"):
+    with typed(full_key(redis, keys.TIMETABLE), "hash"):
         stored: Any = redis.hgetall(keys.TIMETABLE)
     return {text(name): text(words) for name, words in stored.items()}
 
