@@ -11,9 +11,22 @@ from hypothesis import strategies as st
 
 from clock import testing
 from clock.timetable import Event
-from clock.timetable.triggers.adjustments import Jitter, Spread, excepted_days
+from clock.timetable.triggers.adjustments import Adjustments, Jitter, Spread, excepted_days, excepted_words
+from clock.timetable.triggers.clockwork import ClockworkAt, parse_at
+from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.holidays import Except, Otherwise
-from clock.timetable.triggers.intervals import Days, Trigger
+from clock.timetable.triggers.intervals import (
+    Days,
+    EachHour,
+    Elapsed,
+    Hours,
+    Minutes,
+    RandomGaps,
+    Trigger,
+    Union,
+    drawn,
+)
+from clock.timetable.triggers.wall_times import DstChoice
 from clock.timetable.triggers.zone_offsets import FOREVER, to_seconds
 from tests.timetable.properties import for_all
 from tests.timetable.strategies import DAY, HOUR, instants, plain_triggers, some_minutes, zones
@@ -189,3 +202,127 @@ def test_installations_with_another_salt_have_another_part_of_a_spread() -> None
 
     assert first("here") == first("here")
     assert len({first("here"), first("there"), first("elsewhere"), first("")}) == 4
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 45, 600])
+def test_a_spread_delays_by_a_part_that_the_name_gives(seconds: int) -> None:
+    nominal = range(MONDAY, MONDAY + 1000, 100)
+    expected = [at + drawn("mail") % seconds for at in nominal]
+    trigger = Spread(Elapsed(100, first=0), "mail", seconds)
+
+    assert due(trigger, MONDAY - 1, expected[-1], MONDAY) == expected
+    for at in expected:
+        assert due(trigger, at - 1, at, MONDAY) == [at]
+        assert due(trigger, at - 100, at, MONDAY) == [at]
+        assert not due(trigger, at, at + 99, MONDAY)
+
+
+def test_a_spread_passes_the_previous_instant_as_it_was_before_the_delay() -> None:
+    inner = RandomGaps("poll", 3, 9, 60)
+    trigger = Spread(inner, "mail", 600)
+    found = due(trigger, MONDAY, MONDAY + 10_000, MONDAY)
+
+    rest = trigger.due_between(found[3], MONDAY + 10_000, MONDAY, found[3])
+
+    assert list(rest) == found[4:]
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 45, 250])
+def test_a_jitter_delays_by_parts_that_the_name_and_the_instant_give(seconds: int) -> None:
+    nominal = range(MONDAY, MONDAY + 3000, 100)
+    expected = sorted({at + drawn("mail", at) % seconds for at in nominal})
+    trigger = Jitter(Elapsed(100, first=0), "mail", seconds)
+    end = MONDAY + 2500
+
+    assert due(trigger, MONDAY - 1, end, MONDAY) == [at for at in expected if at <= end]
+    for at in expected[:20]:
+        assert due(trigger, at - 1, at, MONDAY) == [at]
+        assert at not in due(trigger, at, at + 99, MONDAY)
+
+
+def is_monday(day: date) -> bool:
+    return day.weekday() == 0
+
+
+@pytest.mark.parametrize(
+    ("adjustments", "words"),
+    [
+        (Adjustments(), ""),
+        (Adjustments(dst=DstChoice(gap="skip", fold="both")), ", gap skip, fold both"),
+        (Adjustments(excepted=is_monday), ", not on is_monday"),
+        (Adjustments(excepted=excepted_days("2026-12-25")), ", not on given days"),
+        (Adjustments(excepted=excepted_days([]), otherwise="next"), ", not on given days, but on the next day"),
+        (
+            Adjustments(spread=timedelta(minutes=5), jitter=timedelta(hours=1)),
+            ", spread over 0:05:00, jitter up to 1:00:00",
+        ),
+    ],
+)
+def test_adjustments_are_shown_in_words(adjustments: Adjustments, words: str) -> None:
+    assert adjustments.words() == words
+
+
+def test_codes_and_dates_are_shown_together() -> None:
+    pytest.importorskip("holidays")
+
+    assert excepted_words(excepted_days("DE-BY")) == "holidays of DE-BY"
+    both = excepted_days(["DE-BY", "US", "2026-12-24"])
+    assert excepted_words(both) == "holidays of DE-BY and holidays of US and given days"
+    assert [both(date(2026, *day)) for day in ((12, 24), (12, 25), (7, 4), (12, 23))] == [True, True, True, False]
+    assert excepted_words(excepted_days(["DE-BY", "US"])) == "holidays of DE-BY and holidays of US"
+
+
+DAILY = Days(NEW_YORK, 1, (0,))
+WITHIN_DAYS: list[Trigger] = [
+    EachHour(NEW_YORK, (0,)),
+    Elapsed(90_000),
+    Hours(NEW_YORK, 2, 0),
+    Minutes(5, 0),
+    RandomGaps("e", 1, 2, 60),
+    ClockworkAt(DAY - 1, parse_at("10:00"), NEW_YORK),
+]
+
+
+@pytest.mark.parametrize("trigger", WITHIN_DAYS, ids=lambda trigger: type(trigger).__name__)
+def test_only_an_event_of_days_moves_to_another_day(trigger: Trigger) -> None:
+    moved = Adjustments(excepted=is_monday, otherwise="next")
+
+    for each in (trigger, Union([DAILY, trigger])):
+        with pytest.raises(
+            ValueError, match="'next' needs an event that runs at most once a day; this one can only"
+        ):
+            moved.around(each, NEW_YORK, "e", "e")
+        Adjustments(excepted=is_monday).around(each, NEW_YORK, "e", "e")
+
+
+@pytest.mark.parametrize(
+    "trigger", [DAILY, ClockworkAt(DAY, parse_at("10:00"), NEW_YORK), Cron("0 6 * * *", NEW_YORK)]
+)
+def test_an_event_of_days_is_moved_to_another_day(trigger: Trigger) -> None:
+    moved = Adjustments(excepted=is_monday, otherwise="next").around(trigger, NEW_YORK, "e", "e")
+
+    assert due(moved, MONDAY, MONDAY + 2 * DAY, MONDAY) == due(trigger, MONDAY + DAY - 1, MONDAY + 2 * DAY, MONDAY)
+
+
+def test_a_rule_of_zone_changes_needs_a_time_of_day() -> None:
+    chosen = Adjustments(dst=DstChoice(gap="skip"))
+
+    for trigger in (Elapsed(60), Union([DAILY, Elapsed(60)])):
+        with pytest.raises(ValueError, match=r"dst\(...\) needs a time of day; this event counts elapsed time"):
+            chosen.around(trigger, NEW_YORK, "e", "e")
+    assert chosen.around(DAILY, NEW_YORK, "e", "e") is DAILY
+
+
+def test_random_gaps_have_no_jitter() -> None:
+    with pytest.raises(
+        ValueError, match=r"to\(...\) and jitter\(...\) cannot be combined: to\(...\) already draws"
+    ):
+        Adjustments(jitter=timedelta(minutes=1)).around(RandomGaps("e", 1, 2, 60), NEW_YORK, "e", "e")
+
+
+def test_spread_and_jitter_are_derived_from_the_text_that_is_given() -> None:
+    both = Adjustments(spread=timedelta(seconds=90), jitter=timedelta(minutes=2), salt="here")
+
+    trigger = both.around(DAILY, NEW_YORK, "e", "app:e")
+
+    assert trigger == Jitter(Spread(DAILY, "app:e\0here", 90), "app:e", 120)

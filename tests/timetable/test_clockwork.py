@@ -1,0 +1,124 @@
+"""Clockwork's `at`, and chains of due instants that are entered far from their anchor."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
+from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
+from clock.timetable.triggers.zone_offsets import DAY, FOREVER, HOUR, MINUTE, to_seconds
+from tests.timetable.test_time_properties import from_the_anchor
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "words"),
+    [
+        ("16:20", At(None, 16, 20), "at 16:20"),
+        ("6:00", At(None, 6, 0), "at 06:00"),
+        ("00:00:00", At(None, 0, 0), "at 00:00"),
+        ("23:59:59", At(None, 23, 59, 59), "at 23:59:59"),
+        ("**:30", At(None, None, 30), "at minute 30"),
+        ("*:30:05", At(None, None, 30, 5), "at minute 30:05"),
+        ("16:**", At(None, 16, None), "from 16:00 to 16:59"),
+        ("Monday 6:00", At(0, 6, 0), "on Monday at 06:00"),
+        ("sun *:05", At(6, None, 5), "on Sunday at minute 5"),
+        ("TUE 02:**", At(1, 2, None), "on Tuesday from 02:00 to 02:59"),
+    ],
+)
+def test_an_at_is_parsed_and_shown_in_words(text: str, at: At, words: str) -> None:
+    assert parse_at(text) == at
+    assert at_words(at) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("24:00", "at has 24, which must be at most 23; use '16:20'"),
+        ("10:60", "at has 60, which must be at most 59; use '16:20'"),
+        ("10:00:60", "at has 60, which must be at most 59; use '16:20'"),
+        ("**:**", "at is '**:**', which matches every minute; omit it, or give the hour or the minute"),
+        ("mond 10:00", "at has the unknown weekday 'mond'; use Monday, mon, ..."),
+        ("10", "at is '10'; use '16:20', '6:00'"),
+        ("10:0", "at is '10:0'; use '16:20'"),
+        (" 10:00", "at is ' 10:00'; use '16:20'"),
+    ],
+)
+def test_a_wrong_at_is_refused_with_the_accepted_forms(text: str, mistake: str) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011  # the message is compared
+        parse_at(text)
+
+    assert str(error.value).startswith(mistake)
+
+
+BOTH, SECOND = DstChoice(fold="both"), DstChoice(gap="skip", fold="second")
+
+
+@pytest.mark.parametrize(
+    ("period", "at", "dst"),
+    [
+        (30, "10:00", AS_USUAL),
+        (59, "**:59", AS_USUAL),
+        (MINUTE, "02:**", AS_USUAL),
+        (7 * MINUTE, "02:**", AS_USUAL),
+        (7 * MINUTE, "1:**", BOTH),
+        (HOUR, "**:30", AS_USUAL),
+        (HOUR, "mon **:30", AS_USUAL),
+        (90 * MINUTE, "**:15", AS_USUAL),
+        (90 * MINUTE, "**:15", SECOND),
+        (5 * HOUR, "**:15", AS_USUAL),
+        (25 * HOUR, "**:15", AS_USUAL),
+        (12 * HOUR, "01:30", BOTH),
+        (DAY, "01:30", BOTH),
+        (DAY, "01:30", SECOND),
+        (DAY, "02:30", AS_USUAL),
+        (DAY, "**:30", AS_USUAL),
+        (2 * DAY, "01:30", BOTH),
+        (3 * DAY, "02:30", AS_USUAL),
+        (3 * DAY + HOUR, "**:30", AS_USUAL),
+        (7 * DAY, "sun 01:30", BOTH),
+        (8 * DAY, "sun 02:30", AS_USUAL),
+        (30 * DAY, "mon 16:20", AS_USUAL),
+        (400 * DAY, "00:00", AS_USUAL),
+    ],
+)
+@pytest.mark.parametrize(("skip_first", "at_anchor"), [(False, True), (True, False)])
+def test_a_chain_is_the_same_from_each_place_at_which_it_is_entered(
+    period: int, at: str, dst: DstChoice, skip_first: bool, at_anchor: bool
+) -> None:
+    trigger = ClockworkAt(period, parse_at(at), NEW_YORK, skip_first, at_anchor, dst)
+    anchor = to_seconds(datetime(2026, 2, 24, 1, 30, tzinfo=NEW_YORK))
+    followed = list(from_the_anchor(trigger, anchor, anchor + 500 * DAY))
+
+    for day in (0, 1, 3, 9, 12, 13, 14, 16, 17, 31, 200, 249, 250, 251, 252, 399, 470):
+        start = anchor + day * DAY - 1
+        expected = [due for due in followed if start < due <= start + 4 * DAY]
+        assert list(trigger.due_between(start, start + 4 * DAY, anchor, None)) == expected
+        if expected:
+            rest = trigger.due_between(expected[0], start + 4 * DAY, anchor, expected[0])
+            assert list(rest) == expected[1:]
+            assert next(iter(trigger.due_between(start, FOREVER, anchor, None))) == expected[0]
+
+
+@pytest.mark.parametrize(
+    ("period", "at"), [(90 * MINUTE, "**:15"), (5 * HOUR, "02:**"), (3 * DAY + HOUR, "**:30")]
+)
+def test_a_chain_of_centuries_is_followed(period: int, at: str) -> None:
+    """Without changes of the offset: the rounds in between are skipped, and all have one number of seconds."""
+    trigger = ClockworkAt(period, parse_at(at), ZoneInfo("UTC"))
+    anchor = to_seconds(datetime(2026, 2, 24, tzinfo=UTC))
+    first = list(from_the_anchor(trigger, anchor, anchor + 200 * DAY))
+    round_ = next(
+        later - earlier
+        for place, earlier in enumerate(first)
+        for later in first[place + 1 :]
+        if (later - earlier) % DAY == 0
+    )
+    start = anchor + 70_000 * DAY // round_ * round_ + 20 * DAY
+
+    found = trigger.due_between(start, start + 60 * DAY, anchor, None)
+
+    expected = [due for due in first if anchor + 20 * DAY < due <= anchor + 80 * DAY]
+    assert [due - start for due in found] == [due - anchor - 20 * DAY for due in expected]
