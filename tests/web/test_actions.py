@@ -13,11 +13,14 @@ from redis import Redis
 
 from clock import api
 from clock.api.schedules import ScheduleFields
+from clock.clocks import to_ms
 from clock.inspection.audit import changes
 from clock.rehearsal.fake_clock import FakeClock
+from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import load
 from clock.web import Access, Dashboard, Request, Source
-from clock.web.actions import bulk
+from clock.web.actions import backfills, bulk
+from clock.web.input.schedule_form import as_texts
 from clock.web.reading.overview import Overview
 from tests.web.conftest import EVERYTHING, NOW, SAME_SITE, Visitor
 
@@ -86,6 +89,20 @@ def test_the_form_of_an_action_that_failed_may_be_sent_again(ana: Visitor, redis
     assert 0 < redis.ttl("clock:sent_form:" + form["form"]) <= 86_400
 
 
+def test_the_form_of_an_action_that_may_have_been_carried_out_is_not_sent_again(
+    ana: Visitor, redis: Redis
+) -> None:
+    form = _form(ana, "/act/pause", event="reminders")
+    redis.set("clock:paused", "of another type")
+
+    failed = ana.post("/act/pause", **form)
+    redis.delete("clock:paused")
+    again = ana.post("/act/pause", **form)
+
+    assert (failed.status, again.status) == (503, 303)
+    assert not redis.exists("clock:paused")
+
+
 def test_a_visitor_without_permissions_writes_nothing_and_starts_no_new_reading(
     visit: Callable[..., Visitor], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +146,17 @@ def test_a_backfill_shows_its_runs_before_it_makes_them(ana: Visitor, redis: Red
     assert "<form method=" not in ana.page("/act/backfill", event="reminders", **period).partition("<main")[2]
     assert ana.get("/act/backfill", event="reminders", **{"from": "2026-03-30"}, to="2026-03-29").status == 400
     assert [entry.change.what for entry in changes(redis, 5)] == ["backfill"]
+
+
+def test_a_backfill_of_too_many_runs_for_one_request_is_refused(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfills, "MOST_RUNS", 2)
+
+    found = ana.get("/act/backfill", event="reminders", **{"from": "2026-03-26", "to": "2026-03-29"})
+
+    assert found.status == 400
+    assert "3" in found.body.decode()
 
 
 def test_a_schedule_is_previewed_stored_changed_and_deleted(ana: Visitor, redis: Redis) -> None:
@@ -197,6 +225,17 @@ def test_an_edit_in_the_form_keeps_an_rrule_until_a_cron_replaces_it(ana: Visito
         kinds.append([name for name in ("rrule", "cron", "monitor") if name in stored.fields])
 
     assert kinds == [["rrule", "monitor"], ["cron", "monitor"]]
+
+
+@pytest.mark.parametrize(("every", "at"), [([5], 5), (True, [6, "7"]), ({}, None)])
+def test_times_that_another_program_has_written_are_shown_as_they_are(
+    ana: Visitor, redis: Redis, every: object, at: object
+) -> None:
+    timing = json.dumps({"every": every, "at": at})
+    redis.hset("clock:schedules", "feed", f'1 1\n{timing}\n{{"job": "RemindPupilsJob", "args": []}}')
+
+    assert "feed" in ana.text("/run-time")
+    assert as_texts({"every": every})["every"] == str(every)
 
 
 @pytest.mark.parametrize(
@@ -269,6 +308,16 @@ def test_an_unknown_event_is_named(ana: Visitor, redis: Redis) -> None:
     assert not redis.exists("clock:paused")
 
 
+def test_an_event_of_another_clock_file_cannot_be_run_or_backfilled_here(redis: Redis) -> None:
+    RedisLedger(redis, clock=FakeClock(NOW)).declare([("elsewhere", "every day")], to_ms(NOW))
+    source = Source(redis, None, FakeClock(NOW))
+    ana = Visitor(Dashboard(source, access=lambda request: EVERYTHING), EVERYTHING)
+
+    for action in ("fire", "backfill"):
+        found = ana.get(f"/act/{action}", event="elsewhere")
+        assert (found.status, b"elsewhere" in found.body) == (409, True)
+
+
 def test_an_event_is_run_now_once_the_page_has_said_what_it_pushes(ana: Visitor, redis: Redis) -> None:
     asked = ana.text("/act/fire", event="reminders")
 
@@ -308,6 +357,16 @@ def test_a_waiting_job_is_deleted_from_its_queue(ana: Visitor, redis: Redis) -> 
     _ask_and_answer(ana, f"/act/delete_job?jid={2:024x}&in=queue:default&at=:0:4")
 
     assert redis.lrange("queue:default", 0, -1) == [_job(1).encode()]
+
+
+def test_a_waiting_job_cannot_be_retried(ana: Visitor, redis: Redis) -> None:
+    redis.sadd("queues", "default")
+    redis.lpush("queue:default", _job(1))
+
+    found = ana.post("/act/retry_job", SAME_SITE, **{"jid": f"{1:024x}", "in": "queue:default", "at": ":0:1"})
+
+    assert found.status == 404
+    assert redis.llen("queue:default") == 1
 
 
 def test_a_queue_is_cleared(ana: Visitor, redis: Redis) -> None:

@@ -165,6 +165,10 @@ def test_a_broken_origin_or_link_back_is_no_failure(ana: Visitor, text: str) -> 
     assert ana.get("/act/pause", event="reminders", back=text).status == 200
 
 
+def test_cookies_that_cannot_be_read_are_left_out(ana: Visitor) -> None:
+    assert ana.get("/queues", {"cookie": "a/b=1"}).status == 200
+
+
 def test_cookies_are_sent_over_https_only_if_they_were_set_there(ana: Visitor) -> None:
     def cookies(is_https: bool) -> list[str]:
         asked = ana.dashboard.handle(Request("GET", "/", is_https=is_https))

@@ -2,15 +2,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 import httpx
 import pytest
+from redis import Redis
 
+from clock.clocks import to_ms
+from clock.rehearsal.fake_clock import FakeClock
+from clock.store.ledger.ledger import RedisLedger
 from clock.web import Access, Dashboard, Request
-from tests.web.conftest import Visitor
+from clock.web.opening import open_dashboard
+from tests.web.conftest import NOW, SAME_SITE, Visitor
 
 PREFIX = "/admin/clock"
 
@@ -86,6 +92,55 @@ def test_a_form_is_received_through_asgi(ana: Visitor) -> None:
 
     assert asyncio.run(send_form()).status_code == 303
     assert ana.json("/")[0]["pause"] == "paused by ana"
+
+
+def test_a_form_whose_visitor_has_left_is_read_as_far_as_it_came(ana: Visitor) -> None:
+    sent: list[Any] = []
+    part: dict[str, Any] = {"type": "http.request", "body": b"event=rem", "more_body": True}
+    messages = iter([part, {"type": "http.disconnect"}])
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(name.encode(), value.encode()) for name, value in SAME_SITE.items()]
+    scope = {"type": "http", "method": "POST", "path": "/act/pause", "query_string": b"", "headers": headers}
+    asyncio.run(ana.dashboard.asgi(scope, receive, send))
+
+    assert sent[0]["status"] == 404
+
+
+def test_a_protocol_that_the_dashboard_does_not_answer_is_named(ana: Visitor) -> None:
+    never: Any = None
+    with pytest.raises(RuntimeError, match="the dashboard answers HTTP, not webtransport"):
+        asyncio.run(ana.dashboard.asgi({"type": "webtransport"}, never, never))
+
+
+def test_an_error_in_the_hosts_callback_is_a_page_and_in_the_log(
+    visit: Callable[..., Visitor], caplog: pytest.LogCaptureFixture
+) -> None:
+    def access(request: Request) -> Access:
+        raise KeyError("session")
+
+    found = Dashboard(visit().dashboard._data.source, access=access).handle(Request("GET", "/queues"))
+
+    assert found.status == 500
+    assert b"session" not in found.body
+    assert "The dashboard failed on GET /queues" in caplog.text
+    assert "KeyError: 'session'" in caplog.text
+
+
+def test_a_dashboard_of_an_application_without_a_clock_file_shows_what_redis_has(
+    redis: Redis, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    RedisLedger(redis, clock=FakeClock(NOW)).declare([("elsewhere", "every day")], to_ms(NOW))
+
+    dashboard = open_dashboard(access=lambda request: Access("ana"), redis=redis_url)
+
+    assert b"elsewhere" in dashboard.handle(Request("GET", "/")).body
 
 
 def test_the_hosts_callback_sees_the_hosts_request(visit: Callable[..., Visitor]) -> None:

@@ -72,6 +72,28 @@ def test_an_error_of_the_reading_is_shown_until_a_reading_succeeds(
     assert "No event matches" in cured
 
 
+def test_a_reading_that_a_change_has_overtaken_is_thrown_away() -> None:
+    begun, goes_on, readers = threading.Event(), threading.Event(), list[threading.Thread]()
+
+    def read(names: Sequence[str]) -> list[Summary]:
+        readers.append(threading.current_thread())
+        if len(readers) == 1:
+            begun.set()
+            assert goes_on.wait(PATIENCE_SECONDS)
+            return [FAILS for _ in names]
+        return [FINE for _ in names]
+
+    overview = Overview(read, clock=FakeClock(NOW))
+    overview.get(NAMES)
+    assert begun.wait(PATIENCE_SECONDS)
+    overview.forget()
+    goes_on.set()
+    readers[0].join(PATIENCE_SECONDS)
+
+    found = overview.get(NAMES, PATIENCE_SECONDS)
+    assert (found.is_complete, found.troubles) == (True, {})
+
+
 def test_a_thread_that_cannot_be_started_is_started_at_the_next_visit(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -16,10 +16,12 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.store.jobs import job_metrics
 from clock.store.jobs.job_metrics import Tally
 from clock.store.ledger import timetable_changes
+from clock.testing import loads
 from clock.timetable import load
 from clock.web import Access, Dashboard, Source
 from clock.web.charts.dots import dots
 from clock.web.charts.plot import Stretch, framed
+from clock.web.reading import data
 from tests.web.conftest import NOW, SAME_SITE, Visitor
 
 FIRST = {"reminders": "every day at 06:00", "ticks": "every 10 minutes", "digest": "every monday"}
@@ -267,6 +269,70 @@ def test_events_of_database_rows_have_their_next_run(redis: Redis, tmp_path: Pat
 
     assert [row["name"] for row in rows] == ["from.row", "ours"]
     assert all(row["next_due"] for row in rows)
+
+
+def test_the_events_of_the_clock_file_are_shown_if_the_rows_of_a_database_cannot_be_read(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    timetable = loads(
+        "from datetime import timedelta\n"
+        "from clock import every, sync_events\n"
+        "every().hour.do(print).named('ours')\n"
+        "def rows():\n"
+        "    raise RuntimeError('no database')\n"
+        "sync_events(rows, every=timedelta(minutes=1), do=print)\n"
+    )
+    dashboard = Dashboard(Source(redis, timetable, FakeClock(NOW)), access=lambda request: Access("ana"))
+
+    rows = Visitor(dashboard, None).json("/")
+
+    assert [row["name"] for row in rows] == ["ours"]
+    assert "The dashboard could not read the events of a database: " in caplog.text
+    assert "no database" in caplog.text
+
+
+def test_the_next_runs_of_an_event_end_with_its_last_one_or_with_its_condition(redis: Redis) -> None:
+    timetable = loads(
+        "from datetime import timedelta\n"
+        "from clock import configure, every\n"
+        "configure(tz='UTC')\n"
+        "every().hour.until('2026-03-29 14:30').do(print).named('ends')\n"
+        "@every(timedelta(hours=1), 'asks', if_=lambda due: True)\n"
+        "def asks(name, due): ...\n"
+    )
+    dashboard = Dashboard(Source(redis, timetable, FakeClock(NOW)), access=lambda request: Access("ana"))
+    visitor = Visitor(dashboard, None)
+
+    assert len(visitor.json("/event", name="ends")["upcoming"]) == 3
+    assert len(visitor.json("/event", name="asks")["upcoming"]) == 1
+
+
+def test_findings_about_events_are_kept_for_a_bounded_number_of_them(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "MOST_HAZARDS", 1)
+
+    for name in ("reminders", "ticks", "reminders"):
+        ana.page("/event", name=name)
+
+    assert len(ana.dashboard._data._hazards) == 1
+
+
+def test_the_page_of_a_job_has_its_way_with_its_outcome(ana: Visitor, redis: Redis) -> None:
+    at = NOW.timestamp()
+    job = {"class": "PayJob", "jid": "abc", "args": [], "created_at": at, "failed_at": at + 5, "error_class": "E"}
+    job |= {"error_message": "no money", "clock": {"event": "reminders", "due": to_ms(NOW)}}
+    redis.zadd("retry", {json.dumps(job): at + 60})
+    record = {"decision": "fired", "due": to_ms(NOW), "jobs": 1, "jids": ["abc"]}
+    redis.xadd("clock:history:reminders", {"entry": json.dumps(record)})
+    outcome = {"jid": "abc", "outcome": "retry", "at": to_ms(NOW) + 5000, "took_ms": 5, "error": "E: no money"}
+    redis.xadd("clock:outcomes:reminders", {"entry": json.dumps(outcome)})
+
+    words = ana.text("/job", **{"jid": "abc", "in": "retry", "at": at + 60})
+
+    assert "no money" in words
+    assert "13:00:00" in words
+    assert "13:00:05" in words
 
 
 def test_a_running_job_shows_its_progress_and_is_cancelled(ana: Visitor, redis: Redis) -> None:

@@ -9,8 +9,10 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.rehearsal.fake_clock import FakeClock
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import loads
 from clock.web import Dashboard, Source
+from clock.web.charts.tracks import load_track
 from clock.web.days import day_of
 from clock.web.pages.timeline import Lane, Mark, load_of, too_much
 from tests.web.conftest import EVERYTHING, NOW, Visitor
@@ -57,6 +59,30 @@ def test_the_load_is_the_sum_of_the_bars() -> None:
 
     assert load[:3] == [2.0, 0.5, 0.0]
     assert [need for _, need in too_much(load, 1, day)] == [2.0]
+
+
+def test_load_after_the_end_of_the_day_is_not_counted() -> None:
+    day = day_of(date(2026, 3, 30), BERLIN)
+
+    load = load_of([Lane("a", [], True, {0: 1.5, 96: 2.0})], day)
+
+    assert (len(load), load[0], sum(load)) == (96, 1.5, 1.5)
+
+
+def test_what_is_above_the_number_of_threads_is_drawn_apart() -> None:
+    day = day_of(date(2026, 3, 30), BERLIN)
+
+    drawn = load_track([1.0, 3.0], 2, day, 0.0, "load")
+
+    assert drawn.partition('class="over-mark" d="')[2].startswith("M480.0 2.0h479.0")
+
+
+def test_the_timeline_of_a_dashboard_without_a_clock_file_has_no_planned_runs(redis: Redis) -> None:
+    RedisLedger(redis, clock=FakeClock(NOW)).declare([("elsewhere", "every day")], to_ms(NOW))
+    source = Source(redis, None, FakeClock(NOW))
+    visitor = Visitor(Dashboard(source, access=lambda request: EVERYTHING), EVERYTHING)
+
+    assert visitor.json("/timeline")["events"] == {"elsewhere": []}
 
 
 def test_an_event_that_fires_each_second_is_drawn_in_bounded_size(ana: Visitor) -> None:

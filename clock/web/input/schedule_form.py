@@ -19,7 +19,7 @@ def as_texts(stored: Mapping[str, Any]) -> dict[str, Any]:
     every, at = stored.get("every", ""), stored.get("at", "")
     texts = {
         "every": every if isinstance(every, str) else _words(every),
-        "at": at if isinstance(at, str) else ", ".join(at),
+        "at": ", ".join(map(str, at)) if isinstance(at, list) else str(at),
         "args": json.dumps(stored.get("args", []), ensure_ascii=False),
     }
     return {**dict.fromkeys(SHOWN, ""), **stored, **texts}
