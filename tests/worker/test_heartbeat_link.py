@@ -3,14 +3,17 @@
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from clock.testing import FakeClock
+from clock.worker.heartbeat import heartbeat_link
 from clock.worker.heartbeat.heartbeat_link import RESTART_SECONDS, HeartbeatLink
 from clock.worker.heartbeat.heartbeat_process import REPORT, Assignment
+from tests.patience import eventually
 
 EXPIRES_SECONDS = 20.0
 PID = 2**22 + 1  # of no process
@@ -183,3 +186,55 @@ def test_a_heartbeat_process_that_has_sent_nothing_ends_with_its_channel(
     link.close()
 
     assert ends[0].fileno() == -1
+
+
+def test_a_heartbeat_process_whose_program_cannot_be_started_is_tried_again(
+    link: HeartbeatLink,
+    ends: tuple[socket.socket, socket.socket],
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    ends[1].close()
+    fake_clock.advance(timedelta(seconds=RESTART_SECONDS + 1))
+
+    link.tend()
+
+    assert "Could not start a heartbeat process; retrying: [Errno 12] Cannot allocate memory" in caplog.text
+
+
+def test_a_worker_that_cannot_fork_goes_on_without_a_heartbeat_process(
+    fake_clock: FakeClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+
+    with heartbeat_link.heartbeat_link(clock=fake_clock) as link:
+        link.sign()
+        assert not link.has_beaten_since(fake_clock.monotonic())
+
+    assert "Could not start a heartbeat process: [Errno 11] Resource temporarily unavailable" in caplog.text
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+
+
+def test_a_heartbeat_process_that_fails_ends_and_returns_into_no_code_of_the_worker(
+    fake_clock: FakeClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("it cannot run")
+
+    monkeypatch.setattr(heartbeat_link, "run_beside", fail)
+
+    with heartbeat_link.heartbeat_link(clock=fake_clock) as link:
+
+        def has_ended() -> bool:
+            link.tend()
+            return "has exited" in caplog.text
+
+        eventually(has_ended, "the end of the heartbeat process")

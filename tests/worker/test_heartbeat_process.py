@@ -331,6 +331,14 @@ def test_a_worker_that_closes_the_channel_and_runs_on_is_left_alone(
     assert 5 <= fake_clock.monotonic() < 5.1
 
 
+def test_a_worker_that_is_gone_with_reports_that_it_has_not_read_has_closed_the_channel(build: Build) -> None:
+    beside = build()
+    beside.process._report()
+    beside.end.close()  # the other end of the channel raises ConnectionResetError
+
+    assert not beside.process.turn()
+
+
 def test_an_end_that_cannot_be_reported_is_logged(
     build: Build, free_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -409,3 +417,22 @@ def test_a_heartbeat_process_ends_with_a_worker_that_ends_before_it_assigns_anyt
         run_beside(gone if is_open else os.getpid(), its)
 
     assert redis.keys("*") == []
+
+
+def test_a_heartbeat_process_that_is_a_program_has_its_channel_as_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[object] = []
+
+    def run(worker_pid: int, channel: socket.socket) -> None:
+        with channel:
+            found.append((worker_pid, channel.recv(10)))
+
+    monkeypatch.setattr(heartbeat_process, "detach", lambda: True)
+    monkeypatch.setattr(heartbeat_process, "run_beside", run)
+    ours, its = socket.socketpair()
+    with ours, its:
+        copied = os.dup(its.fileno())
+        monkeypatch.setattr(os, "dup", {0: copied}.__getitem__)
+        ours.send(b".")
+        heartbeat_process.main(1234)
+
+    assert found == [(1234, b".")]
