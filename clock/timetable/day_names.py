@@ -21,11 +21,11 @@ def dated(text: str, now: datetime, *, ahead: bool = False) -> str:
     day = word.lower()
     if day == "now" and not space:
         return f"{now:%Y-%m-%d %H:%M}"
-    found = [number for number, name in enumerate(_WEEKDAYS) if day in (name, name[:3])]
+    weekday = next((number for number, name in enumerate(_WEEKDAYS) if day in (name, name[:3])), None)
     if day in _DAYS:
         days = _DAYS[day]
-    elif found:
-        days = (found[0] - now.weekday() - 1) % 7 + 1 if ahead else -((now.weekday() - found[0]) % 7)
+    elif weekday is not None:
+        days = (weekday - now.weekday() - 1) % 7 + 1 if ahead else -((now.weekday() - weekday) % 7)
     else:
         return text
     return f"{now + timedelta(days=days):%Y-%m-%d}{space}{time}"

@@ -148,6 +148,7 @@ BAD = [
     ("every().day.do(SendLetterJob, address='x')", "SendLetterJob got the keyword arguments ['address']"),
     ("every().day.do(SendLetterJob.set(que='x'), 'a')", "unknown option 'que'; did you mean 'queue'?"),
     # functions that cannot do what they are there for
+    ("every().day.do(lambda x: x, 1, y=2)", "do got lambda x: x, which takes (x) and is called with (1, y=2)"),
     ("every().day.do(lambda x: x)", "do got lambda x: x, which takes (x) and is called with (): missing a"),
     ("every().day.do(len, [1], 2)", "do got len, which takes (obj, /) and is called with ([1], 2): too many"),
     (
@@ -373,6 +374,16 @@ def test_rows_of_a_database_are_read_each_second_to_each_year(load_lines: Load, 
         load_lines(line.replace(str(seconds), "0.5" if seconds == 1 else str(seconds + 1)))
 
 
+def test_a_zone_without_a_place_is_not_offered() -> None:
+    assert hint_of_zone("Factorys") == "; use a name of the tz database: 'Europe/Berlin'"
+
+
+def test_the_result_of_a_declaration_has_no_private_names_of_others(load_lines: Load) -> None:
+    names = load_lines("job = every().day.do(act)\ndecorator = every(60, 'x')\ndecorator(act)\n").names
+
+    assert [hasattr(names[name], "_private") for name in ("job", "decorator")] == [False, False]
+
+
 def test_a_name_that_repeats_is_refused_with_both_lines(load_lines: Load) -> None:
     with pytest.raises(DeclarationError, match=r"clock\.py:6: another event is named 'x', at .*clock\.py:5;"):
         load_lines("every().day.named('x').do(act)\nevery().hour.named('x').do(act)\n")
@@ -548,13 +559,21 @@ def test_of_a_decorated_function_what_the_decorator_takes_counts(load_lines: Loa
         @with_session
         async def bridged(session): ...
 
+        def with_options(function):
+            @wraps(function)
+            def call(*args, **options): return function(*args)
+            return call
+
+        every().day.do(with_options(act), 1, retries=2).named("takes options")
+        every().day.do(with_options(lambda: 1), retries=2).named("takes options of its own")
+
         every().day.do(clean, 90).named("decorated")
         every().day.do(bridged).named("made plain by its decorator")
         every().day.do(dict, a=1).named("tells nothing of its arguments")
         every().day.do(act).if_(Mock()).named("a mock")
     """)
 
-    assert len(timetable.events) == 4
+    assert len(timetable.events) == 6
 
 
 def test_options_of_configure_go_for_events_that_do_not_say_otherwise(load_lines: Load) -> None:

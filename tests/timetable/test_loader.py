@@ -209,6 +209,19 @@ def test_a_file_that_changes_the_current_folder_is_refused_with_its_line(
     assert message in str(error.value)
 
 
+def test_a_declaration_beside_a_script_guard_is_an_event(write: Write) -> None:
+    path = write(
+        "lib/clock.py", "from clock import every\nevery().day.do(print)\nif __name__ == '__main__':\n    print()\n"
+    )
+
+    assert len(load(path).events) == 1
+
+
+def test_an_interrupt_ends_the_load(write: Write) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        load(write("lib/clock.py", "raise KeyboardInterrupt\n"))
+
+
 def test_a_process_may_be_ended_by_others_while_a_file_is_loaded_and_by_all_afterwards(write: Write) -> None:
     before = os._exit, os.execv
     path = write(

@@ -33,6 +33,12 @@ def found(tmp_path: Path, lines: str) -> list[tuple[int, str, bool]]:
             [(4, "bot.poll()", True)],
         ),
         (LOOP + "bot.go()\n", []),
+        ("schedule.run_pending()\nbot.go()\n", []),
+        ("def loop():\n    schedule.run_pending()\nrun(loop)\nbot.go()\n", []),
+        (
+            "def loop():\n    schedule.run_pending()\nThread(target=loop).start()\nbot.go()\n",
+            [(5, "bot.go()", False)],
+        ),
         ("if __name__ == '__main__':\n    bot.go()\n", [(3, "bot.go()", False)]),
         ("from clock import every\nif __name__ == '__main__':\n    bot.go()\n", []),
     ],

@@ -22,6 +22,8 @@ from clock.timetable.clock_file.loading.loop_lines import swallower, waiting
         ("while True:\n    try:\n        work()\n    finally:\n        sleep(1)\n", 3, ""),
         ("while True:\n    work()\n    time.sleep(1)\n", 3, "sleep"),
         ("while True:\n    work()\n    time.sleep(1)\n", 2, ""),
+        ("while True:\n    work = 1\n    time.sleep(1)\n", 3, "sleep"),
+        ("while True:\n    work\n    time.sleep(1)\n", 3, "sleep"),
         ("while True:\n    work()\n    while True:\n        sleep(1)\n", 4, "endless"),
         ("while True:\n    while busy():\n        work()\n    sleep(1)\n", 3, ""),
         ("for thread in threads:\n    thread.join()\n", 2, "sleep"),

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clock.errors import ConfigurationError
+from clock.timetable.clock_file.zones import zone_files
 from clock.timetable.clock_file.zones.machine_zone import machine_zone
 
 ZONES = "/usr/share/zoneinfo"
@@ -185,7 +186,7 @@ def test_a_posix_string_changes_its_clocks_by_its_rule() -> None:
     ("value", "message"),
     [
         ("Mars/Phobos", "TZ is 'Mars/Phobos', which is not in the tz database; set TZ to the machine's zone"),
-        ("europe/berlin", "did you mean 'Europe/Berlin'?"),
+        ("europe/berlin", "not in the tz database (did you mean 'Europe/Berlin'?); set TZ"),
         ("CET-1CEST", "not in the tz database"),  # says no day on which clocks change
         ("../Europe/Berlin", "not in the tz database"),
         ("/opt/nothing", "/opt/nothing points to /opt/nothing, which is missing"),
@@ -228,6 +229,38 @@ def test_a_truncated_localtime_is_refused(machine: Machine, kept: int) -> None:
 
     with pytest.raises(ConfigurationError, match="/etc/localtime cannot be read: it is truncated or damaged"):
         machine_zone({}, root)
+
+
+@pytest.mark.parametrize("kept", [20, 60, 100, 400])
+def test_a_localtime_that_is_truncated_at_the_end_of_a_line_is_refused(machine: Machine, kept: int) -> None:
+    root = machine(content="Europe/Berlin")
+    file = root / "etc/localtime"
+    file.write_bytes(file.read_bytes()[:kept] + b"\n")
+
+    with pytest.raises(ConfigurationError, match="/etc/localtime cannot be read: "):
+        machine_zone({}, root)
+
+
+@pytest.fixture
+def no_tzdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The tzdata package without its files, as some images strip it."""
+    monkeypatch.setattr(zone_files, "files", lambda _: tmp_path / "no_tzdata")
+    for table in (zone_files._names, zone_files._aliases):
+        table.cache_clear()
+    yield
+    for table in (zone_files._names, zone_files._aliases):
+        table.cache_clear()
+
+
+@pytest.mark.usefixtures("no_tzdata")
+def test_without_the_files_of_tzdata_the_machines_own_zones_are_compared(machine: Machine) -> None:
+    root = machine(link=f"..{ZONES}/Europe/Berlin", zones={"Europe/Berlin": "Europe/Berlin"})
+    assert machine_zone({}, root).zone == ZoneInfo("Europe/Berlin")
+
+    (root / "etc/localtime").unlink()
+    copy("Europe/Berlin", root / "etc/localtime")
+    found = machine_zone({}, root).zone
+    assert (str(found), hours(found)) == ("CET-1CEST,M3.5.0,M10.5.0/3", BERLIN)
 
 
 def test_links_that_lead_nowhere_or_in_a_circle_are_refused(machine: Machine) -> None:

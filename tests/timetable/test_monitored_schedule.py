@@ -31,6 +31,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
         ("every(2).days.at('06:00')", "at least every 190800 s"),
         ("every().day.at('06:00').except_on('2026-06-01')", "at least every 172800 s"),
         ("every().day.at('06:00').until('2026-01-02')", "at least every 18000 s"),
+        ("every().day.at('01:00:30').until('2026-01-02')", "at least every 60 s"),
     ],
 )
 def test_it_is_a_cron_expression_with_the_same_due_instants_or_the_longest_time_between_two(

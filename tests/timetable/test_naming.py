@@ -200,6 +200,17 @@ def test_a_lambda_alone_in_its_line_is_found_without_the_places_of_its_code() ->
     assert name_of(alone) == "lambda: len('alone')"
 
 
+def test_a_lambda_of_a_file_that_has_changed_is_called_a_lambda(tmp_path: Path) -> None:
+    path = tmp_path / "changed.py"
+    path.write_text("found = lambda: 1\n")
+    names: dict[str, object] = {}
+    exec(compile(path.read_text(), str(path), "exec"), names)  # noqa: S102  # its own text
+
+    path.write_text("found = (\n")
+
+    assert name_of(names["found"]) == "<lambda>"
+
+
 def test_a_push_of_a_function_is_called_by_the_name_of_its_job() -> None:
     @job(wire_name="reports.send")
     def send_report() -> None: ...

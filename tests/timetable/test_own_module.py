@@ -38,6 +38,16 @@ def test_a_function_of_the_clock_file_can_be_pickled_while_a_clock_runs_it(timet
     assert pickle.loads(pickle.dumps(timetable.names["double"])) is timetable.names["double"]  # noqa: S301  # its own
 
 
+def test_a_new_process_finds_the_stub_once_on_its_import_path(timetable: Timetable) -> None:
+    before = sys.path[:]
+
+    make_importable(timetable)
+    make_importable(timetable)
+
+    [stub] = sys.path[len(before) :]
+    assert (Path(stub) / "__clock_file__.py").is_file()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_a_process_that_begins_anew_finds_the_functions_of_the_clock_file(

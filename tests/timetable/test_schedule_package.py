@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import schedule
@@ -151,6 +152,7 @@ def test_jobs_of_the_packages_own_schedulers_are_declared_again(load_plain: Load
 
     module = type(sys)("application_of_this_test")
     module.scheduler = SafeScheduler()  # type: ignore[attr-defined]  # a module of the test's own
+    module.scheduler.every().day.at("07:30").do(print, "zone").at_time_zone = ZoneInfo("Asia/Tokyo")
     module.default = schedule.default_scheduler  # type: ignore[attr-defined]  # a module of the test's own
     sys.modules[module.__name__] = module
     try:
@@ -168,11 +170,12 @@ default.every(2).hours.do(job, "d")
 
     assert names(timetable) == [
         "job('d') every 2 hours",
+        "print('zone') every day at 07:30 in Asia/Tokyo",
         "job('a', end='b') every Monday at 16:20",
         "job('c') every 5 to 9 minutes",
     ]
-    assert timetable.events[1].tags == {"x"}
-    assert timetable.events[2].declaration.endswith(" until 2030-01-01 00:00:00")
+    assert timetable.events[2].tags == {"x"}
+    assert timetable.events[3].declaration.endswith(" until 2030-01-01 00:00:00")
 
 
 def test_a_job_that_is_built_without_its_scheduler_is_declared_as_well(load_plain: Load) -> None:
@@ -259,8 +262,9 @@ def test_a_scheduler_of_a_file_runs_nothing_after_the_load(load_plain: Load) -> 
     scheduler = load_plain("import schedule\nschedule.every().day.do(print)\n").scheduler
 
     assert scheduler
-    with pytest.raises(DeclarationError, match="events work only in a clock file"):
-        scheduler.run_pending()
+    for call in (scheduler.run_pending, scheduler.clear):
+        with pytest.raises(DeclarationError, match="events work only in a clock file"):
+            call()
 
 
 def test_the_function_of_a_job_is_known_to_the_file(load_plain: Load) -> None:

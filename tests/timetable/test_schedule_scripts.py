@@ -168,6 +168,20 @@ WORKS = {
                 pass
         """,
     ),
+    "an except for each kind of error": (
+        DECLARED,
+        """
+        while True:
+            with contextlib.nullcontext():
+                a()
+            try:
+                schedule.run_pending()
+            except SystemExit:
+                pass
+            except Exception:
+                print('error')
+        """,
+    ),
     "finally: continue": (
         DECLARED,
         """

@@ -173,12 +173,13 @@ def test_a_name_that_the_clock_file_has_too_is_refused_with_both_places(declared
 
 
 def test_the_clock_file_may_be_missing_where_there_are_events_in_yaml(tmp_path: Path) -> None:
-    event = Declared("x", {"every": "1h", "job": "SendLetterJob", "args": "me"}, "config/clock.yml:7")
+    fields = {"every": "1h", "job": "SendLetterJob", "args": "me"}
+    events = [Declared("x", fields, "config/clock.yml:7"), Declared("y", fields, "config/other.yml:1")]
 
-    timetable = load(tmp_path / "nothing.py", declared=[event], find_job=lookup)
+    timetable = load(tmp_path / "nothing.py", declared=events, find_job=lookup)
 
     assert timetable.path == Path("config/clock.yml")
-    assert list(timetable.by_name) == ["x"]
+    assert list(timetable.by_name) == ["x", "y"]
 
 
 @pytest.mark.parametrize(
@@ -230,6 +231,7 @@ def test_the_clock_file_may_be_missing_where_there_are_events_in_yaml(tmp_path: 
             "a year field is not supported; use until. Write minute, hour, day of month",
         ),
         ({"cron": "0 6 * * * Mars/Phobos", "args": "me"}, "unknown time zone 'Mars/Phobos'"),
+        ({"cron": "0 6 * * * +25:00", "args": "me"}, "unknown time zone '+25:00'; write an offset as +09:00"),
         ({"every": "day", "at": "25:00", "args": "me"}, "at has 25, which must be at most 23"),
         ({"every": "1h", "args": "me", "enabled": "no"}, "enabled is 'no'; it must be true or false"),
         (
@@ -260,6 +262,14 @@ def test_a_zone_behind_rubys_cron_expression_may_be_an_offset(declared_in_yaml: 
     [event] = declared_in_yaml(SendLetterJob={"cron": "0 9 * * * +09:00", "args": "me"}).events
 
     assert due(event) == ["25 00:00:00", "26 00:00:00", "27 00:00:00"]
+
+
+def test_a_field_without_a_value_is_not_given(declared_in_yaml: Events) -> None:
+    fields = {"cron": "0 9 * * *", "args": "me", "tz": None, "queue": None, "enabled": None}
+
+    [event] = declared_in_yaml(SendLetterJob=fields).events
+
+    assert str(event.action) == "SendLetterJob('me')"
 
 
 def test_a_weekday_in_capitals_is_no_zone(declared_in_yaml: Events) -> None:

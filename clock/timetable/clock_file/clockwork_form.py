@@ -116,7 +116,7 @@ class _Decorator:
         entry.action = Handle(function, name)
         return function
 
-    if not TYPE_CHECKING:
+    if not TYPE_CHECKING:  # pragma: no branch  # a type checker would accept any method
 
         def __getattr__(self, word: str) -> Never:
             """Raise UnknownWord for the methods of the fluent form."""

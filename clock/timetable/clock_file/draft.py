@@ -264,21 +264,26 @@ def current() -> Draft:
     If no file is being loaded, raises SystemExit for a file that runs as a script, otherwise DeclarationError.
     """
     draft = being_loaded()
-    frame = _caller()
-    file, module = frame.f_code.co_filename, frame.f_globals.get("__name__")
-    if draft is not None:
-        draft.modules.add(str(module))
-        return draft
+    if draft is None:
+        raise not_loading()
+    draft.modules.add(str(_caller().f_globals.get("__name__")))
+    return draft
+
+
+def not_loading() -> SystemExit | DeclarationError:
+    """The error of a call that needs a clock file that is being loaded."""
     if at_run_time.current():
-        raise DeclarationError(
+        return DeclarationError(
             f"{where()}: events cannot be declared while the clock runs: a restart would lose them. "
             "Declare this one in the clock file, with .if_(...) for its condition, or as a row of sync_events"
         )
+    frame = _caller()
+    file = frame.f_code.co_filename
     program = "clockd" if Path("clock.py").exists() else "clock"  # `python -m clock` would run that file
     advice = f"{where()}: events work only in a clock file; run it with: python -m {program} {_shown(file)}"
-    if module == "__main__" and Path(file).is_file():
-        raise SystemExit(f"clock: {advice}")
-    raise DeclarationError(advice)
+    if frame.f_globals.get("__name__") == "__main__" and Path(file).is_file():
+        return SystemExit(f"clock: {advice}")
+    return DeclarationError(advice)
 
 
 def is_caller_the_file() -> bool:

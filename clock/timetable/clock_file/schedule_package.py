@@ -90,8 +90,7 @@ def _pause(jobs: Iterable[schedule.Job]) -> None:
     """Have the events of these declarations paused, when the action has ended well. Raises DeclarationError."""
     running = at_run_time.current()
     if running is None:
-        draft.current()  # raises an error with the cure
-        return
+        raise draft.not_loading()
     names = [job.event_name for job in jobs if isinstance(job, FluentJob) and job.event_name]
     running.cancelled += [name for name in names if name not in running.cancelled]
 
