@@ -333,10 +333,16 @@ def test_a_period_has_the_run_at_its_start_and_not_that_at_its_end(
     unknown = events.plan_backfill("daily", start, start + DAY)
     ran_at(events, redis, start)
 
+    second = timedelta(seconds=1)
     decided = events.plan_backfill("daily", start - DAY, start)
+    across = events.plan_backfill("daily", start - DAY, start + second)
+    between = events.plan_backfill("daily", start - DAY + second, start)
 
     assert [run.at for run in unknown.runs] == [start]
     assert [run.at for run in decided.runs] == [start - DAY]
+    assert [run.at for run in across.runs] == [start - DAY, start]
+    assert between.runs == []
+    assert decided.note == across.note
     assert "1 run is before the schedule's first deploy" in decided.note
 
 
@@ -391,3 +397,28 @@ def test_a_backfill_of_more_than_two_hundred_runs_is_one_record(
     ran = events.backfill("m", NOW - timedelta(minutes=runs), NOW)
 
     assert (len(ran), len(events.history("m", 999))) == (runs, records)
+
+
+def test_a_run_at_the_first_start_of_a_schedule_has_no_run_before_it(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    """As when the clock runs it."""
+    events = declare("from datetime import timedelta\nevery(timedelta(days=1), 'daily')(print)\n")
+    deployed = datetime(2026, 11, 8, 6, tzinfo=UTC)
+    ran_at(events, redis, deployed)
+
+    plan = events.plan_backfill("daily", deployed, deployed + DAY)
+
+    assert [(run.at, run.previous, plan.note) for run in plan.runs] == [(deployed, None, "")]
+
+
+def test_a_missed_run_that_is_the_oldest_of_a_full_history_is_known_not_to_have_run(
+    redis: Redis, declare: Callable[[str], api.Events], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clock.store.ledger.history.HISTORY_LENGTH", 1)
+    events = declare(DAILY)
+    ran_at(events, redis, NOW - 2 * DAY, NOW - DAY)
+
+    plan = events.plan_backfill("daily", NOW - 2 * DAY, NOW - DAY)
+
+    assert [run.state.name for run in plan.runs] == ["RUNS"]

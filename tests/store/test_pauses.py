@@ -1,5 +1,6 @@
 """What is kept of pauses, and for how long."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from redis import Redis
 from clock.clocks import from_ms
 from clock.store import keys
 from clock.store.ledger import pauses
+from clock.store.ledger.entry import LATEST_MS
 from clock.store.ledger.pauses import ALL, MOST_KEPT, Pause, covering
 
 SECOND = 1000
@@ -94,3 +96,148 @@ def test_the_pause_of_an_event_that_the_ledger_does_not_know_is_forgotten_a_week
     pauses.forget_old(redis, 2000 + WEEK)
 
     assert pauses.read(redis) == {}
+
+
+@pytest.mark.parametrize(
+    ("due_ms", "paused"),
+    [(999, None), (1000, "event"), (1999, "event"), (2000, None), (3000, "all"), (9999, "all")],
+)
+def test_an_event_is_paused_by_its_own_pause_or_by_that_of_the_whole_clock(
+    due_ms: int, paused: str | None
+) -> None:
+    made = {
+        "feed": Pause(from_ms(1000), from_ms(2000), note="event"),
+        ALL: Pause(from_ms(3000), note="all"),
+        "mail": Pause(from_ms(0)),
+    }
+
+    found = covering(made, "feed", from_ms(due_ms))
+
+    assert (found.note if found else None) == paused
+
+
+def test_of_its_own_pause_and_that_of_the_whole_clock_its_own_counts() -> None:
+    made = {ALL: Pause(from_ms(0), note="all"), "feed": Pause(from_ms(0), note="event")}
+
+    assert str(covering(made, "feed", from_ms(1))) == "paused: event"
+
+
+@pytest.mark.parametrize(
+    ("pause", "words"),
+    [
+        (Pause(from_ms(0)), "paused"),
+        (Pause(from_ms(0), by="Ada"), "paused by Ada"),
+        (Pause(from_ms(0), by="Ada", note="repairs"), "paused by Ada: repairs"),
+    ],
+)
+def test_a_pause_is_shown_with_its_person_and_its_reason(pause: Pause, words: str) -> None:
+    assert str(pause) == words
+
+
+def test_a_pause_is_ended_once_and_by_its_resumption_only(redis: Redis) -> None:
+    pauses.pause(redis, "feed", Pause(from_ms(1000), by="Ada"))
+
+    early = pauses.resume(redis, "feed", from_ms(999))
+    ended = pauses.resume(redis, "feed", from_ms(2000))
+    again = pauses.resume(redis, "feed", from_ms(3000))
+    unknown = pauses.resume(redis, "mail", from_ms(3000))
+
+    assert (early, again, unknown) == (None, None, None)
+    assert ended == Pause(from_ms(1000), by="Ada")
+    assert pauses.read(redis) == {"feed": Pause(from_ms(1000), from_ms(2000), "Ada")}
+
+
+def test_pausing_returns_the_pause_that_is_stored_then(redis: Redis) -> None:
+    first = pauses.pause(redis, "feed", Pause(from_ms(1000), by="Ada"))
+    second = pauses.pause(redis, "feed", Pause(from_ms(2000), by="Bob"))
+
+    assert (first, second) == (Pause(from_ms(1000), by="Ada"), Pause(from_ms(1000), by="Bob"))
+    assert pauses.read(redis) == {"feed": second}
+
+
+@pytest.mark.parametrize(("until_ms", "lasts"), [(LATEST_MS, False), (LATEST_MS + 1, True)])
+def test_an_end_that_no_reader_accepts_is_no_end(redis: Redis, until_ms: int, lasts: bool) -> None:
+    pauses.pause(redis, "feed", Pause(from_ms(1000), from_ms(until_ms)))
+
+    assert pauses.read(redis)["feed"].until == (None if lasts else from_ms(LATEST_MS))
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_valid"),
+    [
+        ({"from": 1}, True),
+        ({"from": LATEST_MS, "until": LATEST_MS}, True),
+        ({"from": LATEST_MS + 1}, False),
+        ({"from": 1, "until": LATEST_MS + 1}, False),
+        ({"from": 1.0}, False),
+        ({"from": 1, "until": "2"}, False),
+        ({"until": 2}, False),
+        ({"from": 1, "earlier": [{"from": 0, "until": 1}]}, True),
+        ({"from": 1, "earlier": [{"until": 1}]}, False),
+        ([], False),
+    ],
+)
+def test_a_field_that_is_not_a_pause_is_logged_and_ignored(
+    redis: Redis, caplog: pytest.LogCaptureFixture, fields: object, is_valid: bool
+) -> None:
+    redis.hset(keys.PAUSED, mapping={"odd": json.dumps(fields), "feed": '{"from": 1}'})
+
+    found = pauses.read(redis)
+
+    assert set(found) == ({"odd", "feed"} if is_valid else {"feed"})
+    assert caplog.messages == (
+        []
+        if is_valid
+        else [
+            'In Redis, the field "odd" of the key clock:paused is not a pause. It is ignored; rename or delete it.'
+        ]
+    )
+
+
+def test_problems_that_the_caller_reports_are_not_logged(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    redis.hset(keys.PAUSED, "odd", "x")
+    problems = ["another"]
+
+    pauses.read(redis, problems)
+    redis.unlink(keys.PAUSED)
+    redis.set(keys.PAUSED, "in the way")
+    pauses.read(redis, problems)
+
+    assert problems == [
+        "another",
+        'the field "odd" of the key clock:paused is not a pause',
+        "the key clock:paused is not a hash, as it should be",
+    ]
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(("ago", "is_kept"), [(52 * WEEK, True), (52 * WEEK + 1, False)])
+def test_a_pause_with_an_undecided_instant_is_kept_for_a_year(redis: Redis, ago: int, is_kept: bool) -> None:
+    paused_from(redis, "feed", 1000, 2000)
+    decided(redis, 1999)
+
+    pauses.forget_old(redis, 2000 + ago - (1 if is_kept else 0))
+
+    assert bool(pauses.read(redis)) is is_kept
+
+
+def test_the_pause_of_the_whole_clock_is_kept_until_all_events_are_decided(redis: Redis) -> None:
+    paused_from(redis, ALL, 1000, 2000)
+    redis.hset(keys.LEDGER_DECIDED, mapping={"feed": 9000, "mail": 1999, "odd": "x"})
+
+    pauses.forget_old(redis, 2000 + WEEK)
+    before = list(pauses.read(redis))
+    redis.hset(keys.LEDGER_DECIDED, "mail", 2000)
+    pauses.forget_old(redis, 2000 + WEEK)
+
+    assert before == [ALL]
+    assert pauses.read(redis) == {}
+
+
+def test_a_pause_that_lasts_is_never_forgotten(redis: Redis) -> None:
+    pauses.pause(redis, "feed", Pause(from_ms(1000)))
+    paused_from(redis, "mail", 1000, 2000)
+
+    pauses.forget_old(redis, 99 * WEEK)
+
+    assert list(pauses.read(redis)) == ["feed"]

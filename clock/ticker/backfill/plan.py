@@ -151,7 +151,7 @@ def _between(event: Event, start: datetime, end: datetime, anchor: datetime) -> 
 
 def _before(event: Event, entry: Entry | None, first: datetime) -> datetime | None:
     """The due instant before `first`; None: it is the first one."""
-    anchor = entry.anchor if entry and entry.anchor < first else first - timedelta(seconds=_LOOK_BACK[-1])
+    anchor = entry.anchor if entry and entry.anchor <= first else first - timedelta(seconds=_LOOK_BACK[-1])
     for seconds in _LOOK_BACK:
         found = _last(event.due_between(_seconds(first) - seconds, _seconds(first) - 1, anchor=anchor))
         if found is not None:
