@@ -141,9 +141,10 @@ LIMIT = of_number(
     float, "it must be a number of seconds, above 0 and at most a day", exclusiveMinimum=0, exclusiveMaximum=DAY
 )
 LONG_LIMIT = of_number(float, "it must be a number of seconds, above 0", exclusiveMinimum=0, maximum=CENTURIES)
+#: Sidekiq's page removes a process after a minute without a heartbeat.
 INTERVAL = of_number(
     float, "it must be a number of seconds, above 0 and at most 15", exclusiveMinimum=0, maximum=15
-)  # Sidekiq's page removes a process after a minute without a heartbeat
+)
 URL = Kind(
     url,
     "it must be a URL: redis://host:6379/0",

@@ -25,9 +25,7 @@ class FakeClock:
 
     def __init__(self, now: datetime) -> None:
         self._now = _in_utc(now)
-        self._passed = timedelta(
-            0
-        )  # whole microseconds: rounded parts of them would never reach a waiting thread's time
+        self._passed = timedelta(0)  # exact: rounded seconds would never reach a waiting thread's time
         self._changed = threading.Condition()
         self._waiters: list[timedelta] = []  # when each waiting thread wakes, by _passed; guarded by _changed
 

@@ -17,9 +17,8 @@ from clock.gc_pause import MANY, uncollected
 from clock.ticker.planning.plan import Plan
 
 AT_ONCE = 25  # rows between two checks: a few ms
-AHEAD = timedelta(
-    milliseconds=20
-)  # the thread stops this long before a due instant; longer than the work between two checks
+#: The thread stops this long before a due instant: longer than the work between two checks.
+AHEAD = timedelta(milliseconds=20)
 COMMIT_SECONDS = 0.005  # after a firing, for its commit to reach Redis
 LONGEST_SECONDS = 0.05  # the longest wait for one due instant; during a longer action the thread runs, too
 LOOK_SECONDS = 0.002

@@ -125,9 +125,7 @@ def _lateness(record: Mapping[str, Any]) -> Iterator[str]:
     late, is_run = record.get("late_ms", 0), record.get("count", 1) > 1
     if late and is_run and record["decision"] == DecisionKind.MISSED:
         yield f"{duration(late / 1000)} to {duration((late + record['due'] - record['first']) / 1000)} late"
-    elif (
-        late and not is_run and record["decision"] != DecisionKind.MANUAL
-    ):  # a run of others has only the last one's
+    elif late and not is_run and record["decision"] != DecisionKind.MANUAL:  # of a run, only the last one's
         yield f"{duration(late / 1000)} late"
 
 

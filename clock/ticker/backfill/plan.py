@@ -25,12 +25,8 @@ MOST_RUNS = 10_000  # in one period: a backfill of more is a mistake, or too lon
 UNKNOWN = "No clock has run this schedule yet."
 _SECOND = timedelta(seconds=1)
 _DAY = 86_400
-_LOOK_BACK = (
-    3_600,
-    _DAY,
-    32 * _DAY,
-    400 * _DAY,
-)  # seconds: the periods that are searched for the instant before the first one
+#: Seconds: the periods that are searched for the instant before the first one.
+_LOOK_BACK = (3_600, _DAY, 32 * _DAY, 400 * _DAY)
 
 
 class State(StrEnum):

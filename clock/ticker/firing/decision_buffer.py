@@ -55,14 +55,10 @@ class DecisionBuffer:
         self.listeners: list[Callable[[Decision], object]] = []  # called with each committed decision
         self._waiting: deque[Decision] = deque()
         self._under_way: tuple[list[Decision], Verdicts] | None = None
-        self.untaken: set[tuple[str, int]] = (
-            set()
-        )  # decisions that the ledger refused: those firings did not happen
+        self.untaken: set[tuple[str, int]] = set()  # refused by the ledger: these firings did not happen
         self._has_restored = False  # entries that Redis had lost have been written again
         self._must_read = False  # another clock has changed the ledger
-        self._cancelled: deque[tuple[str, Pause]] = (
-            deque()
-        )  # events to pause before their last firing is committed
+        self._cancelled: deque[tuple[str, Pause]] = deque()  # paused before their last firing is committed
         self._refused: set[str] = set()  # events whose jobs Redis refused
 
     @property

@@ -34,9 +34,8 @@ def backlog_by_asking(
     late = _too_late(event, anchor, decided, counted, now)
     missed, after = ([late], late.at) if late else ([], decided)
     following = [at] if (at := _asked_after(event, after, anchor, counted)) and at <= now else []
-    while (
-        following and event.catch_up != "all"
-    ):  # assume that none is refused: a refused one is followed by others
+    # Assume that none is refused: a refused one is followed by others.
+    while following and event.catch_up != "all":
         answered = event.counted_after(following[-1], anchor=anchor, counted=counted)
         at = _asked_after(event, following[-1], anchor, answered)
         if at is None or at > now:

@@ -68,9 +68,7 @@ class DueQueue:
 
     def __init__(self, planned: Iterable[Planned]) -> None:
         self._instants: list[datetime] = []  # a heap of the due instants without duplicates
-        self._due: dict[
-            datetime, list[Planned]
-        ] = {}  # the events due at each instant; the first of the list has the lowest place
+        self._due: dict[datetime, list[Planned]] = {}  # the first event of an instant has the lowest place
         self._planned: list[Planned] = []  # all events, in their order
         self._named: dict[str, Planned] | None = None  # the same by name; it is made when it is needed
         self._places = count()

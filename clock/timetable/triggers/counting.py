@@ -124,9 +124,7 @@ def _asked_on(leaf: Elapsed | Days, last: int | None, after: int, end: int, anch
 def _next_due(leaf: Elapsed | Days, last: int | None, anchor: int) -> int:
     if last is None:
         return next(iter(leaf.due_between(anchor - 1, FOREVER, anchor, None)))
-    if last not in leaf.due_between(
-        last - 1, last, anchor, None
-    ):  # a minute at which the condition was asked again
+    if last not in leaf.due_between(last - 1, last, anchor, None):  # the condition was asked again
         leaf, anchor = replace(leaf, first=1), last
     return next(iter(leaf.due_between(last, FOREVER, anchor, None)))
 

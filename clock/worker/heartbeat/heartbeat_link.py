@@ -149,9 +149,8 @@ def heartbeat_link(*, clock: Clock) -> Iterator[HeartbeatLink]:
 def _forked() -> socket.socket | None:
     ours, its = socket.socketpair()
     worker_pid = os.getpid()
-    before = signal.pthread_sigmask(
-        signal.SIG_BLOCK, signal.valid_signals()
-    )  # a handler must not run in the child
+    # A handler must not run in the child.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         pid = os.fork()
         if pid == 0:

@@ -42,9 +42,7 @@ _LOOK_SECONDS = 0.01
 
 logger = logging.getLogger("clock.redis")
 _held: dict[Path, int] = {}  # folder -> descriptor of its users lock, held until this process ends
-_keepers: list[
-    subprocess.Popen[bytes]
-] = []  # started here; they end after this process, so it does not wait for them
+_keepers: list[subprocess.Popen[bytes]] = []  # they end after this process, so it does not wait for them
 
 
 def is_installed() -> bool:
