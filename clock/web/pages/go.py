@@ -28,8 +28,7 @@ def show(visit: Visit) -> Page:
 
 def _found(visit: Visit) -> Iterator[tuple[str, str, str]]:
     t, link, text = visit.texts, visit.request.link, visit.request.get("q").strip().lower()
-    titles = {t(f"menu.{key}"): path for key, path in MENU.items()}
-    titles |= {t(f"{key}.title"): path for key, path in OTHERS.items()}
+    titles = {t(f"{key}.title"): path for key, path in {**MENU, **OTHERS}.items()}
     yield from (("page", name, link(path)) for name, path in titles.items() if text in name.lower())
     if text:
         names = visit.data.sorted_names()

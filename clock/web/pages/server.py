@@ -16,7 +16,7 @@ def show(visit: Visit) -> Page:
     findings = sorted(visit.data.findings(), key=lambda finding: ORDER.index(finding.grade))
     return Page(
         template="server",
-        title=visit.texts("server.title"),
+        title=visit.texts("redis.title"),
         section="redis",
         json=lambda: [asdict(finding) for finding in findings],
         view={"findings": findings},
