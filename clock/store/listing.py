@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from clock.store import keys
-from clock.store.invalid_values import number, readable, text
+from clock.store.invalid_values import number, text
 from clock.store.jobs.steps import PageSize
 from clock.store.ledger import history
 from clock.store.ledger.entry import LedgerRow, instant_ms
@@ -37,17 +37,13 @@ class Sizes:
 
 def queue_names(redis: Redis) -> list[str]:
     """The names of all queues ever pushed to, in order."""
-    with translated():
-        return sorted({text(name) for place in every(redis) for name in _members(place, keys.QUEUES)})
+    return sorted({text(name) for place in every(redis) for name in _members(place, keys.QUEUES)})
 
 
 def queue_ends(redis: Redis, names: Sequence[str]) -> list[tuple[int, bytes | None] | None]:
     """For each queue how many jobs it holds, and the payload that is taken next; None: its key holds no list."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for name in names:
-            pipeline.llen(keys.queue(name))
-            pipeline.lindex(keys.queue(name), -1)
-        replies = readable(pipeline)
+    each = [keys.queue(name) for name in names]
+    replies = readings(redis, lambda pipe: [(pipe.llen(key), pipe.lindex(key, -1)) for key in each])
     return [
         None if size is None else (size, payload)
         for size, payload in zip(replies[::2], replies[1::2], strict=True)
@@ -95,11 +91,13 @@ def sizes(redis: Redis) -> Sizes:
 
 
 def _sizes(redis: Redis) -> tuple[int, ...]:
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for place in (keys.SCHEDULE, keys.RETRY, keys.DEAD):
-            pipeline.zcard(place)
-        pipeline.mget(keys.STAT_PROCESSED, keys.STAT_FAILED)
-        schedule, retry, dead, (processed, failed) = readable(pipeline)
+    schedule, retry, dead, (processed, failed) = readings(
+        redis,
+        lambda pipe: [
+            *map(pipe.zcard, (keys.SCHEDULE, keys.RETRY, keys.DEAD)),
+            pipe.mget(keys.STAT_PROCESSED, keys.STAT_FAILED),
+        ],
+    )
     return schedule or 0, retry or 0, dead or 0, number(processed), number(failed)
 
 
@@ -115,20 +113,14 @@ def parked(redis: Redis) -> dict[str, int]:
 
 
 def _parked(redis: Redis) -> dict[str, int]:
-    with translated():
-        names = _members(redis, keys.PARKED)
-        with redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.llen(keys.PARKED_JOBS.encode() + name)
-            counts = readable(pipeline)
+    names = _members(redis, keys.PARKED)
+    counts = readings(redis, lambda pipe: [pipe.llen(keys.PARKED_JOBS.encode() + name) for name in names])
     return {text(name): count for name, count in zip(names, counts, strict=True) if count}
 
 
 def _members(redis: Redis, key: str) -> list[bytes]:
     """The members of a set, in order; none of a key of another type."""
-    with redis.pipeline(transaction=False) as pipeline:
-        pipeline.smembers(key)
-        return sorted(readable(pipeline)[0] or ())
+    return sorted(reading(redis, lambda pipe: pipe.smembers(key)) or ())
 
 
 def processes(redis: Redis) -> dict[str, dict[str, str]]:
@@ -137,12 +129,8 @@ def processes(redis: Redis) -> dict[str, dict[str, str]]:
 
 
 def _processes(redis: Redis) -> dict[str, dict[str, str]]:
-    with translated():
-        identities = _members(redis, keys.PROCESSES)
-        with redis.pipeline(transaction=False) as pipeline:
-            for identity in identities:
-                pipeline.hgetall(identity)
-            beats = readable(pipeline)
+    identities = _members(redis, keys.PROCESSES)
+    beats = readings(redis, lambda pipe: list(map(pipe.hgetall, identities)))
     return {
         text(identity): {text(name): text(value) for name, value in (beat or {}).items()}
         for identity, beat in zip(identities, beats, strict=True)
@@ -159,13 +147,9 @@ def work(redis: Redis, workers: Sequence[str] | None = None) -> dict[str, dict[s
 
 
 def _work(redis: Redis, workers: Sequence[str] | None) -> dict[str, dict[str, bytes]]:
-    with translated():
-        identities = list(map(text, _members(redis, keys.PROCESSES))) if workers is None else workers
-        with redis.pipeline(transaction=False) as pipeline:
-            for identity in identities:
-                pipeline.hgetall(keys.work(identity))
-                pipeline.hgetall(keys.workers(identity))
-            replies = readable(pipeline)
+    identities = list(map(text, _members(redis, keys.PROCESSES))) if workers is None else workers
+    each = [key for identity in identities for key in (keys.work(identity), keys.workers(identity))]
+    replies = readings(redis, lambda pipe: list(map(pipe.hgetall, each)))
     return {
         identity: {text(thread): report for thread, report in (new or old or {}).items()}
         for identity, new, old in zip(identities, replies[::2], replies[1::2], strict=True)
@@ -242,11 +226,7 @@ def holders(redis: Redis) -> tuple[set[str], set[str]]:
     """The identities with jobs in progress, and the identities of registered workers."""
     with translated():
         found = [bytes(key) for key in redis.scan_iter(match=f"{keys.IN_PROGRESS}*", count=1000)]
-        with redis.pipeline(transaction=False) as pipeline:
-            pipeline.zrange(keys.WORKERS, 0, -1)
-            registered = readable(pipeline)[0] or ()
-    holding = {text(key).removeprefix(keys.IN_PROGRESS) for key in found}
-    return holding, set(map(text, registered))
+    return {text(key).removeprefix(keys.IN_PROGRESS) for key in found}, set(registered(redis))
 
 
 def registered(redis: Redis) -> list[str]:
@@ -256,8 +236,7 @@ def registered(redis: Redis) -> list[str]:
 
 def in_progress_sizes(redis: Redis) -> dict[str, int]:
     """How many jobs each worker of one place has claimed and not finished; dead workers as well."""
-    holding, registered_ones = holders(redis)
-    names = sorted(holding | registered_ones)
+    names = sorted(set[str]().union(*holders(redis)))
     sizes = readings(redis, lambda pipe: [pipe.hlen(keys.IN_PROGRESS + name) for name in names])
     return {name: size or 0 for name, size in zip(names, sizes, strict=True)}
 

@@ -13,11 +13,12 @@ from clock.errors import StoreError
 from clock.printable import shortened_list
 from clock.problems import Problems
 from clock.store import keys
-from clock.store.invalid_values import readable, text
+from clock.store.invalid_values import text
 from clock.store.jobs.flow.batch_errors import BatchErrors
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
 from clock.store.scripts import script
 from clock.store.server.connection import has_left, translated
+from clock.store.wrong_type import readings
 
 MOST_NAMED = 5  # keys in one error
 
@@ -93,10 +94,9 @@ class Delayed:
 
         Raises StoreUnavailable.
         """
-        with translated(), self._redis.pipeline(transaction=False) as pipeline:
-            for where in WAITING:
-                pipeline.zrange(where, 0, 0, withscores=True)
-            firsts = readable(pipeline)
+        firsts = readings(
+            self._redis, lambda pipe: [pipe.zrange(where, 0, 0, withscores=True) for where in WAITING]
+        )
         return {where: _score(first) for where, first in zip(WAITING, firsts, strict=True)}
 
     def parked_classes(self) -> list[str]:

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.commands.core import BitFieldOperation
 
 from clock.store import keys
-from clock.store.invalid_values import number, readable, text, tolerated
+from clock.store.invalid_values import number, text, tolerated
 from clock.store.server.connection import translated
 from clock.store.wrong_type import readings
 
@@ -83,10 +83,8 @@ def slot_of(at: datetime, minutes: int) -> str:
 
 def histogram(redis: Redis, job_class: str, minutes: Sequence[datetime]) -> list[int]:
     """How many runs of a class, started in these minutes (UTC), fell into each of `BUCKETS_MS`."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for at in minutes:
-            pipeline.get(f"{keys.JOB_HISTOGRAM}{job_class}-{at.day}-{at.hour}:{at.minute}")
-        replies = readable(pipeline)
+    names = [f"{keys.JOB_HISTOGRAM}{job_class}-{at.day}-{at.hour}:{at.minute}" for at in minutes]
+    replies = readings(redis, lambda pipe: list(map(pipe.get, names)))
     totals = [0] * len(BUCKETS_MS)
     for reply in replies:
         for bucket in range(min(len(reply or b"") // 2, len(BUCKETS_MS))):

@@ -17,9 +17,9 @@ from typing import Any
 from redis import Redis
 
 from clock.store import keys
-from clock.store.invalid_values import readable
 from clock.store.scripts import script
 from clock.store.server.connection import translated
+from clock.store.wrong_type import readings
 
 STEPS_PER_SECOND = 8  # each takes a few ms of Redis's time, and the clock waits for it
 MOST_JIDS = 1_000  # looked for at once; the others wait for the next search
@@ -121,11 +121,14 @@ class JobSearch:
 
 def _places(redis: Redis, now_ms: int) -> list[Place]:
     """All places that a job may be in, in the order in which it moves through them."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for name in (keys.PARKED, keys.QUEUES, keys.PROCESSES):
-            pipeline.smembers(name)
-        pipeline.zrange(keys.WORKERS, 0, -1, withscores=True)
-        parked, queues, processes, workers = (reply or () for reply in readable(pipeline))
+    replies = readings(
+        redis,
+        lambda pipe: [
+            *map(pipe.smembers, (keys.PARKED, keys.QUEUES, keys.PROCESSES)),
+            pipe.zrange(keys.WORKERS, 0, -1, withscores=True),
+        ],
+    )
+    parked, queues, processes, workers = (reply or () for reply in replies)
     ours: Any = dict(workers)
     return [
         (keys.SCHEDULE.encode(), "zset", Found.DELAYED),

@@ -14,12 +14,11 @@ from redis import Redis
 from redis.client import Pipeline
 
 from clock.store import keys
-from clock.store.invalid_values import readable, text
+from clock.store.invalid_values import text
 from clock.store.ledger import history, pauses
 from clock.store.ledger.entry import LATEST_MS, LedgerRow
 from clock.store.ledger.history import Record
 from clock.store.ledger.pauses import ALL, Pause
-from clock.store.server.connection import translated
 from clock.store.wrong_type import reading, readings
 
 _HASHES = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)
@@ -82,12 +81,17 @@ def read_span(redis: Redis, names: Sequence[str], begin_ms: int, count: int) -> 
     The decisions have the outcomes of their jobs. The time is the mean of the latest outcomes, in ms; 0: unknown.
     """
     begin = max(0, begin_ms - EARLY_MS)
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for name in names:
-            pipeline.xrange(keys.HISTORY + name, min=begin, count=count)
-            pipeline.xrange(keys.OUTCOMES + name, min=begin, count=count)
-            pipeline.xrevrange(keys.OUTCOMES + name, count=USUAL)
-        replies = readable(pipeline)
+    replies = readings(
+        redis,
+        lambda pipe: [
+            (
+                pipe.xrange(keys.HISTORY + name, min=begin, count=count),
+                pipe.xrange(keys.OUTCOMES + name, min=begin, count=count),
+                pipe.xrevrange(keys.OUTCOMES + name, count=USUAL),
+            )
+            for name in names
+        ],
+    )
     return [_span(*replies[place : place + 3]) for place in range(0, len(replies), 3)]
 
 
@@ -105,14 +109,15 @@ def known_names(redis: Redis) -> list[str]:
 
 def _read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
     wanted = [*names, ALL]
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for key in _HASHES:
-            pipeline.hmget(key, wanted)
-        for name in names if count else ():
-            pipeline.xrevrange(keys.HISTORY + name, count=count)
-        for name in names if count else ():
-            pipeline.xrevrange(keys.OUTCOMES + name, count=1)
-        replies = readable(pipeline)
+    shown = names if count else ()
+    replies = readings(
+        redis,
+        lambda pipe: [
+            *(pipe.hmget(key, wanted) for key in _HASHES),
+            *(pipe.xrevrange(keys.HISTORY + name, count=count) for name in shown),
+            *(pipe.xrevrange(keys.OUTCOMES + name, count=1) for name in shown),
+        ],
+    )
     streams = replies[len(_HASHES) :] or [None] * 2 * len(names)
     latest = [_records(stream or (), history.OUTCOME) for stream in streams[len(names) :]]
     *fields, paused = (reply or [None] * len(wanted) for reply in replies[: len(_HASHES)])

@@ -9,14 +9,14 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from redis import Redis
 
 from clock.store import keys
-from clock.store.invalid_values import readable, text, tolerated
+from clock.store.invalid_values import text, tolerated
 from clock.store.jobs.job_metrics import MINUTE_TTL_SECONDS, TEN_MINUTES_TTL_SECONDS, slot_of
 from clock.store.server.connection import translated
+from clock.store.wrong_type import readings
 
 #: Upper ends of the buckets in ms: steps of about a half up to a minute, then coarser.
 BUCKETS_MS = (
@@ -81,10 +81,10 @@ def add(redis: Redis, lateness: Lateness, *, now: datetime) -> None:
 
 def read(redis: Redis, slots: Sequence[str]) -> list[Lateness]:
     """The lateness of each slot (`slot_of`). Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for slot in slots:
-            pipeline.zrange(keys.LATENESS + slot, 0, len(BUCKETS_MS) + 2, withscores=True)
-        replies: list[Any] = readable(pipeline)
+    last = len(BUCKETS_MS) + 2
+    replies = readings(
+        redis, lambda pipe: [pipe.zrange(keys.LATENESS + slot, 0, last, withscores=True) for slot in slots]
+    )
     return [_lateness(reply or ()) for reply in replies]
 
 

@@ -9,9 +9,9 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.store import keys
-from clock.store.invalid_values import readable, text
+from clock.store.invalid_values import text
 from clock.store.ledger import next_due
-from clock.store.server.connection import translated
+from clock.store.wrong_type import readings
 
 OVERDUE_SECONDS = 60.0  # a healthy clock decides within a second; a deploy or a take-over takes less than this
 
@@ -48,11 +48,10 @@ def overdue_problem(event: str, seconds: float) -> str:
 
 def look(redis: Redis) -> Lateness:
     """Read the oldest undecided due instant, in one round trip. Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.hmget(keys.NEXT_DUE, "event", "due")
-        pipeline.hmget(keys.LEASE, "identity")
-        pipeline.time()
-        marked, lease, (seconds, microseconds) = readable(pipeline)
+    marked, lease, (seconds, microseconds) = readings(
+        redis,
+        lambda pipe: [pipe.hmget(keys.NEXT_DUE, "event", "due"), pipe.hmget(keys.LEASE, "identity"), pipe.time()],
+    )
     event, due_ms = next_due.marker(*(marked or (None, None)))
     [identity] = lease or [None]
     leader = None if identity is None else text(identity)

@@ -12,10 +12,10 @@ from typing import Any, cast
 from redis import Redis
 
 from clock.store import keys
-from clock.store.invalid_values import json_object, readable, text
+from clock.store.invalid_values import json_object, text
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
-from clock.store.wrong_type import typed
+from clock.store.wrong_type import reading, typed
 
 LENGTH = 200  # releases kept, about
 MOST_NAMED = 100  # events of each kind that an entry names; `counts` has all
@@ -84,8 +84,7 @@ def read(redis: Redis, count: int, before: str = "") -> list[tuple[str, Entry]]:
     An id starts with the time in ms since 1970. Invalid entries are skipped, and a key of another type has
     none. Raises StoreUnavailable.
     """
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.xrevrange(keys.CHANGES, max=f"({before}" if before else "+", count=count)
-        rows = readable(pipeline)[0] or ()
+    last = f"({before}" if before else "+"
+    rows = reading(redis, lambda pipe: pipe.xrevrange(keys.CHANGES, max=last, count=count)) or ()
     found = ((number.decode(), json_object(fields.get(b"entry"))) for number, fields in rows)
     return [(number, entry) for number, entry in found if entry is not None]

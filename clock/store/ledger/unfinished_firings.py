@@ -17,10 +17,11 @@ from redis import Redis
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store import keys
-from clock.store.invalid_values import number, readable, text
+from clock.store.invalid_values import number, text
 from clock.store.jobs.job_search import Found, JobSearch, Span
 from clock.store.ledger import history
 from clock.store.server.connection import translated
+from clock.store.wrong_type import readings
 
 TRUSTED_MS = 60_000  # after its due instant, or after it was last seen, a job is looked for
 
@@ -96,10 +97,8 @@ class Unfinished:
         retried = {jid: job.score for jid, job in jobs.items() if job.score}
         if not retried:
             return []
-        with translated(), self._redis.pipeline(transaction=False) as pipeline:
-            for score in retried.values():
-                pipeline.zcount(keys.RETRY, score.decode(), score.decode())
-            counts = readable(pipeline)
+        scores = [score.decode() for score in retried.values()]
+        counts = readings(self._redis, lambda pipe: [pipe.zcount(keys.RETRY, score, score) for score in scores])
         return [jid for jid, count in zip(retried, counts, strict=True) if count]
 
     def _read(self, event: str, now_ms: int) -> None:

@@ -19,10 +19,10 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.store import keys
-from clock.store.invalid_values import readable, text
+from clock.store.invalid_values import text
 from clock.store.scripts import script
 from clock.store.server.connection import translated
-from clock.store.wrong_type import reading
+from clock.store.wrong_type import reading, readings
 
 PAGE = 1_000  # children read at once
 STATES = {"p": "pending", "s": "done", "f": "ended"}
@@ -124,11 +124,9 @@ def _decoded(value: Any) -> Batch | None:
 
 def count(redis: Redis, bids: Sequence[str]) -> list[Counts]:
     """The counts of batches."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for bid in bids:
-            for state in STATES:
-                pipeline.zlexcount(keys.BATCH_CHILDREN, *_span(f"{bid}/{state}"))
-        found = [int(number or 0) for number in readable(pipeline)]
+    spans = [_span(f"{bid}/{state}") for bid in bids for state in STATES]
+    replies = readings(redis, lambda pipe: [pipe.zlexcount(keys.BATCH_CHILDREN, *span) for span in spans])
+    found = [int(number or 0) for number in replies]
     return [Counts(*found[at : at + 3]) for at in range(0, len(found), 3)]
 
 
@@ -186,11 +184,8 @@ def note_lost(redis: Redis, count: int) -> None:
 
 def state_of(redis: Redis, pairs: Sequence[tuple[str, str]]) -> list[str]:
     """The state of each (bid, jid): "p", "s", "f", or '' for an unknown child."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for bid, jid in pairs:
-            for state in STATES:
-                pipeline.zscore(keys.BATCH_CHILDREN, f"{bid}/{state}/{jid}")
-        found = readable(pipeline)
+    members = [f"{bid}/{state}/{jid}" for bid, jid in pairs for state in STATES]
+    found = readings(redis, lambda pipe: [pipe.zscore(keys.BATCH_CHILDREN, member) for member in members])
     rows = [found[at : at + 3] for at in range(0, len(found), 3)]
     return [
         next((state for state, score in zip(STATES, row, strict=True) if score is not None), "") for row in rows

@@ -23,12 +23,12 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.store import keys
-from clock.store.invalid_values import json_object, readable, text
+from clock.store.invalid_values import json_object, text
 from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.limit_keys import LIMIT_KEYS
 from clock.store.scripts import script
 from clock.store.server.connection import translated
-from clock.store.wrong_type import WrongType, reading, typed
+from clock.store.wrong_type import WrongType, reading, readings, typed
 
 CHECKED_AFTER_MS = 60_000  # the job of a younger holder may be on its way to its queue
 MOST_NAMES = 1_000  # limits that are listed, or checked in one minute
@@ -106,11 +106,11 @@ def _members_of_blocked(redis: Redis, low: str, high: str, count: int) -> list[b
 
 def next_blocked(redis: Redis, names: Sequence[str]) -> dict[str, Blocked]:
     """The blocked job of each limit that is next; limits without one are left out."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for name in names:
-            pipeline.zrangebylex(keys.BLOCKED, *_span(name), start=0, num=1)
-        found: Any = [member for reply in readable(pipeline) for member in reply or ()]
-    return {one.name: one for member in found if (one := read_blocked(member)) is not None}
+    replies = readings(
+        redis, lambda pipe: [pipe.zrangebylex(keys.BLOCKED, *_span(name), start=0, num=1) for name in names]
+    )
+    found = (read_blocked(member) for reply in replies for member in reply or ())
+    return {one.name: one for one in found if one is not None}
 
 
 def blocked_names(redis: Redis) -> list[str]:
@@ -128,12 +128,17 @@ def blocked_names(redis: Redis) -> list[str]:
 
 def counts(redis: Redis, names: Sequence[str]) -> list[tuple[int, int]]:
     """How many jobs hold a place of each limit, and how many are blocked."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for name in names:
-            pipeline.zrangebylex(keys.LIMIT_HOLDERS, f"[{name}\v", f"({name}\f")
-            pipeline.zlexcount(keys.LIMIT_HOLDERS, *_span(name))
-            pipeline.zlexcount(keys.BLOCKED, *_span(name))
-        found: Any = readable(pipeline)
+    found = readings(
+        redis,
+        lambda pipe: [
+            (
+                pipe.zrangebylex(keys.LIMIT_HOLDERS, f"[{name}\v", f"({name}\f"),
+                pipe.zlexcount(keys.LIMIT_HOLDERS, *_span(name)),
+                pipe.zlexcount(keys.BLOCKED, *_span(name)),
+            )
+            for name in names
+        ],
+    )
     triples = zip(found[::3], found[1::3], found[2::3], strict=True)
     return [(_sum(workers or ()) + (waits or 0), blocked or 0) for workers, waits, blocked in triples]
 
@@ -145,10 +150,7 @@ def _sum(members: Iterable[bytes]) -> int:
 
 def totals(redis: Redis) -> tuple[int, int]:
     """How many jobs hold a place, and how many are blocked."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.zrange(keys.LIMIT_HOLDERS, 0, -1)
-        pipeline.zcard(keys.BLOCKED)
-        held, waits = readable(pipeline)
+    held, waits = readings(redis, lambda pipe: [pipe.zrange(keys.LIMIT_HOLDERS, 0, -1), pipe.zcard(keys.BLOCKED)])
     return _sum(held or ()), int(waits or 0)
 
 
