@@ -126,6 +126,11 @@ _VARIABLES = {
     "capsules": None,
 }
 
+
+def _of_worker(name: str, about: str, kind: Kind, *flags: str) -> Setting:
+    return Setting(name, about, kind, flags, is_of_worker=True)
+
+
 SETTINGS = (
     Setting("redis", "URL of Redis; without it, this folder's embedded Valkey", URL, ("--redis",)),
     Setting(
@@ -147,41 +152,19 @@ SETTINGS = (
         path_like("config/schedule.yml"),
         ("--schedule-file",),
     ),
-    Setting(
-        "require",
-        "folders or files of jobs; a worker imports all of them",
-        FOLDERS,
-        ("--require", "-r"),
-        is_of_worker=True,
-    ),
-    Setting(
-        "queues",
-        "queues from which jobs are taken, in this order or by weight",
-        QUEUES,
-        ("--queue", "-q"),
-        is_of_worker=True,
-    ),
+    _of_worker("require", "folders or files of jobs; a worker imports all of them", FOLDERS, "--require", "-r"),
+    _of_worker("queues", "queues from which jobs are taken, in this order or by weight", QUEUES, "--queue", "-q"),
     Setting("capsules", "queues that get their own worker processes and concurrency", capsules.CAPSULES),
-    Setting(
-        "concurrency",
-        "number of jobs that a worker process runs at once",
-        THREADS,
-        ("--concurrency", "-c"),
-        is_of_worker=True,
-    ),
-    Setting(
+    _of_worker("concurrency", "number of jobs that a worker process runs at once", THREADS, "--concurrency", "-c"),
+    _of_worker(
         "processes",
         "number of worker processes, each with that concurrency; use several to use all cores",
         THREADS,
-        ("--processes", "-p"),
-        is_of_worker=True,
+        "--processes",
+        "-p",
     ),
-    Setting(
-        "stop_timeout",
-        "seconds that a stopping worker waits for running jobs",
-        SECONDS,
-        ("--timeout", "-t"),
-        is_of_worker=True,
+    _of_worker(
+        "stop_timeout", "seconds that a stopping worker waits for running jobs", SECONDS, "--timeout", "-t"
     ),
     Setting(
         "push_timeout",
@@ -209,26 +192,17 @@ SETTINGS = (
         "seconds that a dead job is kept: 180 days; older ones are removed when another job dies",
         LONG_LIMIT,
     ),
-    Setting(
+    _of_worker(
         "frozen_timeout",
         "seconds that a job may block the interpreter before its worker process is killed; 0: no limit",
         SECONDS,
-        ("--frozen-timeout",),
-        is_of_worker=True,
+        "--frozen-timeout",
     ),
-    Setting(
-        "max_jobs",
-        "number of jobs after which a worker process ends and is replaced",
-        COUNT,
-        ("--max-jobs",),
-        is_of_worker=True,
+    _of_worker(
+        "max_jobs", "number of jobs after which a worker process ends and is replaced", COUNT, "--max-jobs"
     ),
-    Setting(
-        "max_memory",
-        "MB of memory above which a worker process ends and is replaced",
-        COUNT,
-        ("--max-memory",),
-        is_of_worker=True,
+    _of_worker(
+        "max_memory", "MB of memory above which a worker process ends and is replaced", COUNT, "--max-memory"
     ),
     Setting("health_port", "port that serves health checks and metrics", PORT, ("--health-port",)),
     Setting(

@@ -75,11 +75,7 @@ class ClockInstrumentor:
             is_global=tracer_provider is None and meter_provider is None,
         )
         client_middleware.add(tracing.send)
-        first = next(iter(server_middleware), None)
-        if first is None:
-            server_middleware.add(tracing.process)
-        else:
-            server_middleware.insert_before(first, tracing.process)
+        server_middleware.prepend(tracing.process)
         if type(carrier()) is ToRedis:
             change_carrier(TracedPushes(tracing.tracer, tracing.send_duration, is_off=tracing.is_off))
         ClockInstrumentor._installed = tracing

@@ -16,7 +16,7 @@ import inspect
 import os
 from asyncio import CancelledError
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Literal
 
@@ -72,12 +72,7 @@ class ClockIntegration(Integration):
     def setup_once() -> None:
         """Add the middleware. The SDK calls it once in a process."""
         client_middleware.add(store_trace)
-        server_middleware.remove(continue_trace)
-        first = next(iter(server_middleware), None)
-        if first is None:
-            server_middleware.add(continue_trace)
-        else:
-            server_middleware.insert_before(first, continue_trace)
+        server_middleware.prepend(continue_trace)
         death_handler(report_death)
         add_global_event_processor(_without_log_events)
 
@@ -163,12 +158,8 @@ def report_death(payload: dict[str, Any], error: BaseException) -> None:
 
 
 def _mark(error: BaseException, scopes: tuple[Scope, Scope] | None) -> None:
-    try:
+    with suppress(AttributeError):  # a class that guards its attributes: reported without the scopes of its run
         setattr(error, _MARK, scopes)
-    except (
-        AttributeError
-    ):  # a class that guards its attributes: the error is reported without the scopes of its run
-        return
 
 
 def _capture(error: BaseException) -> None:
