@@ -5,7 +5,7 @@ import gc
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from clock import Job
 from clock.errors import StoreError, StoreUnavailable
+from clock.store.server import loop_link
+from clock.store.server.client import client
 from clock.store.server.connection import connect, using_default
 from clock.store.server.loop_link import OFTEN, LoopLink, LoopLinks, opened
 
@@ -238,3 +240,178 @@ def test_a_loop_gets_no_connection_for_durable_pushes(redis_url: str) -> None:
 
     with closing(connect(redis_url, durable=1, is_application=True)) as durable:
         assert not asyncio.run(body(durable))
+
+
+PUSH = [("SADD", "queues", "x"), ("LPUSH", "queue:x", "{}")]
+REFUSAL = b"-READONLY You can't write against a read only replica.\r\n"
+
+
+@contextmanager
+def talking(ours: Redis) -> Iterator[tuple[LoopLink, socket.socket]]:
+    """A loop's connection and the server's end of it, which the test plays."""
+    link = opened(ours)
+    assert link is not None
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    there.settimeout(30)
+    link._sock.close()
+    link._sock = here
+    link.start()
+    with here, there:
+        yield link, there
+        link.lose(RedisConnectionError("the test is over"))
+
+
+async def answered(link: LoopLink, there: socket.socket, *answers: bytes) -> bool:
+    """Push, and get these answers."""
+    push = asyncio.create_task(link.push(PUSH))
+    await asyncio.sleep(0)
+    for answer in answers:
+        there.sendall(answer)
+    async with asyncio.timeout(30):
+        return await push
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_added"),
+    [
+        ([b":1\r\n", b":1\r\n"], True),
+        ([b":1\r\n:", b"1\r\n"], True),
+        ([b":1\r\n", b"-WRONGTYPE no\r\n"], False),
+        ([b"-WRONGTYPE no\r\n", b"-WRONGTYPE no\r\n"], False),
+    ],
+)
+def test_a_push_says_whether_the_server_has_added_its_jobs(
+    ours: Redis, answers: list[bytes], is_added: bool
+) -> None:
+    async def body() -> None:
+        with talking(ours) as (link, there):
+            assert await answered(link, there, *answers) is is_added
+            assert link.is_usable()
+
+    asyncio.run(body())
+
+
+def test_a_push_whose_job_alone_was_added_raises(ours: Redis) -> None:
+    async def body() -> None:
+        with talking(ours) as (link, there):
+            await answered(link, there, b"-WRONGTYPE no set\r\n", b":1\r\n")
+
+    with pytest.raises(StoreError, match="no set"):
+        asyncio.run(body())
+
+
+def test_a_connection_to_a_replica_is_closed_when_its_pushes_are_answered(ours: Redis) -> None:
+    async def body() -> None:
+        with talking(ours) as (link, there):
+            pushes = [asyncio.create_task(link.push(PUSH)) for _ in range(2)]
+            await asyncio.sleep(0)
+            there.sendall(REFUSAL * 2)
+            assert not await pushes[0]
+            assert (link.is_usable(), link.is_lost) == (False, False)
+            there.sendall(REFUSAL * 2)
+            assert not await pushes[1]
+            assert link.is_lost
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize(("seconds", "is_usable"), [(29.5, True), (30.5, False)])
+def test_a_connection_that_was_unused_for_half_a_minute_is_closed(
+    ours: Redis, monkeypatch: pytest.MonkeyPatch, seconds: float, is_usable: bool
+) -> None:
+    async def body() -> None:
+        now = loop_link._monotonic()
+        monkeypatch.setattr(loop_link, "_monotonic", lambda: now)
+        links, link = LoopLinks(), opened(ours)
+        assert link is not None
+        links.use(link)
+        monkeypatch.setattr(loop_link, "_monotonic", lambda: now + seconds)
+
+        assert (links.usable(ours) is link) is is_usable
+        assert link.is_lost is not is_usable
+        link.lose(RedisConnectionError("the test is over"))
+
+    asyncio.run(body())
+
+
+def test_a_push_into_a_full_socket_is_sent_when_there_is_room(ours: Redis) -> None:
+    async def body() -> None:
+        with talking(ours) as (link, there):
+            filled = 0
+            with suppress(BlockingIOError):
+                while True:
+                    filled += link._sock.send(b"x" * 65_536)
+            push = asyncio.create_task(link.push(PUSH))
+            second = asyncio.create_task(link.push(PUSH))
+            await asyncio.sleep(0)
+            there.setblocking(False)
+            received = b""
+            async with asyncio.timeout(30):
+                while received.count(b"LPUSH") < 2:
+                    with suppress(BlockingIOError):
+                        received += there.recv(1_000_000)
+                    await asyncio.sleep(0)
+            there.sendall(b":1\r\n" * 4)
+            assert await push
+            assert await second
+            assert received[filled:].count(b"SADD") == 2
+
+    asyncio.run(body())
+
+
+def test_a_push_that_cannot_be_written_raises(ours: Redis) -> None:
+    async def body() -> None:
+        with talking(ours) as (link, there):
+            there.close()
+            await link.push(PUSH)
+
+    with pytest.raises(StoreUnavailable):
+        asyncio.run(body())
+
+
+def test_a_connection_that_is_left_closes_at_once_if_no_push_waits(ours: Redis) -> None:
+    async def body() -> None:
+        with talking(ours) as (link, _):
+            link.leave()
+            link.leave()
+            assert link.is_lost
+
+    asyncio.run(body())
+
+
+def test_a_loop_without_a_connection_to_a_server_pushes_by_threads(
+    ours: Redis, redis_url: str, free_port: int
+) -> None:
+    async def body() -> None:
+        links, link = LoopLinks(), opened(ours)
+        assert links.usable(ours) is None
+        links.use(None)
+        assert links.usable(ours) is None
+        links.use(link)
+        assert links.usable(ours) is link
+        assert links.usable(None) is None
+        assert link is not None
+        link.pid -= 1  # as in a forked child
+        assert links.usable(ours) is None
+
+        with closing(connect(redis_url)) as of_a_worker:
+            assert not any(links.is_due(of_a_worker) for _ in range(2 * OFTEN))
+        link.lose(RedisConnectionError("the test is over"))
+
+    asyncio.run(body())
+    assert opened(client(f"redis://127.0.0.1:{free_port}", 1)) is None
+
+
+def test_a_connection_to_another_server_replaces_that_of_the_loop(ours: Redis, redis_url: str) -> None:
+    async def body() -> None:
+        with closing(connect(redis_url, namespace="other", is_application=True)) as other:
+            links, first, second = LoopLinks(), opened(ours), opened(other)
+            links.use(first)
+            links.use(second)
+            assert first is not None
+            assert second is not None
+            assert (first.is_lost, links.usable(other), links.usable(ours)) == (True, second, None)
+            second.lose(RedisConnectionError("the test is over"))
+
+    asyncio.run(body())

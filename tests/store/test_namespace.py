@@ -58,6 +58,7 @@ def contents(redis: Redis, prefix: str) -> dict[bytes, bytes]:
     [
         ("LPUSH queue:a x", "LPUSH {shop}:queue:a x"),
         ("MGET a b", "MGET {shop}:a {shop}:b"),
+        ("MGET a SADD", "MGET {shop}:a {shop}:SADD"),
         ("MSET a 1 b 2", "MSET {shop}:a 1 {shop}:b 2"),
         ("BLMOVE a b RIGHT LEFT 0", "BLMOVE {shop}:a {shop}:b RIGHT LEFT 0"),
         ("BLPOP a b 0", "BLPOP {shop}:a {shop}:b 0"),
