@@ -22,8 +22,6 @@ def import_jobs_of_applications() -> list[str]:
 
 
 def _modules_of(app: AppConfig) -> Iterator[str]:
-    if app.module is None:
-        return
     for name in MODULES:
         if module_has_submodule(app.module, name):
             module = _imported(f"{app.name}.{name}", Path(app.path, name))

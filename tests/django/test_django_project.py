@@ -76,7 +76,7 @@ def shell(app: App, code: str) -> list[str]:
     return [line for line in text.splitlines() if line and "imported automatically" not in line]
 
 
-@pytest.mark.parametrize(("tests", "least"), [("shop", 28), ("backend_contract", 43)])
+@pytest.mark.parametrize(("tests", "least"), [("shop", 45), ("backend_contract", 43)])
 def test_the_projects_own_tests_pass_and_those_of_the_backend(project: App, tests: str, least: int) -> None:
     # Tests that open connections in threads keep PostgreSQL's test database.
     del project.environ["PGHOST"]

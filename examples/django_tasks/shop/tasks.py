@@ -1,5 +1,7 @@
 """The tasks of the shop."""
 
+import asyncio
+
 try:
     from django.tasks import task
 except ImportError:
@@ -23,6 +25,12 @@ def send_receipt(order_id: int) -> str:
 async def add(first: int, second: int) -> int:
     """Add two numbers."""
     return first + second
+
+
+@task
+async def wait_for_goods() -> None:
+    """Wait for long."""
+    await asyncio.sleep(3600)
 
 
 @task(takes_context=True)

@@ -2,18 +2,31 @@
 
 import asyncio
 import json
+import os
+import sys
+from contextlib import chdir
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from unittest.mock import patch
 
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.test import TransactionTestCase, modify_settings, override_settings
 from django.utils import timezone
 
-from clock import api
-from clock.django import TaskBackend
+import clock.django
+from clock import Job, api
+from clock.config import load_config
+from clock.django import TaskBackend, event_rows
+from clock.django.check import check_clock_file, check_settings
+from clock.django.discovery import import_jobs_of_applications
 from clock.django.framework import (
+    BaseTaskBackend,
     InvalidTask,
     Task,
     TaskResultDoesNotExist,
@@ -22,10 +35,16 @@ from clock.django.framework import (
     task_finished,
     task_started,
 )
-from clock.errors import ArgumentsError
+from clock.django.models import DatabaseEvent
+from clock.django.project_settings import apply
+from clock.django.task_job import fail_result
+from clock.django.urls import access
+from clock.errors import ArgumentsError, ConfigurationError, StoreUnavailable
 from clock.job import cursors
 from clock.job.context import Context
 from clock.job.registry import lookup
+from clock.store import keys
+from clock.store.server.connection import default
 from shop import tasks
 from shop.jobs import ForgetOldOrdersJob
 from shop.models import Order
@@ -323,6 +342,65 @@ class BackendTests(TransactionTestCase):
         self.assertEqual(payload["args"], [[1], {"second": 2}])
         self.assertTrue(json.dumps(payload))
 
+    def test_a_failed_coroutine_says_what_it_failed_with(self):
+        """A task that is `async def`."""
+        result = run(tasks.add.enqueue("1", second=2))
+
+        self.assertEqual((result.status, result.errors[0].exception_class), (TaskResultStatus.FAILED, TypeError))
+
+    def test_a_coroutine_that_a_stop_interrupts_has_not_failed(self):
+        """The worker puts its job back."""
+        result = tasks.wait_for_goods.enqueue()
+        payload = api.JobRef(result.id).locate().job.payload
+
+        async def stop():
+            running = asyncio.create_task(lookup(payload["class"]).arun(Context(payload)))
+            while result.status != TaskResultStatus.RUNNING:
+                await asyncio.sleep(0.01)
+                await result.arefresh()
+            running.cancel()
+            await running
+
+        with self.assertRaises(asyncio.CancelledError):
+            asyncio.run(stop())
+        result.refresh()
+
+        self.assertEqual((result.status, result.errors), (TaskResultStatus.RUNNING, []))
+
+    def test_a_task_whose_result_is_lost_runs_and_sends_no_signals(self):
+        """Redis keeps results for a limited time."""
+        seen = []
+        receivers = [
+            (signal, lambda sender, task_result, name=name, **kwargs: seen.append(name))
+            for name, signal in SIGNALS.items()
+        ]
+        result = tasks.count_orders.enqueue()
+        payload = api.JobRef(result.id).locate().job.payload
+        default().delete(keys.RESULT + result.id)
+        for signal, receive in receivers:
+            signal.connect(receive)
+        try:
+            self.assertEqual(lookup(payload["class"]).run(Context(payload)), 0)
+        finally:
+            for signal, receive in receivers:
+                signal.disconnect(receive)
+
+        self.assertEqual(seen, [])
+
+    def test_the_death_of_a_job_that_is_no_task_changes_no_result(self):
+        """The death handler of tasks sees all jobs."""
+        fail_result({"class": "ForgetOldOrdersJob", "jid": "a1"}, RuntimeError("no flour"))
+
+        self.assertFalse(default().exists(keys.RESULT + "a1"))
+
+    def test_a_result_that_another_program_has_spoiled_is_unknown(self):
+        """Redis is open to others."""
+        result = tasks.count_orders.enqueue()
+        default().hset(keys.RESULT + result.id, "task", "{")
+
+        with self.assertRaises(TaskResultDoesNotExist):
+            default_task_backend.get_result(result.id)
+
 
 SIGNALS = {"enqueued": task_enqueued, "started": task_started, "finished": task_finished}
 
@@ -376,3 +454,129 @@ class ProjectTests(TransactionTestCase):
         self.assertRedirects(anonymous, "/admin/login/?next=/clock/", fetch_redirect_response=False)
         self.assertEqual((not_staff.status_code, change.status_code), (302, 403))
         self.assertContains(page, "<h1>Queues</h1>")
+
+    def test_the_dashboard_admits_nobody_without_staff_status(self):
+        """The view asks for it as well."""
+        for status in ({"is_active": True, "is_staff": False}, {"is_active": False, "is_staff": True}):
+            user = SimpleNamespace(**status)
+            self.assertIsNone(access(SimpleNamespace(original=SimpleNamespace(user=user))))
+
+    def test_an_unknown_name_of_the_package_is_an_attribute_error(self):
+        """Names are imported when they are used."""
+        with self.assertRaisesMessage(AttributeError, "module 'clock.django' has no attribute 'TaskBakend'"):
+            _ = clock.django.TaskBakend
+
+    def test_a_package_of_jobs_is_imported_at_any_depth(self):
+        """The modules `jobs` and `tasks` of each application, and all below them."""
+        with TemporaryDirectory() as folder:
+            jobs = Path(folder, "warehouse", "jobs", "night")
+            jobs.mkdir(parents=True)
+            for place in (jobs.parents[1], jobs.parent, jobs):
+                (place / "__init__.py").touch()
+            (jobs / "stock.py").touch()
+            sys.path.append(folder)
+            try:
+                with modify_settings(INSTALLED_APPS={"append": "warehouse"}):
+                    found = import_jobs_of_applications()
+            finally:
+                sys.path.remove(folder)
+
+        names = ["warehouse.jobs", "warehouse.jobs.night", "warehouse.jobs.night.stock"]
+        self.assertEqual([name for name in found if name.startswith("warehouse")], names)
+
+
+class SettingsTests(TransactionTestCase):
+    """The settings of the project. Each test applies others to the process."""
+
+    def setUp(self):
+        """Keep what a test changes."""
+        before = Job.enqueue_after_commit
+        self.addCleanup(apply)
+        self.addCleanup(setattr, Job, "enqueue_after_commit", before)
+
+    @override_settings(CLOCK={"enqueue_after_commit": False})
+    def test_jobs_need_not_wait_for_the_commit(self):
+        """The setting enqueue_after_commit."""
+        Job.enqueue_after_commit = False
+
+        apply()
+
+        self.assertIs(Job.enqueue_after_commit, False)
+
+    def test_the_check_names_a_setting_that_is_invalid(self):
+        """The errors clock.E001."""
+        for setting, text in (
+            ({"enqueue_after_commit": "nowhere"}, "it must be True, False or an alias of settings.DATABASES"),
+            ({"redis": "http://cache"}, "redis"),
+        ):
+            with override_settings(CLOCK=setting):
+                [message] = check_settings()
+            self.assertEqual(message.id, "clock.E001")
+            self.assertIn(text, message.msg)
+
+    def test_the_check_names_an_invalid_address_of_redis_in_the_environment(self):
+        """The errors clock.E001."""
+        with patch.dict(os.environ, {"REDIS_URL": "redis://cache:port"}):
+            [message] = check_settings()
+
+        self.assertIn("REDIS_URL: ", message.msg)
+
+    def test_queues_of_other_task_backends_are_not_those_of_workers(self):
+        """Django's own check names a backend that cannot be imported."""
+        immediate = f"{BaseTaskBackend.__module__.rpartition('.')[0]}.immediate.ImmediateBackend"
+        backends = {
+            "default": {"BACKEND": OURS, "QUEUES": ["mail"]},
+            "now": {"BACKEND": immediate, "QUEUES": ["theirs"]},
+            "gone": {"BACKEND": "shop.nowhere.Backend"},
+        }
+        with override_settings(TASKS=backends):
+            apply()
+            queues = [name for name in load_config({}).queue_names if "." not in name]
+
+        self.assertEqual(queues, ["mail", "default"])
+
+    def test_a_project_without_a_clock_file_has_nothing_to_check(self):
+        """It may run workers only."""
+        with TemporaryDirectory() as folder, chdir(folder), patch.object(sys, "argv", ["manage.py", "check"]):
+            self.assertEqual(check_clock_file(), [])
+
+
+class EventRowTests(TransactionTestCase):
+    """Events in the database, if something fails."""
+
+    @modify_settings(INSTALLED_APPS={"remove": "clock.django"})
+    def test_rows_need_the_application(self):
+        """The clock logs it and reads them again."""
+        with self.assertRaisesMessage(ConfigurationError, "'clock.django' is missing in INSTALLED_APPS"):
+            event_rows.rows()
+
+    def test_an_error_of_the_database_stays_what_it_is_if_the_table_exists(self):
+        """The hint about migrations would mislead."""
+        broken = patch.object(
+            type(DatabaseEvent.objects.all()), "__iter__", side_effect=OperationalError("deadlock")
+        )
+        with broken, self.assertRaisesMessage(OperationalError, "deadlock"):
+            event_rows.rows()
+
+    def test_without_redis_a_name_counts_as_free_and_the_last_run_as_unknown(self):
+        """The admin pages stay usable."""
+        away = StoreUnavailable("Redis is away")
+        page = admin.site._registry[DatabaseEvent]
+        with (
+            patch.object(event_rows, "default", side_effect=away),
+            patch.object(api.Events, "history", side_effect=away),
+        ):
+            self.assertFalse(event_rows.is_taken("nightly"))
+            self.assertEqual(page.last_run(DatabaseEvent(name="nightly")), "unknown: Redis cannot be reached")
+
+    def test_an_event_that_cannot_be_run_by_hand_is_named_on_its_page(self):
+        """The action of the admin page."""
+        root = get_user_model().objects.create_superuser("root")
+        row = DatabaseEvent.objects.create(name="nightly", every="1 day", job="NobodyJob", args=[])
+        self.client.force_login(root)
+
+        form = {"action": "run_now", "_selected_action": [row.pk]}
+        page = self.client.post("/admin/clock/databaseevent/", form, follow=True)
+
+        self.assertContains(page, "NobodyJob")
+        self.assertContains(page, 'class="error"')
