@@ -97,7 +97,7 @@ def test_a_push_that_middleware_stopped_is_found_nowhere_and_cannot_be_cancelled
 
 def test_a_job_at_the_end_of_a_long_queue_is_found(redis: Redis, payload: Payload) -> None:
     redis.sadd("queues", "default")
-    redis.rpush("queue:default", *[payload(str(n)) for n in range(6_000)], payload("wanted"))
+    redis.lpush("queue:default", *[payload(str(n)) for n in range(6_000)], payload("wanted"))
 
     located = api.JobRef("wanted").locate()
 
@@ -122,7 +122,9 @@ def test_a_job_that_a_worker_takes_during_its_cancellation_stays_marked_and_is_d
     assert redis.zscore("clock:cancelled", "wanted") is not None
 
 
-@pytest.mark.parametrize("firing", ["odd", {"event": 5}, {"event": "nightly", "due": 1}])
+@pytest.mark.parametrize(
+    "firing", ["odd", {"event": 5}, {"event": "nightly", "due": 1}, {"event": "nightly", "due": 7}]
+)
 def test_the_history_of_a_job_needs_no_record_of_its_firing(redis: Redis, payload: Payload, firing: Any) -> None:
     redis.zadd("retry", {payload("wanted", clock=firing, created_at=AT): AT})
     for due in (1, 2):
@@ -130,4 +132,4 @@ def test_the_history_of_a_job_needs_no_record_of_its_firing(redis: Redis, payloa
 
     told = [moment.what for moment in api.JobRef("wanted").history()]
 
-    assert told == (["due", "created"] if firing == {"event": "nightly", "due": 1} else ["created"])
+    assert told == (["due", "created"] if "1" in str(firing) else ["created"])

@@ -1,13 +1,17 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.errors import ClockError, ConfigurationError, UnknownEvent
 from clock.inspection.audit import changes
+from clock.store.ledger.ledger import RedisLedger
+from clock.timetable import load
 
 Command = Callable[..., Result]
 FILE = """
@@ -83,3 +87,13 @@ def test_a_period_in_which_nothing_was_due_has_no_runs_and_notes_the_limit_of_th
 
     assert "0 runs would be made. Nothing was changed." in shown.output
     assert "due" not in shown.output
+
+
+def test_a_plan_that_begins_after_the_first_deploy_has_no_note(clock: Command, redis: Redis) -> None:
+    deployed = datetime(2026, 3, 1, tzinfo=UTC)
+    declaration = load("lib/clock.py").event("nightly").declaration
+    RedisLedger(redis).declare([("nightly", declaration)], to_ms(deployed))
+
+    shown = clock("backfill", "nightly", *PERIOD, "--dry-run").output
+
+    assert "Note:" not in shown

@@ -86,7 +86,7 @@ def test_chaos_waits_for_busy_jobs_only_for_so_long_and_an_absent_server_counts_
     def fail(_: Redis) -> None:
         raise StoreUnavailable("Redis is away")
 
-    monkeypatch.setattr(chaos, "waiting_jobs", fail)
+    monkeypatch.setattr(chaos, "all_jobs", fail)
     monkeypatch.setattr(chaos, "SETTLE_SECONDS", 0.05)
 
     chaos_of(scratch, clock_file)._settle(ImpatientClock())

@@ -11,6 +11,7 @@ from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.inspection import Status, status
 from clock.inspection.doctor.blockers import reported
+from clock.inspection.events.shown_actions import shown_fields
 from clock.inspection.jobs.busy import Progress
 from clock.inspection.processes import LATE_SECONDS
 from clock.store.ledger.clock_register import ClockRegister
@@ -355,3 +356,8 @@ def test_a_worker_whose_problems_cannot_be_read_is_shown(
 )
 def test_progress_is_shown_as_far_as_the_job_has_reported_it(progress: Progress, text: str) -> None:
     assert str(progress) == text
+
+
+@pytest.mark.parametrize(("args", "shown"), [("odd", ["[hidden]"]), ([7, 8], ["[hidden]", "[hidden]"])])
+def test_the_arguments_of_a_schedule_whose_job_is_unknown_here_are_hidden(args: object, shown: list[str]) -> None:
+    assert shown_fields({"job": "NobodysJob", "args": args})["args"] == shown

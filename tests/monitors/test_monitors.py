@@ -508,3 +508,21 @@ def test_all_providers_and_listeners_get_each_report(
 
 def test_a_provider_without_a_report_has_no_thread_to_stop() -> None:
     Senders(providers_in(ENVIRONMENT), SystemClock()).stop()
+
+
+def test_a_definition_is_made_once_for_each_schedule_and_only_so_many_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("clock.monitors.clock_reports.MOST_DEFINITIONS", 1)
+    timetable = loads(
+        "every().day.named('bread').monitor().do(print)",
+        "every().week.named('rolls').monitor().do(print)",
+        "every().day.named('never').if_(lambda due: False).monitor().do(print)",
+        "every().day.named('plain').do(print)",
+    )
+
+    found = MonitoredEvents(timetable, START, defines=True)
+
+    assert len(found._definitions) == 1
+    monitors = [event.monitor for event in found.timetable.events]
+    assert [one and bool(one.definition) for one in monitors] == [True, True, True, None]
