@@ -294,6 +294,7 @@ JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("schedule", "before"),
     [
+        ('every().minute.at([":59", ":00"])', timedelta(seconds=1)),
         ('cron("* * * * *")', timedelta(minutes=1)),
         ('cron("0 * * * *")', timedelta(hours=1)),
         ('cron("0 0 * * *")', DAY),
