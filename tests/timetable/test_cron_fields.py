@@ -231,31 +231,76 @@ def test_a_zone_behind_an_expression_is_told_from_a_weekday(text: str, expected:
     assert split_zone(text) == expected
 
 
+ENDINGS = [(2, "nd"), (3, "rd"), (4, "th"), (11, "th"), (12, "th"), (13, "th"), (21, "st"), (22, "nd"), (23, "rd")]
+
+
 @pytest.mark.parametrize(
     ("expression", "words"),
     [
         ("*/90 * * * *", "At the start of every hour"),
+        ("0 9 * * mon-fri", "At 09:00 on Monday through Friday"),
+        ("15,45 30 2 * * *", "At 02:30:15 and 02:30:45 every day"),
+        ("*/20 * * * * *", "Every 20th second of every minute"),
         ("0 9 * * sat-sun", "At 09:00 on Saturday and Sunday"),
-        ("0 9 -2 * *", "At 09:00 on the 2nd to last day of the month"),
+        ("0 9 * * 7", "At 09:00 on Sunday"),
+        ("0 9 * * 6-7", "At 09:00 on Saturday and Sunday"),
+        ("0 0 ? * ?", "At 00:00 every day"),
+        ("?/15 * * * *", "Every 15th minute of every hour"),
+        ("/20 * * * *", "Every 20th minute of every hour"),
+        ("0 22-2 * * *", "At minute 0 past hours 0, 1, 2, 22, and 23"),
+        ("0 24 2 * *", "At 00:00 on the second day of every month"),
+        ("0 9 L * *", "At 09:00 on the last day of every month"),
+        ("0 9 -1 * *", "At 09:00 on the last day of the month"),
+        *((f"0 9 -{n} * *", f"At 09:00 on the {n}{end} to last day of the month") for n, end in ENDINGS),
+        ("0 9 -2-L * *", "At 09:00 on the days from the 2nd to last day to the last day of the month"),
+        ("0 9 -7--3 * *", "At 09:00 on the days from the 7th to last day to the 3rd to last day of the month"),
+        (
+            "0 9 -9-L/3 * *",
+            "At 09:00 on every 3rd of the days from the 9th to last day to the last day of the month",
+        ),
+        ("0 9 -7/2 * *", "At 09:00 on the 7th to last day of the month"),
+        (
+            "0 9 1-9/4,-1 * *",
+            "At 09:00 on every 4th of the days from day 1 to day 9 of the month and the last day of the month",
+        ),
+        (
+            "0 9 5/11,-2 * *",
+            "At 09:00 on every 11th of the days from day 5 to the last day of the month "
+            "and the 2nd to last day of the month",
+        ),
         ("0 9 15W * *", "At 09:00 on the weekday nearest to day 15 of the month"),
+        ("0 9 LW,* * *", "At 09:00 on the last weekday of the month and every day of month"),
+        ("0 9 */2,-1 * *", "At 09:00 on every 2nd day of the month and the last day of the month"),
         ("0 9 * * mon#-1", "At 09:00 on the last Monday of the month"),
+        ("0 9 * * mon#-2", "At 09:00 on the 2nd to last Monday of the month"),
+        ("0 9 * * mon#2", "At 09:00 on the second Monday of the month"),
+        ("0 9 * * L5", "At 09:00 on the last Friday of the month"),
+        ("0 9 * 6 fri#L", "At 09:00 in June on the last Friday of the month"),
+        ("0 9 * * mon-wed#1", "At 09:00 on the 1st Monday through Wednesday of the month"),
+        ("0 9 * * mon-tue#5", "At 09:00 on the 5th Monday and Tuesday of the month"),
+        ("0 9 * * fri-sun,tue#-1", "At 09:00 on Friday through Sunday and the last Tuesday of the month"),
+        (
+            "0 9 15W * 1/2",
+            "At 09:00 on the weekday nearest to day 15 of the month or Monday, Wednesday, Friday and Sunday",
+        ),
         (
             "0 9 1-7& * mon#-2",
-            "At 09:00 on the days from day 1 to day 7 of the month if it is also the 2nd to last Mon",
+            "At 09:00 on the days from day 1 to day 7 of the month "
+            "if it is also the 2nd to last Monday of the month",
+        ),
+        (
+            "0 9 */2 * mon#-2",
+            "At 09:00 on every 2nd day of the month if it is also the 2nd to last Monday of the month",
         ),
         (
             "0 0 1,15W * 1",
             "At 00:00 on day 1 of the month and the weekday nearest to day 15 of the month or Monday",
         ),
-        ("0 9 * 6 fri#L", "At 09:00 in June on the last Friday of the month"),
-        ("0 9 15W * 1/2", "nearest to day 15 of the month or Monday, Wednesday, Friday and Sunday"),
-        ("0 9 * * mon-wed#1", "At 09:00 on the 1st Monday through Wednesday of the month"),
-        ("0 9 LW,* * *", "At 09:00 on the last weekday of the month and every day"),
-        ("0 9 * * fri-sun,tue#-1", "At 09:00 on Friday through Sunday and the last Tuesday of the month"),
+        ("0 9 22,23,21 * *", "At 09:00 on the 22nd, the 23rd, and the 21st day of month"),
     ],
 )
 def test_an_expression_is_explained_in_words(expression: str, words: str) -> None:
-    assert words in cron_prose(expression)
+    assert cron_prose(expression) == words
 
 
 def _terms(*terms: str) -> st.SearchStrategy[str]:

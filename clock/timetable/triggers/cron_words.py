@@ -94,9 +94,11 @@ def _day(term: str) -> str:
     if range_ in ("", "*", "?"):
         return f"every {_nth(int(step))} day of the month" if step else "every day"
     first, last = re.findall(r"(-?\w+)(?:-(-?\w+))?", range_)[0]
-    every = f"every {_nth(int(step))} of " if step else ""
+    if step and first.isdecimal():
+        last = last or "l"
     if not last:
-        return f"{every}{_place(first)} of the month"
+        return f"{_place(first)} of the month"
+    every = f"every {_nth(int(step))} of " if step else ""
     return f"{every}the days from {_place(first)} to {_place(last)} of the month"
 
 
