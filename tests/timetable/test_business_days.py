@@ -13,6 +13,7 @@ from clock.errors import DeclarationError
 from clock.job.registry import lookup
 from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 from clock.timetable.clock_file.rows.yaml_events import entry_in_yaml
+from clock.timetable.triggers.adjustments import excepted_days
 from clock.timetable.triggers.calendar_days import month_of, parse_month_day
 from clock.timetable.triggers.calendars.business_days import BusinessDays
 from clock.timetable.triggers.calendars.country_holidays import calendar_of
@@ -172,3 +173,68 @@ def test_threads_that_share_a_calendar_see_whole_years() -> None:
         thread.join(30)
 
     assert seen == [True] * 8
+
+
+def test_a_code_names_a_country_a_part_of_it_or_a_market() -> None:
+    christmas, labor_day = date(2026, 12, 25), date(2026, 9, 7)
+
+    assert excepted_days("US")(labor_day)
+    assert excepted_days("US-CA")(date(2026, 3, 31))  # Cesar Chavez Day
+    assert not excepted_days("US")(date(2026, 3, 31))
+    assert excepted_days("XNYS")(labor_day)
+    assert not excepted_days("ECB")(labor_day)
+    assert excepted_days("ECB")(christmas)
+
+
+@pytest.mark.parametrize("code", ["DX", "QQQQ", "DX-BY"])
+def test_an_unknown_country_is_refused_with_the_accepted_forms(code: str) -> None:
+    with pytest.raises(ValueError, match=r"unknown country or market; it must be .* 'DE', 'US-CA' or 'XNYS'$"):
+        excepted_days(code)
+
+
+def test_close_codes_of_countries_are_named() -> None:
+    with pytest.raises(ValueError, match=r"unknown country or market; it must be .* 'XNYS'\. Close: (ZMB, UZB)$"):
+        excepted_days("ZB")
+
+
+def test_the_closest_part_of_a_country_is_named_or_its_first_ones() -> None:
+    first = sorted(holidays.list_supported_countries()["DE"])[:5]
+
+    with pytest.raises(ValueError, match=r": AU has no part 'NSX'; available: NSW\.\.\.$"):
+        excepted_days("AU-NSX")
+    with pytest.raises(ValueError, match=rf": DE has no part 'XX'; available: {', '.join(first)}\.\.\.$"):
+        excepted_days("DE-XX")
+
+
+@pytest.mark.parametrize(
+    ("calendar", "name"),
+    [
+        (BAVARIA, "holidays of DE-BY"),
+        (holidays.country_holidays("US"), "holidays of US"),
+        (holidays.financial_holidays("XNYS"), "holidays of XNYS"),
+        ({date(2026, 12, 25): "Christmas"}, "given days"),
+    ],
+)
+def test_a_calendar_has_the_name_of_its_place(calendar: Mapping[date, str], name: str) -> None:
+    assert calendar_of(calendar).__name__ == name
+
+
+def test_business_days_and_other_days_of_a_month_are_due_together() -> None:
+    wanted = tuple(map(parse_month_day, ("2nd business day", "last business day", "last", 1)))
+    closed = {date(2027, 1, day) for day in (1, 4, 29)}
+    low, high = day_number(date(2027, 1, 1)), day_number(date(2027, 2, 1))
+
+    found = BusinessDays(wanted, "e", closed.__contains__).between(low, high)
+
+    assert [date_of(day).day for day in found] == [1, 6, 28, 31]
+
+
+def test_a_month_without_a_business_day_has_none() -> None:
+    rule = BusinessDays(
+        (parse_month_day("last business day"), parse_month_day(31)), "e", lambda day: day.month == 1
+    )
+    low = day_number(date(2027, 1, 1))
+
+    assert [date_of(day).isoformat() for day in rule.between(low, low + 59)] == ["2027-01-31", "2027-02-26"]
+    assert list(rule.between(low + 30, low + 30)) == []
+    assert [*rule.between(low + 30, low + 31)] == [low + 30]
