@@ -24,7 +24,7 @@ from clock.timetable.triggers.zone_offsets import DAY, HOUR, MINUTE, date_of
 from tests.timetable.changing_zone import ChangingZone
 
 MIDNIGHT = 20_001 * DAY  # a Saturday
-NEVER_CHANGES = ChangingZone(0, 0, before=5 * HOUR + 1800)
+NEVER_CHANGES = ChangingZone(0, 0, before=5 * HOUR + 1200)
 
 
 def due(trigger: Trigger, after: int, end: int, anchor: int, previous: int | None = None) -> list[int]:
@@ -67,7 +67,7 @@ def test_minutes_are_due_at_their_second(past: int) -> None:
 @pytest.mark.parametrize("past", [0, 899, 900, 901, 3599])
 @pytest.mark.parametrize("zone", [UTC, NEVER_CHANGES])
 def test_hours_are_due_at_their_minute(zone: tzinfo, past: int) -> None:
-    shown = MIDNIGHT - (0 if zone is UTC else 1800)  # the clock shows a whole hour
+    shown = MIDNIGHT - (0 if zone is UTC else 1200)  # the clock shows a whole hour
     anchor = shown + past
     each_hour = [at for at in range(anchor + 1, anchor + DAY) if at - shown in range(900, DAY + HOUR, HOUR)]
 
@@ -79,10 +79,12 @@ def test_steps_of_hours_keep_to_the_minute_that_the_clock_shows() -> None:
     """The clock goes forward by 20 minutes after five hours: the step is longer, and no instant comes twice."""
     zone = ChangingZone(MIDNIGHT + 5 * HOUR, 1200)
 
-    found = due(Hours(zone, 2, 600), MIDNIGHT, MIDNIGHT + 11 * HOUR, MIDNIGHT)
+    trigger = Hours(zone, 2, 600)
 
-    hours = [2, 4, 6, 8, 10]
-    assert found == [MIDNIGHT + hour * HOUR + 600 + (0 if hour < 5 else 2400) for hour in hours]
+    expected = [MIDNIGHT + hour * HOUR + 600 + (0 if hour < 5 else 2400) for hour in (2, 4, 6, 8, 10)]
+    assert_due(trigger, expected, MIDNIGHT, 11 * HOUR)
+    for each in expected:
+        assert all(due(trigger, each - wait, each, MIDNIGHT) == [each] for wait in range(1, HOUR, 100))
 
 
 @pytest.mark.parametrize("times", [(0,), (HOUR, 20 * HOUR + 1), (DAY - 1,)])
@@ -124,6 +126,7 @@ def test_days_of_a_rule_have_given_times_or_that_of_the_anchor() -> None:
 
     assert_due(CalendarDays(UTC, WORKING_DAYS), [day + 10 * HOUR + 5 for day in days], anchor, 7 * DAY)
     assert_due(CalendarDays(UTC, WORKING_DAYS, (7,)), [day + 7 for day in days], anchor, 7 * DAY)
+    assert_due(CalendarDays(NEVER_CHANGES, WORKING_DAYS), [day + 10 * HOUR + 5 for day in days], anchor, 7 * DAY)
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
