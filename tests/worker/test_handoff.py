@@ -66,7 +66,8 @@ def test_a_few_long_waits_for_pythons_lock_do_not_make_short_jobs_long() -> None
     assert pace.is_short
 
 
-def test_the_fetcher_can_claim_while_a_thread_runs_jobs_that_never_wait() -> None:
+def left_when_called() -> int:
+    """How many jobs are left when a fetcher runs that was called for half of them; one thread takes them all."""
     handoff, slot, left = Handoff(1), Slot("job-1"), list[int]()
     handoff.pace = paced(0.000001)
     handoff.add([Claimed(number, "default", b"{}") for number in range(500)])
@@ -85,8 +86,13 @@ def test_the_fetcher_can_claim_while_a_thread_runs_jobs_that_never_wait() -> Non
     finally:
         sys.setswitchinterval(interval)
     fetcher.join()
+    return left[0]
 
-    assert left[0] > 0
+
+def test_the_fetcher_can_claim_while_a_thread_runs_jobs_that_never_wait() -> None:
+    tries = 50  # a busy machine may run the fetcher's thread too late
+
+    assert any(left_when_called() > 0 for _ in range(tries))
 
 
 def some(*numbers: int) -> list[Claimed]:
