@@ -28,10 +28,18 @@ class LosesAnswers(InProgress):
     """Claims, but the answer is lost on its way, as often as `losses` says."""
 
     losses = 0
-    claims = 0
+
+    def __init__(self, redis: Redis, identity: str) -> None:
+        super().__init__(redis, identity)
+        self.limits: list[int] = []  # of each claim
+
+    @property
+    def claims(self) -> int:
+        """How many round trips were made."""
+        return len(self.limits)
 
     def claim(self, *args: Any, **kwargs: Any) -> list[Claimed]:
-        self.claims += 1
+        self.limits.append(args[1])
         found = super().claim(*args, **kwargs)
         if self.losses:
             self.losses -= 1
@@ -355,6 +363,7 @@ class NotedHandoff(Handoff):
         self.waits: list[tuple[int, float]] = []
         self.idle_waits = 0
         self.is_called = False
+        self.while_idle: Callable[[], object] = lambda: None
 
     @property
     def resting(self) -> int:
@@ -366,6 +375,7 @@ class NotedHandoff(Handoff):
 
     def let_one_wait_idle(self) -> bool:
         self.idle_waits += 1
+        self.while_idle()
         return False
 
 
@@ -398,6 +408,40 @@ def test_a_worker_claims_and_if_nothing_is_left_a_thread_waits_for_the_next_job(
         found.fetcher.fetch()
 
     assert (found.in_progress.claims, found.handoff.idle_waits, found.handoff.waits) == (1, 3, [])
+
+
+def test_a_job_that_ends_while_the_fetcher_waits_for_the_next_one_is_acknowledged_at_once(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    found = Fetching(redis, fake_clock, rest=1, seconds=LONG)
+    slot, job = found.fetcher.slots[0], Claimed(1, "default", b"{}")
+    seen: list[bool] = []
+
+    def end_job() -> None:
+        found.fetcher.finish(slot, job, 0.0)
+        seen.append(found.fetcher.claims.has_done)
+
+    found.handoff.while_idle = end_job
+    found.fetcher.fetch()
+    end_job()
+
+    assert seen == [False, True]
+    assert found.in_progress.limits == [1, 0]
+
+
+def test_finished_jobs_are_acknowledged_before_the_fetcher_waits_for_the_next_one(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    found = Fetching(redis, fake_clock, rest=1, seconds=LONG)
+    found.fetcher.fetch()
+    found.fetcher.finish(found.fetcher.slots[0], Claimed(1, "default", b"{}"), 0.0)
+
+    found.handoff.while_idle = lambda: seen.append(found.fetcher.claims.has_done)
+    seen: list[bool] = []
+    found.fetcher.fetch()
+
+    assert seen == [False]
+    assert found.in_progress.limits == [1, 0]
 
 
 def test_after_a_claim_that_leaves_jobs_the_next_one_follows(redis: Redis, fake_clock: FakeClock) -> None:
