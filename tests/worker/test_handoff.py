@@ -315,3 +315,17 @@ def test_a_thread_does_not_rest_if_the_worker_stops_just_before() -> None:
     handoff._jobs = Empty(handoff.stop)
 
     assert handoff.take(Slot("job-1")) is None
+
+
+def test_the_only_thread_that_works_takes_a_short_job_that_comes_just_before_it_rests() -> None:
+    handoff = Handoff(2)
+    handoff.pace = paced(SHORT)
+    other = threading.Thread(target=handoff.take, args=[Slot("job-2")])
+    other.start()
+    eventually(lambda: handoff.resting == 1, "a resting thread")
+    handoff._jobs = Empty(lambda: handoff.add(some(1)))
+
+    assert handoff.take(Slot("job-1")) == some(1)[0]
+
+    handoff.stop()
+    other.join(PATIENCE_SECONDS)
