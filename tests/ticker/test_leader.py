@@ -293,3 +293,20 @@ def test_a_jump_of_redis_s_time_is_logged(caplog: pytest.LogCaptureFixture, move
 
     assert ("Time jumped by +0.6 s" in caplog.text) is is_logged
     assert caplog.text.count("Time jumped") == is_logged
+
+
+def test_a_leader_that_cannot_release_its_lease_logs_that_it_expires_by_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Stuck(ScriptedLease):
+        def give_back(self) -> None:
+            raise StoreUnavailable("Redis is away.")
+
+    lease = Stuck(tenure("me"), tenure("me"))
+    lease.clock = leader = Leader(lease, identity="me", clock=FakeClock(SIX))
+    leader.beat()
+
+    leader.stop()
+
+    assert not leader.leads
+    assert caplog.messages == ["Could not release the lease; it expires by itself: Redis is away."]

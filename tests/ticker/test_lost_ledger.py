@@ -12,9 +12,12 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.store import keys
+from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import Signature, Ticker
+from clock.ticker import Signature, Ticker, log_lines
+from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.planning.due_queue import Planned
 from clock.timetable import Timetable
 from tests.ticker import jobs
 from tests.ticker.conftest import START
@@ -181,3 +184,17 @@ def test_an_odd_next_due_marker_ends_no_clock(
 
     assert pushed(redis) == [("ten", 10), ("ten", 20)]
     assert redis.hget(keys.NEXT_DUE, "event") == b"ten"
+
+
+def test_a_ledger_that_is_older_without_a_due_instant_in_between_is_named_with_the_time(
+    declare: Callable[..., Timetable], caplog: pytest.LogCaptureFixture
+) -> None:
+    [event] = declare('every().day.at("06:00").do(FetchNewsJob, "x").named("daily")\n').events
+    own, now = OwnCommits(), to_ms(START)
+    own.note([("daily", event.declaration)], [Entry(now, now)])
+    older = Entry(now - 5000, now - 5000)
+
+    log_lines.entries_found([Planned(event, older.anchor, older.decided)], [older], own)
+
+    [message] = caplog.messages
+    assert message.endswith(f"may run again: 'daily' up to {START.isoformat()}")

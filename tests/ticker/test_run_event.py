@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from threading import Thread
+from threading import Event, Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -249,3 +249,29 @@ def test_a_firing_closes_django_s_old_connections_before_and_after_its_action(
     fire(timetable, timetable.events[0], Due(START, None, START, caught_up=False))
 
     assert jobs.ran == (["closed", "ran", "closed"] if is_configured else ["ran"])
+
+
+def test_instants_that_an_event_on_threads_missed_are_decided_after_its_earlier_runs(
+    declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock
+) -> None:
+    may_end = Event()
+    jobs.hooks["slow"] = lambda: may_end.wait(PATIENCE_SECONDS)
+    lines = "every().minute.do(slow).named('slow').thread().catch_up('latest', timedelta(minutes=5))\n"
+    timetable = declare(SLOW, lines)
+    ticker = Ticker(timetable, ledger=RedisLedger(redis), clock=fake_clock, signature=Signature("web1", "v1"))
+    ticker.tick()
+
+    for _ in range(2):
+        fake_clock.advance(timedelta(minutes=1))
+        ticker.tick()
+        fake_clock.advance(timedelta(hours=1))
+    before = list(RedisLedger(redis).history("slow"))
+    may_end.set()
+
+    def kinds() -> list[object]:
+        ticker.tick()
+        return [record["decision"] for record in RedisLedger(redis).history("slow")]
+
+    eventually(lambda: len(kinds()) >= 4, "all decisions")
+    assert before == []
+    assert kinds()[-3:] == ["missed", "missed", "fired"]

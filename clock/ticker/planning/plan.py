@@ -152,8 +152,8 @@ class Plan:
 
     def look_ahead(self) -> None:
         """Plan the events that have just fired. This is done after the firing, so it delays nothing."""
-        for item in self._met:
-            if self._queue is not None:
+        if self._queue is not None:
+            for item in self._met:
                 self._queue.put_back(item)
         self._met.clear()
 
