@@ -14,9 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from clock.clocks import from_ms
 from clock.printable import duration
 from clock.web import formatting as shown
-from clock.web.charts.bars import distribution, grid, sparkline, throughput
+from clock.web.charts.bars import distribution, forecast_chart, grid, sparkline, throughput
 from clock.web.charts.dots import dots
-from clock.web.charts.forecast_chart import forecast_chart
 from clock.web.charts.lateness import late_dots, lateness_chart
 from clock.web.charts.marks import KINDS, mark_icons, mark_styles
 from clock.web.charts.strips import big_strip, kind_of, strip

@@ -44,7 +44,7 @@ class CannotMove(StoreError):
 
 
 class Delayed:
-    """The sorted sets of delayed jobs, and the lists of parked ones."""
+    """The sorted sets of delayed jobs, and the lists of parked ones. Its methods raise StoreUnavailable."""
 
     def __init__(self, redis: Redis, problems: Problems | None = None) -> None:
         self._redis = redis
@@ -54,10 +54,7 @@ class Delayed:
         self._batch_errors = BatchErrors(redis, problems)
 
     def due(self, where: str, now: float) -> list[bytes]:
-        """Some payloads due at `now` (float seconds), `BATCH` at most, the earliest first; empty: nothing is due.
-
-        Raises StoreUnavailable.
-        """
+        """Some payloads due at `now` (float seconds), `BATCH` at most, the earliest first."""
         with translated():
             found: Any = self._redis.zrangebyscore(where, "-inf", now, start=0, num=self._page.jobs)
         self._page.note(found)
@@ -71,7 +68,7 @@ class Delayed:
         Jobs of `keys.FREED` go to the front, the first one to be taken next.
 
         `again` is the score (float seconds) at which a job that cannot be moved is tried again. Raises CannotMove
-        for such jobs, after the others have been moved; StoreUnavailable.
+        for such jobs, after the others have been moved.
         """
         moved, wrong = 0, set[bytes]()
         is_freed = where == keys.FREED
@@ -90,28 +87,25 @@ class Delayed:
         return moved
 
     def first_due(self) -> dict[str, float]:
-        """The due time of each set's first job in float seconds: inf if it is empty, -inf if its type is wrong.
-
-        Raises StoreUnavailable.
-        """
+        """The due time of each set's first job in float seconds: inf if it is empty, -inf if its type is wrong."""
         firsts = readings(
             self._redis, lambda pipe: [pipe.zrange(where, 0, 0, withscores=True) for where in WAITING]
         )
         return {where: _score(first) for where, first in zip(WAITING, firsts, strict=True)}
 
     def parked_classes(self) -> list[str]:
-        """The names of classes of which jobs are parked. Raises StoreUnavailable."""
+        """The names of classes of which jobs are parked."""
         with translated():
             names: Any = self._redis.smembers(keys.PARKED)
         return sorted(name.decode(errors="replace") for name in names)
 
     def count_parked(self, class_name: str) -> int:
-        """How many jobs of a class are parked. Raises StoreUnavailable."""
+        """How many jobs of a class are parked."""
         with translated():
             return int(self._redis.llen(keys.PARKED_JOBS + class_name))
 
     def parked(self, class_name: str) -> list[bytes]:
-        """Some parked payloads of a class, `BATCH` at most, the oldest last. Raises StoreUnavailable."""
+        """Some parked payloads of a class, `BATCH` at most, the oldest last."""
         with translated():
             found: Any = self._redis.lrange(keys.PARKED_JOBS + class_name, -self._page.jobs, -1)
         self._page.note(found)
@@ -120,7 +114,7 @@ class Delayed:
     def unpark(self, class_name: str, jobs: Sequence[tuple[bytes, str]]) -> int:
         """Move parked jobs of a class, as (payload, queue), the oldest last, to their queues. Returns how many.
 
-        Raises CannotMove after moving the others if some queue's key is not a list; StoreUnavailable.
+        Raises CannotMove after moving the others if some queue's key is not a list.
         """
         own = [keys.PARKED_JOBS + class_name, keys.PARKED, keys.QUEUES]
         with translated():

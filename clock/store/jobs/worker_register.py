@@ -51,17 +51,14 @@ class Beat:
 
 
 class WorkerRegister:
-    """The register of workers."""
+    """The register of workers. Its methods raise StoreUnavailable."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._bury = script(redis, "bury_worker")
 
     def beat(self, identity: str, *, now: datetime, seconds: float) -> str | None:
-        """Register the worker as alive for some seconds from `now`. Returns a signal that was sent to it, or None.
-
-        Raises StoreUnavailable.
-        """
+        """Register the worker as alive for some seconds from `now`. Returns a signal sent to it, or None."""
         with translated(), self._redis.pipeline() as pipeline:
             pipeline.zadd(keys.WORKERS, {identity: to_ms(now) + int(seconds * 1000)})
             pipeline.sadd(keys.PROCESSES, identity)
@@ -70,7 +67,7 @@ class WorkerRegister:
         return signal.decode(errors="replace") if signal else None
 
     def describe(self, identity: str, beat: Beat) -> None:
-        """Write what the worker does, for Sidekiq's page. Raises StoreUnavailable."""
+        """Write what the worker does, for Sidekiq's page."""
         with translated(), self._redis.pipeline() as pipeline:
             pipeline.hset(
                 identity,
@@ -99,7 +96,7 @@ class WorkerRegister:
         """Keep a registered worker alive for `seconds` from now, by Redis's clock.
 
         What the worker wrote about itself is shown for longer; `frozen` is for how many seconds its interpreter
-        has not run. A worker that has left the register does not come back. Raises StoreUnavailable.
+        has not run. A worker that has left the register does not come back.
         """
         with translated():
             now: Any = self._redis.time()
@@ -112,7 +109,7 @@ class WorkerRegister:
                 tolerated(pipeline, needed=1)
 
     def note_end(self, identity: str, how: End) -> None:
-        """Note that the worker's process is gone, so its jobs are put back now. Raises StoreUnavailable."""
+        """Note that the worker's process is gone, so its jobs are put back now."""
         with translated():
             self._redis.zadd(keys.WORKERS, {identity: how.value}, xx=True)
 
@@ -127,7 +124,7 @@ class WorkerRegister:
             tolerated(pipeline)
 
     def expired(self, now: datetime) -> dict[str, End]:
-        """The workers whose heartbeat has expired: identity -> how each ended. Raises StoreUnavailable."""
+        """The workers whose heartbeat has expired: identity -> how each ended."""
         with translated():
             found: Any = self._redis.zrangebyscore(keys.WORKERS, "-inf", f"({to_ms(now)}", withscores=True)
             foreign = [identity for identity, _ in found if not identity.isascii()]
@@ -136,7 +133,7 @@ class WorkerRegister:
         return {identity.decode(): _end(score) for identity, score in found if identity.isascii()}
 
     def forget(self, identity: str, now: datetime) -> bool:
-        """Take a dead worker off the register, if none of its jobs is left. Raises StoreUnavailable."""
+        """Take a dead worker off the register, if none of its jobs is left."""
         with translated():
             return bool(
                 self._bury(

@@ -27,7 +27,10 @@ class Tenure:
 
 
 class Lease:
-    """One clock's access to the lease. `rank` orders releases: of two releases, the higher one leads."""
+    """One clock's access to the lease. Its methods raise StoreUnavailable.
+
+    `rank` orders releases: of two releases, the higher one leads.
+    """
 
     def __init__(self, redis: Redis, *, identity: str, release: str, rank: int) -> None:
         self._redis = redis
@@ -41,7 +44,7 @@ class Lease:
         """Take or renew the lease for some seconds if possible. Returns its state afterwards.
 
         With `leave_free`, a lease without a holder is not taken: it ended too early, so Redis lost it, and its
-        holder takes it again. Raises StoreUnavailable.
+        holder takes it again.
         """
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             self._take(
@@ -57,15 +60,12 @@ class Lease:
         return Tenure(holder.decode(errors="replace"), int(left_ms) / 1000, server_time)
 
     def give_back(self) -> None:
-        """Release this clock's lease, so another clock leads immediately. Raises StoreUnavailable."""
+        """Release this clock's lease, so another clock leads immediately."""
         with translated():
             self._step_down(keys=[keys.LEASE, keys.HAND_OVER], args=[self._identity, WAKE_UP_MS])
 
     def wait_for_hand_over(self, seconds: float) -> bool:
-        """Wait, on the connection, until a leader releases the lease or the time is over. True: it was released.
-
-        Raises StoreUnavailable.
-        """
+        """Wait, on the connection, until a leader releases the lease, or the time is over. True: released."""
         seconds = max(0.01, seconds)
         with translated(), lent(self._redis, waits=seconds) as link:
             link.send_command("BLPOP", keys.HAND_OVER, seconds)

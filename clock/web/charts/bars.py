@@ -1,18 +1,20 @@
-"""Charts of counts as SVG: bars over time, a distribution, a sparkline, a grid of days and hours."""
+"""Charts of counts as SVG: bars over time, a forecast, a distribution, a sparkline, a grid of days and hours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from markupsafe import Markup, escape
 
 from clock.printable import duration
+from clock.rehearsal.forecast.forecast import Forecast, Minute
 from clock.web.charts.dots import nice_top
-from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, box, framed
+from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, bar, box, framed
 
 GAP = 1.5  # units between failures and the others, which look alike to some people
 LEAST = 4.0  # units: a failure among thousands is still seen
+BARS = 240  # of a forecast: neighbouring minutes share a bar
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 CELL = 14  # units of a square of a grid
 LEVELS = 5
@@ -35,6 +37,20 @@ def throughput(series: Sequence[tuple[datetime, int, int]], stretch: Stretch, la
     return framed(inner, [(part, f"{top * part:,g}") for part in parts], stretch, label)
 
 
+def forecast_chart(made: Forecast, stretch: Stretch, label: str) -> Markup:
+    """A bar for each stretch of minutes: the busiest minute counts, and the most waiting jobs."""
+    begin, seconds = stretch.first.timestamp(), stretch.seconds
+    most = max((minute.waiting for minute in made.minutes), default=0) or 1
+    busy, waiting = [], []
+    wide = WIDTH / BARS
+    for place, part, jobs in _bars(made.minutes, begin, seconds):
+        busy.append(bar(place * wide, wide - 0.5, min(1.0, part)))
+        if jobs:
+            waiting.append(bar(place * wide, wide - 0.5, max(0.04, jobs / most)))
+    inner = f'<path class="load-mark" d="{"".join(busy)}"/><path class="over-mark" d="{"".join(waiting)}"/>'
+    return framed(inner, [(0.0, "0%"), (0.5, "50%"), (1.0, "100%")], stretch, label)
+
+
 def distribution(times: Sequence[tuple[float, int]], label: str) -> Markup:
     """How many runs took how long: a bar for each bucket that has runs, as rows of a list."""
     most = max(1, *(count for _, count in times))
@@ -49,6 +65,16 @@ def distribution(times: Sequence[tuple[float, int]], label: str) -> Markup:
     return Markup(  # noqa: S704  # numbers made here; texts are escaped
         f'<table class="distribution"><caption class="visually-hidden">{escape(label)}</caption>{rows}</table>'
     )
+
+
+def _bars(minutes: Sequence[Minute], begin: float, seconds: float) -> Iterator[tuple[int, float, int]]:
+    """Place of a bar, the busy part of its busiest minute, the most jobs that wait."""
+    found: dict[int, tuple[float, int]] = {}
+    for minute in minutes:
+        place = int(BARS * max(0.0, minute.at - begin) / seconds)
+        busy, waiting = found.get(place, (0.0, 0))
+        found[place] = max(busy, minute.busy), max(waiting, minute.waiting)
+    yield from ((place, *values) for place, values in found.items() if place < BARS)
 
 
 def _upper(times: Sequence[tuple[float, int]], place: int) -> str:

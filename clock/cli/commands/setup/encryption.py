@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import click
@@ -10,8 +11,8 @@ from clock.cli.groups import CommandGroup
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.inspection.doctor.encryption import jobs_by_key
-from clock.job.encryption import key_ids, new_key
+from clock.inspection.jobs.busy import all_jobs
+from clock.job.encryption import key_id_of, key_ids, new_key
 
 
 @click.group(cls=CommandGroup)
@@ -41,7 +42,8 @@ def keys_command(as_json: bool, **options: Any) -> None:
     Example: python -m clock encryption keys
     """
     redis, _ = opened(answering_settings(**options))
-    own, used = key_ids(), jobs_by_key(redis)
+    own, found = key_ids(), (key_id_of(job.payload) for job in all_jobs(redis))
+    used = Counter(key_id for key_id in found if key_id is not None)
     rows = [(key_id, _role(key_id, own), used[key_id]) for key_id in [*own, *sorted(used.keys() - {*own})]]
     if as_json:
         echo_json([{"key": key_id, "role": role, "jobs": jobs} for key_id, role, jobs in rows])
