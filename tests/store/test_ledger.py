@@ -6,12 +6,14 @@ from redis import ConnectionPool, Redis
 from clock.clocks import from_ms
 from clock.errors import Outranked, StoreError
 from clock.store import keys, listing
+from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.ledger import event_rows, history, overdue, pauses
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.entry import Entry, Origin
 from clock.store.ledger.held_pushes import HeldBatch, Push
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.next_due import Publication
 from clock.store.ledger.overdue import Lateness
 from clock.store.ledger.pauses import Pause
 from clock.store.repairs import forget_event
@@ -459,6 +461,97 @@ def test_what_is_owed_is_told_by_the_oldest_undecided_instant(ledger: RedisLedge
     assert str(late.problem(60)).endswith(" s ago and has not run; no clock is the leader")
     assert early.problem(0) is None
     assert overdue.look(redis) == Lateness(None, None, 0, None)
+
+
+def test_an_event_that_another_release_renamed_moves_back_with_its_entry(redis: Redis) -> None:
+    ledger = RedisLedger(redis)
+    pairs = [("other", "weekly"), ("old", "daily")]
+    ledger.declare(pairs, NOON)
+    ledger.commit([Decision("old", "daily", NOON - 1000, NOON, DecisionKind.FIRED)])
+    ledger.declare([("new", "daily")], NOON + MINUTE, was={"new": ["old"]}, names=["new", "other"])
+
+    entries = ledger.declare(pairs, NOON + 2 * MINUTE, names=["old", "other"])
+
+    assert entries == [Entry(NOON, NOON - 1000), Entry(NOON, NOON)]
+    assert set(listing.ledger(redis)) == {"other", "old"}
+
+
+@pytest.mark.parametrize("push", [Push("{}", "low"), Push("{}", "low", at=1.5)])
+def test_a_server_that_was_restarted_gets_the_scripts_again(ledger: RedisLedger, redis: Redis, push: Push) -> None:
+    declare(ledger)
+    redis.script_flush()
+
+    first = ledger.commit([decision(NOON, push)])
+    redis.script_flush()
+    second = ledger.commit([decision(NOON, push)])
+
+    assert (first, second) == ([Verdict.COMMITTED], [Verdict.DECIDED_ALREADY])
+
+
+@pytest.mark.parametrize(
+    ("count", "push", "is_published"),
+    [
+        (1, Push("{}", "low"), True),
+        (200, Push("{}", "low"), True),
+        (201, Push("{}", "low"), False),
+        (1, Push("{}", "low", at=1.5), False),
+    ],
+)
+def test_a_commit_publishes_the_next_due_instant_if_one_plain_batch_is_enough(
+    ledger: RedisLedger, redis: Redis, count: int, push: Push, is_published: bool
+) -> None:
+    names = [f"event {number}" for number in range(count)]
+    ledger.declare([(name, "daily") for name in names], NOON)
+    ledger.mark_next_due("event 0", NOON)
+    publication = Publication("event 0", NOON + DAY)
+
+    ledger.commit(
+        [Decision(name, "daily", NOON - 1000, NOON, DecisionKind.FIRED, pushes=[push]) for name in names],
+        publication,
+    )
+
+    assert publication.before == (("event 0", NOON) if is_published else None)
+    assert redis.hget(keys.NEXT_DUE, "due") == str(NOON + DAY if is_published else NOON).encode()
+
+
+def test_a_decision_that_is_not_committed_publishes_nothing(ledger: RedisLedger, redis: Redis) -> None:
+    declare(ledger)
+    ledger.mark_next_due("feed", NOON)
+    publication = Publication("feed", NOON + DAY)
+
+    verdicts = ledger.commit([decision(NOON, Push("{}", "low"), after_ms=NOON)], publication)
+
+    assert verdicts == [Verdict.STALE]
+    assert publication.before is None
+    assert redis.hget(keys.NEXT_DUE, "due") == str(NOON).encode()
+
+
+def test_the_locks_of_jobs_that_were_not_pushed_name_their_holders(ledger: RedisLedger) -> None:
+    declare(ledger)
+    locks = [Lock("a", "1"), Lock("b", "2"), Lock("a", "3")]
+    pushes = [Push("{0}", "low"), *(Push(f"{{{lock.jid}}}", "low", None, lock) for lock in locks)]
+
+    assert ledger.commit([decision(NOON, *pushes)]) == [Verdict.COMMITTED]
+
+    assert [lock.holder for lock in locks] == ["", "", "1"]
+
+
+def test_an_invalid_key_is_named_once_until_the_ledger_is_read_again(
+    ledger: RedisLedger, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    declare(ledger)
+    redis.set(keys.HISTORY + "feed", "in the way")
+
+    for number in range(3):
+        if number == 2:
+            declare(ledger)
+        ledger.commit([decision(NOON + number * 1000, after_ms=NOON + (number - 1) * 1000)])
+
+    assert len(caplog.messages) == 2
+    assert set(caplog.messages) == {
+        "In Redis, the key clock:history:feed holds a string and not a stream. Events run anyway; "
+        "rename or delete it."
+    }
 
 
 def test_the_outcome_of_a_job_whose_event_was_forgotten_leaves_no_key(redis: Redis) -> None:

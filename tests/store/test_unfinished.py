@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisIsAway
 
+from clock.errors import StoreUnavailable
 from clock.store import keys
 from clock.store.jobs.job_search import STEPS_PER_SECOND
 from clock.store.ledger import history
@@ -266,3 +268,78 @@ def test_the_history_says_when_a_job_was_pushed_so_that_little_is_searched_for_o
     fill(redis, "default", 40_000, first_ms=DUE + 5_000)
 
     assert Unfinished(redis).count("feed", DUE + TRUSTED_MS) == 0
+
+
+def test_a_history_of_another_type_is_no_help_and_no_obstacle(redis: Redis) -> None:
+    redis.set(keys.HISTORY + "feed", "in the way")
+    watch(redis)
+
+    assert Unfinished(redis).count("feed", DUE + TRUSTED_MS) == 0
+
+
+def test_unfinished_jobs_that_cannot_be_read_are_logged_once(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.set(keys.WATCHED + "feed", "in the way")
+    unfinished = Unfinished(redis)
+
+    assert [unfinished.count("feed", DUE + at) for at in (0, 1_000)] == [0, 0]
+    [message] = caplog.messages
+    assert message.startswith("The unfinished jobs of 'feed' cannot be read and are ignored: ")
+
+
+@pytest.mark.parametrize("call", ["hgetall", "xrevrange"])
+def test_a_redis_that_is_away_is_an_error(redis: Redis, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise RedisIsAway("away")
+
+    watch(redis)
+    monkeypatch.setattr(redis, call, away)
+
+    with pytest.raises(StoreUnavailable):
+        Unfinished(redis).count("feed", DUE + TRUSTED_MS)
+
+
+def test_a_job_that_ends_while_it_is_searched_is_searched_no_more(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    retry(redis, DUE + 30_000)
+    fill(redis, "default", 10_000, first_ms=DUE + 30_000)
+    unfinished = Unfinished(redis)
+    before = unfinished.count("feed", DUE + 2 * TRUSTED_MS)
+
+    redis.hdel(keys.WATCHED + "feed", JID)
+    after = [unfinished.count("feed", DUE + 2 * TRUSTED_MS + n * 1_000) for n in range(1, 20)]
+
+    assert (before, set(after)) == (1, {0})
+    assert not caplog.messages
+
+
+def test_jobs_of_one_firing_count_once(redis: Redis) -> None:
+    watch(redis)
+    watch(redis, "b" * 24)
+    watch(redis, "c" * 24, DUE - 1_000)
+
+    assert Unfinished(redis).count("feed", DUE + 1) == 2
+
+
+@pytest.mark.parametrize(
+    ("score", "is_valid"),
+    [
+        ("1795500030.5", True),
+        ("1795500030", True),
+        ("1" * 24, True),
+        ("1" * 25, False),
+        ("1.2.3", False),
+        ("-1", False),
+        ("x", False),
+    ],
+)
+def test_a_score_that_is_no_time_is_not_looked_up(redis: Redis, score: str, is_valid: bool) -> None:
+    watch(redis)
+    redis.hset(keys.WATCHED + "feed", JID, f"{DUE} {score}")
+    redis.config_resetstat()
+
+    Unfinished(redis).count("feed", DUE + TRUSTED_MS)
+
+    assert ("zcount" in calls(redis)) is is_valid
