@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clock import worker_hooks
 from clock.errors import ConfigurationError, DeclarationError
 from clock.import_path import application_folder
 from clock.timetable import load
@@ -152,8 +153,11 @@ def test_a_class_may_be_a_dataclass_and_look_its_module_up(write: Write) -> None
         ("x = 1\nraise SyntaxError('odd')\n", "clock.py:2: SyntaxError: odd"),
         ("raise SyntaxError('odd', (__file__, 7, 0, None))\n", "clock.py:7: SyntaxError: odd"),
         ("raise SyntaxError('odd', (__file__, None, None, 'x = '))\n", "clock.py:1: SyntaxError: odd: x ="),
-        ("import os\nos._exit(0)\n", "clock.py:2: os._exit() ends the process that loads this file; remove it"),
-        ("import os\nos.execl('/bin/true', 'true')\n", "clock.py:2: os.execl() ends the process that loads this"),
+        ("import os\nos._exit(3)\n", "clock.py:2: os._exit() ends the process that loads this file; remove it"),
+        (
+            "import os\nos.execl('/bin/false', 'false')\n",
+            "clock.py:2: os.execl() ends the process that loads this",
+        ),
         (
             "class Odd(BaseException):\n    def __str__(self): raise SystemExit\nraise Odd\n",
             "clock.py:3: Odd: (its message cannot be read: SystemExit)",
@@ -207,6 +211,17 @@ def test_a_file_that_changes_the_current_folder_is_refused_with_its_line(
         load("lib/clock.py")
 
     assert message in str(error.value)
+
+
+def test_a_module_of_jobs_that_a_clock_file_imports_may_have_hooks_of_the_worker(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(worker_hooks._hooks, "beat", [])  # restored at the end
+    write("hooks_of_a_test.py", "from clock import on\non('beat')(lambda: None)\n")
+
+    load(write("lib/clock.py", "import hooks_of_a_test\n"))
+
+    assert worker_hooks.has_hooks("beat")
 
 
 def test_a_declaration_beside_a_script_guard_is_an_event(write: Write) -> None:

@@ -578,7 +578,7 @@ except Exception:
 """,
         r"script\.py:14: this starts a process each time",
     ),
-    "a fork": (DECLARED + "import os\nif os.fork() == 0: os._exit(0)\n", r"script\.py:12: this starts a process"),
+    "a fork": (DECLARED + "import os\nif os.fork() == 0: os._exit(3)\n", r"script\.py:12: this starts a process"),
     "a bad declaration in a thread": (
         DECLARED
         + """

@@ -59,6 +59,23 @@ def test_a_stretch_that_follows_begins_where_the_one_before_ended(load_lines: Lo
     assert to_seconds(middle) in {due for due, _ in first}
 
 
+@pytest.mark.parametrize(
+    ("line", "is_empty"),
+    [
+        ("", True),
+        ("on('before_run')(act)", True),
+        ("every().day.do(act)", False),
+        ("sync_events(list, every=timedelta(1), do=act)", False),
+        ("on('before_tick')(act)", False),
+        ("on('after_tick')(act)", False),
+    ],
+)
+def test_a_timetable_that_leaves_a_clock_nothing_to_do_is_empty(
+    load_lines: Load, line: str, is_empty: bool
+) -> None:
+    assert load_lines(f"{line}\n").is_empty is is_empty
+
+
 def test_an_event_that_there_is_not_is_told_with_the_near_ones(load_lines: Load) -> None:
     with pytest.raises(UnknownEvent, match="hourly"):
         load_lines(LINES).event("hurly")
