@@ -172,6 +172,25 @@ def test_a_posix_string_without_a_summer_time(value: str, expected: float) -> No
     assert hours(machine_zone({"TZ": value}).zone) == (expected, expected)
 
 
+def test_a_posix_string_without_an_offset_is_utc_and_other_strings_are_not() -> None:
+    assert machine_zone({"TZ": "UTC0"}).zone is UTC
+    assert hours(machine_zone({"TZ": "WET0WEST,M3.5.0/1,M10.5.0"}).zone) == (0, 1)
+
+
+def test_a_file_of_utc_that_no_zone_has_is_utc(machine: Machine) -> None:
+    root = machine(content="UTC")
+    file = root / "etc/localtime"
+    file.write_bytes(file.read_bytes().replace(b"UTC\0", b"ABC\0"))
+
+    assert machine_zone({}, root).zone is UTC
+
+
+def test_of_zones_with_one_content_the_one_that_is_no_alias_is_chosen(machine: Machine) -> None:
+    zones = dict.fromkeys(("Arctic/Longyearbyen", "Europe/Berlin", "Europe/Oslo"), "Europe/Berlin")
+
+    assert machine_zone({}, machine(content="Europe/Berlin", zones=zones)).zone == ZoneInfo("Europe/Berlin")
+
+
 def test_a_posix_string_changes_its_clocks_by_its_rule() -> None:
     zone = machine_zone({"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}).zone
     hour = timedelta(hours=1)
