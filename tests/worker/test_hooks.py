@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -321,6 +323,51 @@ def test_a_hook_that_fails_keeps_no_other_of_its_event_from_running(caplog: pyte
 
     assert ran == ["files"]
     assert "close_database" in caplog.text
+
+
+def test_the_hooks_of_a_heartbeat_are_called_after_the_first_one_and_after_a_gap(fake_clock: FakeClock) -> None:
+    seen: list[str] = []
+    on("heartbeat")(lambda: seen.append("heartbeat"))
+    on("beat")(lambda: seen.append("beat"))
+    callbacks = Callbacks()
+    fake_clock.advance(timedelta(seconds=100))
+
+    def has_beaten(count: int) -> bool:
+        return seen.count("beat") == count
+
+    for count, seconds in enumerate((0, 19.5, 20.5), 1):
+        fake_clock.advance(timedelta(seconds=seconds))
+        eventually(lambda: not callbacks._beating.is_set(), "the hooks of the last heartbeat")
+        callbacks.beat(fake_clock, 20.0)
+        eventually(partial(has_beaten, count), "the hooks of this heartbeat")
+
+    assert seen == ["heartbeat", "beat", "beat", "heartbeat", "beat"]
+
+
+def test_errors_and_deaths_of_the_worker_are_reported_on_the_thread_of_hooks(
+    reported: Reported, died: Died
+) -> None:
+    callbacks, error = Callbacks(), WorkerKilled("it")
+    threads: list[str] = []
+    worker_error_handler(lambda *_: threads.append(threading.current_thread().name))
+
+    callbacks.report(ValueError("no"), "fetching jobs")
+    callbacks.died({"jid": "1"}, error)
+    eventually(lambda: died, "the death handler")
+
+    assert reported == [("ValueError: no", {"context": "Error in a part of the worker", "part": "fetching jobs"})]
+    assert died == [({"jid": "1"}, error)]
+    assert threads == ["hooks"]
+
+
+def test_without_hooks_no_thread_is_started(fake_clock: FakeClock) -> None:
+    callbacks = Callbacks()
+    callbacks.report(ValueError("no"), "fetching jobs")
+    callbacks.died({"jid": "1"}, WorkerKilled("it"))
+    callbacks.beat(fake_clock, 20.0)
+
+    assert callbacks.fire("quiet").is_set()
+    assert callbacks._thread is None
 
 
 # Mistakes
