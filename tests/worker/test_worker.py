@@ -166,6 +166,7 @@ def _watches_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_worker_logs_its_life(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
     worker = started(redis, caplog, queues=(Queue("default"), Queue("low")), concurrency=2)
+    assert not worker.runs_jobs
     stop, _ = running(worker)
     eventually(lambda: redis.zcard("clock:workers"), "a heartbeat")
 
