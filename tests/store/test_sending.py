@@ -395,6 +395,7 @@ def test_replicas_of_the_node_that_has_the_key_confirm_a_durable_push(cluster: F
     ("answers", "cause"),
     [
         ([b"+OK\r\n", b":1\r\n", b"+OK\r\n", b":0\r\n"], "not_replicated"),
+        ([b"+OK\r\n", b":1\r\n", b"+OK\r\n", AGAIN], "not_replicated"),
         ([b"+OK\r\n", b"-WRONGTYPE of another kind\r\n"], "wrong_type"),
     ],
 )
@@ -408,4 +409,5 @@ def test_a_push_that_fails_at_the_node_that_has_the_key_raises(
         send(cluster.redis, [durable("a")], within=30)
 
     assert caught.value.cause == cause
+    assert ("0 of 1 confirmed it" in str(caught.value)) is (cause == "not_replicated")
     assert cluster.owner.received == ["a", "1"]
