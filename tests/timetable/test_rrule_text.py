@@ -52,7 +52,7 @@ def test_the_start_and_the_end_of_a_rule(
     ("name", "accepted", "refused"),
     [
         ("BYMONTH", "1,12", "0 13 -1"),
-        ("BYMONTHDAY", "1,31,-1,-31,+5", "0 32 -32 5-"),
+        ("BYMONTHDAY", "1,31,-1,-31,+5", "0 32 -32 5- --5 +-5 -"),
         ("BYYEARDAY", "1,366,-366", "0 367 -367"),
         ("BYWEEKNO", "1,53,-53", "0 54 -54"),
         ("BYSETPOS", "1,366,-366", "0 367"),
@@ -84,6 +84,8 @@ def test_counts_and_intervals_have_bounds(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
+        ("FREQ=DAILY;BYDAY=MO;FREQ=WEEKLY", "FREQ is given twice"),
+        ("FREQ=WEEKLY;INTERVAL=2", "INTERVAL needs DTSTART, from which it counts"),
         ("FREQ=MONTHLY;BYDAY=6MO", "BYDAY=6MO: a month has at most 5"),
         ("FREQ=YEARLY;BYDAY=54MO", "BYDAY=54MO: a year has at most 53"),
         ("DTSTART:18991231 FREQ=DAILY", "DTSTART must be in the years 1900 to 9000"),
@@ -134,6 +136,11 @@ def test_times_that_are_not_given_are_those_of_the_start(parts: str, times: list
     assert [f"{at // 3600:02}:{at // 60 % 60:02}:{at % 60:02}" for at in found] == times
 
 
+@pytest.mark.parametrize("time", [0, 59, 60, 3599, 3600, 82_800, 82_859, 86_399])
+def test_a_rule_without_times_has_the_time_of_its_start(time: int) -> None:
+    assert parse_rrule("FREQ=DAILY").times(START // DAY * DAY + time) == (time,)
+
+
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
@@ -159,19 +166,50 @@ def test_days_that_are_not_given_are_those_of_the_start(text: str, rule: str) ->
         "FREQ=DAILY",
         "FREQ=WEEKLY;BYDAY=TU,SU",
         "FREQ=WEEKLY;BYDAY=MO,SU;WKST=SU",
+        "FREQ=WEEKLY;BYDAY=MO,WE,FR;BYSETPOS=1",
+        "FREQ=WEEKLY;BYDAY=MO,WE,FR;BYSETPOS=-2",
+        "FREQ=MONTHLY;BYDAY=MO,WE,FR;BYSETPOS=2",
         "FREQ=MONTHLY;BYMONTHDAY=31",
         "FREQ=MONTHLY;BYDAY=-1FR",
+        "FREQ=MONTHLY;BYMONTHDAY=1",
+        "FREQ=YEARLY;BYYEARDAY=1",
+        "FREQ=YEARLY;BYWEEKNO=1,53;BYDAY=MO,SU",
         "FREQ=YEARLY;BYDAY=-1SU",
         "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29",
     ],
 )
-def test_a_rule_finds_the_same_days_from_each_day(text: str, interval: int) -> None:
+@pytest.mark.parametrize("first", [date(2026, 11, 30), date(2026, 12, 2)])  # a Monday and a Wednesday
+def test_a_rule_finds_the_same_days_from_each_day(text: str, interval: int, first: date) -> None:
     pytest.importorskip("dateutil.rrule")
-    start = day_number(date(2026, 11, 30))  # a Monday at the end of a month
-    rule = parse_rrule(f"DTSTART:20261130 {text};INTERVAL={interval}")
-    days = [*RuleDays(rule, start).between(start, start + 5000)]
+    start = day_number(first)
+    rule = parse_rrule(f"DTSTART:{first:%Y%m%d} {text};INTERVAL={interval}")
+    days = [*RuleDays(rule, start).between(start, start + 8000)]
 
-    for ahead in (-9, 0, 1, 9, 10, 11, 30, 31, 365, 366, 1000, 1837, 4000):
+    for ahead in (
+        -9,
+        0,
+        1,
+        9,
+        10,
+        11,
+        30,
+        31,
+        68,
+        69,
+        70,
+        71,
+        140,
+        365,
+        366,
+        397,
+        1000,
+        1837,
+        4000,
+        4415,
+        5510,
+        6600,
+        7100,
+    ):
         found = [*RuleDays(rule, start).between(start + ahead, start + ahead + 800)]
         assert found == [day for day in days if start + ahead <= day < start + ahead + 800]
         assert rule.aligned(start, start + ahead) <= max(start, start + ahead)

@@ -58,6 +58,7 @@ def test_a_moment_is_shown_in_words(moment: Moment, words: str) -> None:
         (time(11, 2, 3), UTC, MIDNIGHT + 11 * HOUR + 123),
         (time(23, 0, 9), TOKYO, MIDNIGHT + 14 * HOUR + 9),
         (time(23, 0, 9, tzinfo=TOKYO), UTC, MIDNIGHT + 14 * HOUR + 9),
+        (time(1), timezone(timedelta(hours=14)), MIDNIGHT + 11 * HOUR),  # the anchor's day is the next one there
         (time(12), ChangingZone(MIDNIGHT + 11 * HOUR, HOUR), MIDNIGHT + 11 * HOUR),  # the end of the gap
         (time(12, 30), ChangingZone(MIDNIGHT + 11 * HOUR, HOUR), MIDNIGHT + 11 * HOUR + 1800),
         (datetime(2024, 10, 4, 12), UTC, MIDNIGHT + 12 * HOUR),

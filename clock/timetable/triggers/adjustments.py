@@ -129,8 +129,7 @@ def excepted_days(given: object) -> Callable[[date], object]:
         dates = frozenset(_date(day) for day in days if day not in codes)
     except (TypeError, ValueError):
         raise ValueError(f"except_on is {given!r:.80}; {ACCEPTED}") from None
-    calendars = tuple(map(country_holidays, codes))
-    return calendars[0] if len(calendars) == 1 and not dates else _GivenDays(dates, calendars)
+    return _GivenDays(dates, tuple(map(country_holidays, codes)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ class Hours:
         after = max(after, anchor)
         start = anchor - (anchor + offsets.at(anchor)) % HOUR + self.mark
         period = self.step * HOUR
-        due = start + max(1, (after - start) // period - 1) * period
+        due = start + max(1, (after - start) // period) * period
         while True:
             shown = due + (self.mark - due - offsets.at(due)) % HOUR
             if shown > end:

@@ -46,7 +46,7 @@ def zone_changes(zone: tzinfo, start: datetime, end: datetime) -> Iterator[ZoneC
     ['2026-03-29 02:00:00', '2026-10-25 03:00:00']
     """
     low, high = to_seconds(start), to_seconds(end)
-    for period in offsets_of(zone).periods(low, high - 1):
+    for period in offsets_of(zone).periods(low, high):
         if low < period.start < high and period.offset != period.before:
             wall = to_datetime(period.start).replace(tzinfo=None)
             shown, then = wall + timedelta(seconds=period.before), wall + timedelta(seconds=period.offset)

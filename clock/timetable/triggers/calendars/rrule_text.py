@@ -73,13 +73,12 @@ class RuleText:
 
     def aligned(self, start: int, low: int) -> int:
         """A day, mostly close to `low`, from which the rule finds the same days >= `low` as from `start`."""
-        if low - start <= 2 * self.interval:
-            return start
         if self.frequency in ("DAILY", "WEEKLY"):
             step = self.interval * (7 if self.frequency == "WEEKLY" else 1)
+            # A step earlier: in its first week dateutil counts BYSETPOS from the first day on.
             return start + max(0, (low - start) // step - 1) * step
         step = self.interval * (12 if self.frequency == "YEARLY" else 1)
-        months = max(0, (month_of(low) - month_of(start)) // step - 1) * step
+        months = max(0, (month_of(low) - month_of(start)) // step) * step
         if not months:
             return start
         month = month_of(start) + months
@@ -98,11 +97,12 @@ def parse_rrule(given: object) -> RuleText:
     parts = dict(given_parts)
     wall, is_utc = _stamp("DTSTART", start["at"]) if start else (None, False)
     end, end_is_utc = _stamp("UNTIL", parts["UNTIL"], of_day=DAY - 1) if "UNTIL" in parts else (None, False)
-    count, interval = (_number(parts, name) for name in ("COUNT", "INTERVAL"))
-    for name, _ in given_parts if len(parts) < len(given_parts) else ():
-        if [one for one, _ in given_parts].count(name) > 1:
+    count, interval = _number(parts, "COUNT"), _number(parts, "INTERVAL") or 1
+    names = [name for name, _ in given_parts]
+    for name in names:
+        if names.count(name) > 1:
             raise ValueError(f"{name} is given twice")
-    _check(parts, wall, count, interval or 1)
+    _check(parts, wall, count, interval)
     shown = ";".join(f"{name}={value}" for name, value in parts.items())
     return RuleText(
         text=f"{start[0].strip()} {shown}" if start else shown,
@@ -112,7 +112,7 @@ def parse_rrule(given: object) -> RuleText:
         until=None if end_is_utc else end,
         until_utc=end if end_is_utc else None,
         count=count,
-        interval=interval or 1,
+        interval=interval,
     )
 
 
@@ -134,8 +134,9 @@ def _is_value(name: str, one: str) -> bool:
     accepted = _PARTS[name]
     if isinstance(accepted, str):
         return re.fullmatch(accepted, one) is not None
-    sign, digits = (one[:1] if one[:1] in ("+", "-") else ""), one.lstrip("+-")
-    return digits.isdecimal() and int(digits) in accepted and (not sign or name in _MAY_BE_NEGATIVE)
+    is_signed = one.startswith(("+", "-"))
+    digits = one[1:] if is_signed else one
+    return digits.isdecimal() and int(digits) in accepted and (not is_signed or name in _MAY_BE_NEGATIVE)
 
 
 def _number(parts: Mapping[str, str], name: str) -> int | None:
