@@ -89,3 +89,12 @@ def test_every_public_name_is_there() -> None:
     assert set(clock.__all__) <= set(dir(clock))
     with pytest.raises(AttributeError, match="module 'clock' has no attribute 'evry'"):
         clock.evry  # type: ignore[attr-defined]  # noqa: B018  # the look-up is the test
+
+
+def test_the_decorator_of_jobs_may_be_the_first_name_that_is_imported(app: App) -> None:
+    """`clock.job` is also the name of a package, which is imported then."""
+    code = "from clock import job\n@job\ndef add(n): return n + 1\nprint(add(1), add.perform_inline(1))\n"
+
+    ended = app.run("-c", code)
+
+    assert (ended.stdout, ended.stderr) == ("2 2\n", "")
