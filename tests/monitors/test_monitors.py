@@ -23,7 +23,7 @@ from clock.monitors.sender import WAITING, Refused, Sender, Senders, send
 from clock.monitors.sync import sync
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.testing import FakeClock
-from clock.timetable import Timetable, schedule_for_monitor
+from clock.timetable import Event, Timetable, schedule_for_monitor
 from clock.timetable.row_events import with_rows
 from tests.monitors.fake_providers import FakeProviders
 from tests.patience import eventually
@@ -54,7 +54,7 @@ class BakeRollsJob(Job):
 
 
 def loads(*lines: str) -> Timetable:
-    head = "from datetime import timedelta\nfrom clock import configure, cron, every, sync_events\n"
+    head = "from datetime import timedelta\nfrom clock import configure, cron, every, rrule, sync_events\n"
     return testing.loads(
         head
         + "from tests.monitors.test_monitors import BakeRollsJob\nconfigure(tz='Europe/Berlin')\n"
@@ -517,7 +517,7 @@ def test_a_definition_is_made_once_for_each_schedule_and_only_so_many_are_kept(
     timetable = loads(
         "every().day.named('bread').monitor().do(print)",
         "every().week.named('rolls').monitor().do(print)",
-        "every().day.named('never').if_(lambda due: False).monitor().do(print)",
+        "rrule('FREQ=DAILY;UNTIL=20200101T000000Z', 'UTC').named('over').monitor().do(print)",
         "every().day.named('plain').do(print)",
     )
 
@@ -525,4 +525,9 @@ def test_a_definition_is_made_once_for_each_schedule_and_only_so_many_are_kept(
 
     assert len(found._definitions) == 1
     monitors = [event.monitor for event in found.timetable.events]
-    assert [one and bool(one.definition) for one in monitors] == [True, True, True, None]
+    assert [one and bool(one.definition) for one in monitors] == [True, True, False, None]
+    asked: list[Event] = []
+    monkeypatch.setattr("clock.monitors.clock_reports.schedule_for_monitor", lambda event, _: asked.append(event))
+    for _ in range(2):
+        found._defined(timetable.event("bread"))
+    assert len(asked) == 1
