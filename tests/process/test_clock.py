@@ -192,6 +192,7 @@ def test_a_clock_logs_to_the_logger_of_its_file(often: App) -> None:
     clock = often.start()
 
     clock.wait_for("\nTriggering 'often'\n")
+    assert clock.end() == 0
 
 
 def test_both_are_stopped_when_one_of_them_ends(often: App) -> None:
