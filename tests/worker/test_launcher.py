@@ -216,9 +216,12 @@ def test_a_first_process_that_fails_before_it_works_stops_all(launched: Launched
     assert len(launched.processes) == 2
 
 
-@pytest.mark.parametrize(("code", "words"), [(0, b"b"), (-9, b""), (3, b"b")])
+@pytest.mark.parametrize(
+    ("code", "words", "why"),
+    [(0, b"b", "exit code 0"), (-9, b"", "SIGKILL"), (-1, b"", "SIGHUP"), (3, b"b", "exit code 3")],
+)
 def test_a_first_process_that_is_killed_or_has_worked_is_replaced(
-    launched: Launched, code: int, words: bytes
+    launched: Launched, caplog: pytest.LogCaptureFixture, code: int, words: bytes, why: str
 ) -> None:
     found = launched.run(
         launched.launcher(),
@@ -228,6 +231,7 @@ def test_a_first_process_that_is_killed_or_has_worked_is_replaced(
     )
 
     assert (found, len(launched.processes)) == (0, 2)
+    assert caplog.messages == [f"Worker process 100 died ({why}); starting another"]
 
 
 def test_a_replacement_that_fails_before_it_works_is_replaced(launched: Launched) -> None:
