@@ -81,6 +81,10 @@ class FakeProcess:
         os.close(self._pipe)
         self.code = code
 
+    def ends_before_its_child(self, code: int) -> None:
+        """The process ends without a word. A process that it has forked holds the pipe."""
+        self.code = code
+
     def poll(self) -> int | None:
         return self.code
 
@@ -190,6 +194,7 @@ def test_a_process_that_dies_is_replaced_by_one_of_its_capsule_and_slot(
 @pytest.mark.parametrize(("age", "is_young"), [(9, True), (10, False)])
 def test_a_process_that_dies_young_is_replaced_after_a_pause(launched: Launched, age: int, is_young: bool) -> None:
     seen: list[int] = []
+    launched.clock.advance(timedelta(seconds=1000))
 
     launched.run(
         launched.launcher(),
@@ -206,12 +211,13 @@ def test_a_process_that_dies_young_is_replaced_after_a_pause(launched: Launched,
 
 
 @pytest.mark.parametrize("words", [b"", b"bn"])
-def test_a_first_process_that_fails_before_it_works_stops_all(launched: Launched, words: bytes) -> None:
-    code = launched.run(
-        launched.launcher(2), lambda: launched.processes[0].ends(2, words), lambda: launched.all_end(0)
+@pytest.mark.parametrize("code", [0, 2])
+def test_a_first_process_that_fails_before_it_works_stops_all(launched: Launched, code: int, words: bytes) -> None:
+    found = launched.run(
+        launched.launcher(2), lambda: launched.processes[0].ends(code, words), lambda: launched.all_end(0)
     )
 
-    assert code == 2
+    assert found == code
     assert launched.processes[1].signals == [signal.SIGTERM]
     assert len(launched.processes) == 2
 
@@ -234,11 +240,23 @@ def test_a_first_process_that_is_killed_or_has_worked_is_replaced(
     assert caplog.messages == [f"Worker process 100 died ({why}); starting another"]
 
 
-def test_a_replacement_that_fails_before_it_works_is_replaced(launched: Launched) -> None:
+def test_a_pipe_that_a_child_of_a_dead_process_holds_does_not_hold_up_the_launcher(launched: Launched) -> None:
     launched.run(
         launched.launcher(),
-        lambda: launched.processes[0].ends(-9, b"b"),
+        lambda: launched.processes[0].ends_before_its_child(-9),
         nothing,
+        lambda: launched.processes[1].ends(0, b"bs"),
+    )
+
+    assert len(launched.processes) == 2
+
+
+@pytest.mark.parametrize(("code", "words"), [(-9, b"b"), (0, b"br")])
+def test_a_replacement_that_fails_before_it_works_is_replaced(launched: Launched, code: int, words: bytes) -> None:
+    launched.run(
+        launched.launcher(),
+        lambda: launched.processes[0].ends(code, words),
+        *[nothing] * (code < 0),
         lambda: launched.processes[1].ends(2),
         nothing,
         launched.all_end,
@@ -351,8 +369,12 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 @pytest.mark.parametrize(("is_renewed", "words"), [(False, b"bs"), (True, b"br")])
 def test_a_process_reports_that_it_works_and_how_it_ended(pipe: int, is_renewed: bool, words: bytes) -> None:
+    own = int(os.environ[PIPE_VARIABLE])
+    os.set_inheritable(own, True)
+
     with reporting_to_launcher(lambda: is_renewed):
         assert os.read(pipe, 10) == b"b"
+        assert not os.get_inheritable(own), "processes that a job starts do not hold it"
         assert PIPE_VARIABLE not in os.environ
 
     assert b"b" + os.read(pipe, 10) == words

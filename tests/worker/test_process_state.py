@@ -114,7 +114,7 @@ def test_the_state_of_a_process_is_the_letter_after_its_name(
 
 
 @pytest.mark.parametrize(
-    ("answer", "stopped", "ended"), [("T\n", True, False), ("Ss+\n", False, False), ("", False, True)]
+    ("answer", "stopped", "ended"), [("T+\n", True, False), ("Ss+\n", False, False), ("", False, True)]
 )
 def test_a_system_without_proc_is_asked_by_ps(
     monkeypatch: pytest.MonkeyPatch, answer: str, stopped: bool, ended: bool

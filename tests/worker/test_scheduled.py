@@ -112,7 +112,13 @@ def delay(redis: Redis, clock: FakeClock, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("delays", "moved", "wait"),
-    [([], 0, LOOK_SECONDS), ([0.5], 0, 0.5), ([1000], 0, LOOK_SECONDS), ([0, -1, 0.5], 2, 0.5)],
+    [
+        ([], 0, LOOK_SECONDS),
+        ([0], 1, LOOK_SECONDS),
+        ([0.5], 0, 0.5),
+        ([1000], 0, LOOK_SECONDS),
+        ([0, -1, 0.5], 2, 0.5),
+    ],
 )
 def test_a_poller_moves_what_is_due_and_sleeps_until_the_next_job(
     redis: Redis, fake_clock: FakeClock, delays: list[float], moved: int, wait: float
