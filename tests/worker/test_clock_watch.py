@@ -163,11 +163,13 @@ def test_a_clock_that_is_on_time_is_not_mentioned(
     assert caplog.messages == []
 
 
-@pytest.mark.parametrize("clock", [None, "x", {"event": 7, "due": 1}, {"due": 1}])
-def test_a_job_whose_event_cannot_be_read_is_done_and_in_no_history(
-    bench: Callable[..., Any], redis: Redis, clock: object
+@pytest.mark.parametrize(
+    ("clock", "jid"), [(None, "j"), ("x", "j"), ({"event": 7}, "j"), ({"due": 1}, "j"), ({"event": "nightly"}, 7)]
+)
+def test_a_job_whose_event_or_id_cannot_be_read_is_done_and_in_no_history(
+    bench: Callable[..., Any], redis: Redis, clock: object, jid: object
 ) -> None:
-    job = {"class": "NoteThingJob", "args": [1], "jid": "j", "clock": clock}
+    job = {"class": "NoteThingJob", "args": [1], "jid": jid, "clock": clock}
     redis.lpush("queue:default", json.dumps(job))
 
     bench().run_all()
@@ -190,3 +192,15 @@ def test_an_outcome_says_when_the_job_ended_and_how_long_it_took(redis: Redis, f
     assert found["error"] == ("ValueError: " + "x" * 600)[:500]
     assert found.keys() == {"outcome", "at", "took_ms", "error"}
     assert not redis.exists(keys.WATCHED + "nightly")
+
+
+def test_an_outcome_that_redis_refuses_is_logged(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    push_from_clock(redis, "NoteThingJob")
+    redis.set(keys.OUTCOMES + "nightly", "a string")
+    payload: dict[str, object] = {"class": "NoteThingJob", "jid": "a1b2", "clock": {"event": "nightly"}}
+
+    FiringOutcomes(redis, clock=fake_clock).note(JobRun(payload, "default", "done", 0.5))
+
+    assert "The history of 'nightly' lacks outcomes" in caplog.text

@@ -8,7 +8,7 @@ from redis import Redis
 
 from clock.errors import StoreUnavailable
 from clock.store import keys
-from clock.store.jobs.delayed import LOOK_SECONDS, WAITING, Delayed, Nearer, earliest
+from clock.store.jobs.delayed import LOOK_SECONDS, STUCK_SECONDS, WAITING, Delayed, Nearer, earliest
 from clock.testing import FakeClock
 from clock.worker.maintenance.scheduled import BUSY_SECONDS, ScheduledJobs
 from tests.patience import PATIENCE_SECONDS
@@ -146,6 +146,17 @@ def test_a_poller_looks_again_at_once_if_it_moved_jobs_and_soon_if_another_worke
     ScheduledJobs(delayed, nearer, clock=fake_clock).run(stop)
 
     assert nearer.waits == [wait]
+
+
+def test_a_job_whose_queue_is_no_list_is_tried_again_later(redis: Redis, fake_clock: FakeClock) -> None:
+    redis.set("queue:default", "a string")
+    delay(redis, fake_clock, 0)
+
+    assert ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock).poll() == 0
+
+    rows: Any = redis.zrange("schedule", 0, -1, withscores=True)
+    [(_, score)] = rows
+    assert score == pytest.approx(fake_clock.now().timestamp() + STUCK_SECONDS)
 
 
 def test_a_job_without_a_class_is_moved_to_the_queue_default(redis: Redis, fake_clock: FakeClock) -> None:
