@@ -145,10 +145,12 @@ def test_without_the_package_the_push_names_how_to_install_it(
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
     encryption._is_installed.cache_clear()
 
-    with pytest.raises(ConfigurationError, match=r"need a package; .* pip install 'clockd\[crypto\]'"):
-        OpenAccountJob.perform_async(7, SECRET)
+    try:
+        with pytest.raises(ConfigurationError, match=r"need a package; .* pip install 'clockd\[crypto\]'"):
+            OpenAccountJob.perform_async(7, SECRET)
+    finally:
+        encryption._is_installed.cache_clear()
 
-    encryption._is_installed.cache_clear()
     assert redis.keys() == []
 
 

@@ -223,6 +223,7 @@ def test_a_worker_that_cannot_fork_goes_on_without_a_heartbeat_process(
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_heartbeat_process_that_fails_ends_and_returns_into_no_code_of_the_worker(
     fake_clock: FakeClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
