@@ -1,6 +1,7 @@
 """Clockwork's `at`, and chains of due instants that are entered far from their anchor."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -122,3 +123,16 @@ def test_a_chain_of_centuries_is_followed(period: int, at: str) -> None:
 
     expected = [due for due in first if anchor + 20 * DAY < due <= anchor + 80 * DAY]
     assert [due - start for due in found] == [due - anchor - 20 * DAY for due in expected]
+
+
+def test_a_period_of_days_is_measured_on_the_wall_clock_also_if_it_skips_a_day() -> None:
+    """Samoa had no 30 December 2011: three days on the clock are two days of time there."""
+    apia = ZoneInfo("Pacific/Apia")
+    anchor = to_seconds(datetime(2011, 12, 25, 10, tzinfo=apia))
+
+    for day in (25, 28):
+        found = ClockworkAt(3 * DAY, parse_at("10:00"), apia).due_between(
+            to_seconds(datetime(2011, 12, day, 10, tzinfo=apia)) - 1, FOREVER, anchor, None
+        )
+        shown = [datetime.fromtimestamp(due, apia).date() for due in islice(found, 4)]
+        assert shown == [date(2011, 12, day) + timedelta(days=3 * step) for step in range(4)]

@@ -113,3 +113,83 @@ def test_a_word_that_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(DeclarationError, match=mistake):
         load_lines(f"sun('noon at 1, 2'){words}.do(act)")
+
+
+BERLIN, SYDNEY, REYKJAVIK, DATE_LINE = (52.52, 13.405), (-33.8688, 151.2093), (64.15, -21.94), (0.0, -179.5)
+
+
+@pytest.mark.parametrize(
+    ("place", "day", "minutes"),
+    [
+        (BERLIN, date(2026, 6, 21), "01:52 02:43 11:08 19:32 20:24"),
+        (BERLIN, date(2026, 12, 21), "06:32 07:15 11:04 14:53 15:36"),
+        (BERLIN, date(2059, 3, 10), "04:58 05:32 11:16 17:01 17:35"),
+        (SYDNEY, date(2026, 6, 21), "20:32 21:00 01:56 06:53 07:21"),
+        (SYDNEY, date(2059, 3, 10), "19:25 19:51 02:05 08:20 08:45"),
+        (REYKJAVIK, date(2026, 6, 21), "- 02:56 13:29 00:02 -"),
+        (REYKJAVIK, date(2026, 12, 21), "10:02 11:23 13:25 15:28 16:49"),
+        (DATE_LINE, date(2026, 6, 21), "17:33 17:56 23:59 06:03 06:26"),
+        (DATE_LINE, date(2026, 12, 21), "17:29 17:52 23:56 05:59 06:22"),
+    ],
+)
+def test_the_minutes_of_the_sun_stay_the_same_in_every_version(
+    place: tuple[float, float], day: date, minutes: str
+) -> None:
+    """Dawn, sunrise, noon, sunset and dusk in UTC. A clock with another version would run them again."""
+    start = to_seconds(datetime(day.year, day.month, day.day, tzinfo=UTC)) - 1
+
+    for kind, minute in zip(KINDS, minutes.split(), strict=True):
+        found = [*Sun(kind, *place).due_between(start, start + DAY, 0, None)]
+        assert [f"{to_datetime(due):%H:%M}" for due in found] == ([minute] if minute != "-" else [])
+
+
+@pytest.mark.parametrize("plus", [0, 60, -60, 12 * 3600, -12 * 3600])
+@pytest.mark.parametrize("place", [BERLIN, SYDNEY, DATE_LINE])
+def test_each_minute_of_the_sun_is_found_alone(place: tuple[float, float], plus: int) -> None:
+    start = to_seconds(datetime(2026, 3, 1, tzinfo=UTC))
+
+    for kind in KINDS:
+        sun = Sun(kind, *place, plus)
+        found = [*sun.due_between(start, start + 4 * DAY, start, None)]
+        assert len(found) == 4
+        for due in found:
+            assert list(sun.due_between(due - 1, due, 0, None)) == [due]
+            assert list(sun.due_between(due, due + 3600, 0, None)) == []
+        assert list(sun.due_between(start, found[-1], found[1], None)) == found[2:]
+
+
+def test_the_search_ends_if_the_sun_does_not_get_there() -> None:
+    start = to_seconds(datetime(2026, 6, 1, tzinfo=UTC))
+
+    assert list(Sun("sunset", 85, 0).due_between(start, start + 60 * DAY, 0, None)) == []
+    assert next(Sun("sunset", 85, 0).due_between(start, start + 1000 * DAY, 0, None)) < start + 150 * DAY
+
+
+@pytest.mark.parametrize(
+    ("text", "sun", "words"),
+    [
+        ("Sunset at 52.52,13.405", Sun("sunset", 52.52, 13.405), "sunset at 52.52, 13.405"),
+        ("noon at -90, -180", Sun("noon", -90, -180), "noon at -90, -180"),
+        ("dawn at 90, +180", Sun("dawn", 90, 180), "dawn at 90, 180"),
+        ("dusk at 0.1234567, 100", Sun("dusk", 0.1234567, 100), "dusk at 0.123457, 100"),
+        ("1 hour before  sunrise at 1, 2", Sun("sunrise", 1, 2, -3600), "1 hour before sunrise at 1, 2"),
+        ("30 minutes after noon at 1, 2", Sun("noon", 1, 2, 1800), "30 minutes after noon at 1, 2"),
+        ("12 hours after noon at 1, 2", Sun("noon", 1, 2, 43_200), "12 hours after noon at 1, 2"),
+        ("1 minute before noon at 1, 2", Sun("noon", 1, 2, -60), "1 minute before noon at 1, 2"),
+    ],
+)
+def test_a_text_of_the_sun_is_parsed_and_shown(text: str, sun: Sun, words: str) -> None:
+    assert parse_sun(text) == sun
+    assert sun.words() == words
+
+
+@pytest.mark.parametrize("text", ["noon at 90.1, 0", "noon at -90.1, 0", "noon at 0, 180.1", "noon at 0, -180.1"])
+def test_a_place_that_is_not_on_earth_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="latitude is -90 to 90, longitude -180 to 180"):
+        parse_sun(text)
+
+
+@pytest.mark.parametrize("length", ["12 hours 1 minute", "721 minutes", "90 seconds"])
+def test_a_length_that_is_too_long_or_has_seconds_is_refused(length: str) -> None:
+    with pytest.raises(ValueError, match="it must be whole minutes, at most 12 hours"):
+        parse_sun(f"{length} before noon at 0, 0")
