@@ -413,9 +413,13 @@ class Counter:
 def test_job_classes_of_different_tests_have_different_names() -> None:
     """One run imports them all, and a worker knows a class by its name."""
     places: dict[str, set[str]] = {}
+    inside: dict[str, set[str]] = {}  # classes of single tests
     for path in sorted((PACKAGE.parent / "tests").rglob("*.py")):
-        for node in tree_of(path).body:
+        tree = tree_of(path)
+        for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and node.name.endswith("Job"):
-                places.setdefault(node.name, set()).add(str(path.relative_to(PACKAGE.parent)))
+                found = places if node in tree.body else inside
+                found.setdefault(node.name, set()).add(str(path.relative_to(PACKAGE.parent)))
 
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+    assert {name: found for name, found in inside.items() if places.get(name, set()) - found} == {}

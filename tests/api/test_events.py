@@ -120,20 +120,20 @@ def test_the_whole_clock_is_paused_with_none(redis: Redis, clock_file: Path, now
 
 
 def test_an_event_is_fired_by_hand_and_its_history_says_so(redis: Redis, tmp_path: Path, now: None) -> None:
-    class CountSheepJob(Job):
+    class CountLambsJob(Job):
         def perform(self) -> None: ...
 
     path = tmp_path / "clock.py"
     path.write_text(
         "from clock import every\nfrom clock.job.registry import lookup\n"
-        "every().hour.named('sheep').do(lookup('CountSheepJob'))\n"
+        "every().hour.named('sheep').do(lookup('CountLambsJob'))\n"
     )
     try:
         events = api.Events.of_file(path)
         [jid] = events.fire("sheep")
         [record] = events.history("sheep")
     finally:
-        forget(CountSheepJob)
+        forget(CountLambsJob)
 
     assert (record["decision"], record["jids"]) == ("manual", [jid])
     assert redis.llen("queue:default") == 1

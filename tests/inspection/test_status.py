@@ -360,4 +360,4 @@ def test_progress_is_shown_as_far_as_the_job_has_reported_it(progress: Progress,
 
 @pytest.mark.parametrize(("args", "shown"), [("odd", ["[hidden]"]), ([7, 8], ["[hidden]", "[hidden]"])])
 def test_the_arguments_of_a_schedule_whose_job_is_unknown_here_are_hidden(args: object, shown: list[str]) -> None:
-    assert shown_fields({"job": "NobodysJob", "args": args})["args"] == shown
+    assert shown_fields({"job": "UnheardOfJob", "args": args})["args"] == shown

@@ -143,11 +143,11 @@ def test_a_job_that_expires_before_a_slot_is_free_is_dropped() -> None:
 def test_a_planned_call_may_push_a_job_and_one_of_an_unknown_class_is_parked() -> None:
     with testing.world(NIGHT) as w:
         w.at("22:01", w.enqueue, NoteJob, "planned")
-        w.at("22:01", enqueue, "NobodysJob", [1])
+        w.at("22:01", enqueue, "MissingHereJob", [1])
         w.run(hours=1)
 
-        assert [(run.job, run.outcome) for run in w.runs] == [("NoteJob", "done"), ("NobodysJob", "parked")]
-        assert w.redis.smembers(keys.PARKED) == {b"NobodysJob"}
+        assert [(run.job, run.outcome) for run in w.runs] == [("NoteJob", "done"), ("MissingHereJob", "parked")]
+        assert w.redis.smembers(keys.PARKED) == {b"MissingHereJob"}
 
 
 def test_a_unique_job_frees_its_lock_when_it_starts_if_its_rule_requests_that() -> None:
