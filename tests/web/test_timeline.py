@@ -98,10 +98,12 @@ def test_the_load_includes_runs_that_are_not_drawn(redis: Redis) -> None:
         "every(10).seconds.do(RemindPupilsJob, 'due').named('feed')\n"
     )
     begin = NOW.replace(hour=0)
+    pipeline = redis.pipeline()
     for second in range(0, int((NOW - begin).total_seconds()), 10):
         ms = to_ms(begin) + second * 1000
         record = {"decision": "fired", "due": ms, "jobs": 1, "jids": []}
-        redis.xadd("clock:history:feed", {"entry": json.dumps(record)}, id=f"{ms}-0")
+        pipeline.xadd("clock:history:feed", {"entry": json.dumps(record)}, id=f"{ms}-0")
+    pipeline.execute()
     outcome = {"jid": "abc", "outcome": "done", "at": 1, "took_ms": 5_000}
     redis.xadd("clock:outcomes:feed", {"entry": json.dumps(outcome)})
     source = Source(redis, timetable, FakeClock(NOW), place="redis://localhost:6379/0")
