@@ -29,6 +29,15 @@ def test_a_schedule_keeps_the_version_of_its_last_change_of_timing(redis: Redis)
     assert [schedules.read_one(redis, name) for name in ("a", "b", "c", "")] == [*found, None, None]
 
 
+def test_the_same_timing_with_its_fields_in_another_order_is_no_change_of_timing(redis: Redis) -> None:
+    schedules.put(redis, "a", {"every": "1 hour", "tz": "UTC"}, {}, None)
+
+    schedules.put(redis, "a", {"tz": "UTC", "every": "1 hour"}, {}, None)
+
+    [found] = schedules.read(redis)
+    assert (found.version, found.since) == (2, 1)
+
+
 def test_a_writer_with_another_version_is_refused_and_told_the_present_one(redis: Redis) -> None:
     schedules.put(redis, "a", HOURLY, {}, None)
     schedules.put(redis, "a", DAILY, {}, 1)
