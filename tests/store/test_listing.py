@@ -81,6 +81,9 @@ def test_values_of_other_programs_count_as_nothing(redis: Redis) -> None:
     assert [listing.parked(redis), listing.processes(redis), listing.work(redis)] == [{}, {}, {}]
     assert listing.holders(redis) == (set(), set())
     assert listing.days(redis, ["2026-11-24"]) == [(0, 0)]
+    redis.delete(keys.RETRY)
+    redis.mset({keys.RETRY: "foreign", keys.DEAD: "foreign"})
+    assert listing.sizes(redis) == Sizes(0, 0, 0, 0, 0)
     redis.mset({"one": 7, "minus": -1, "text": "x"})
     assert listing.counters(redis, ["one", "minus", "text", "list", "none"]) == [7, 0, 0, 0, 0]
 

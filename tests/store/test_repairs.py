@@ -8,6 +8,7 @@ from redis import Redis
 from clock.clocks import from_ms
 from clock.config import Config
 from clock.store import keys, repairs
+from clock.store.jobs import steps
 from clock.store.jobs.flow import batches
 from clock.store.jobs.steps import PageSize
 from clock.store.server.opening import connected
@@ -109,7 +110,7 @@ def test_a_buried_job_has_ended_for_its_batch_until_it_is_scheduled_again(redis:
     assert batches.state_of(redis, [("b", "j0001")]) == ["p"]
 
 
-@pytest.mark.parametrize("wanted", [[0], [399], [0, 15, 16, 79, 80, 399], list(range(400))])
+@pytest.mark.parametrize("wanted", [[0], [16], [80], [399], [0, 15, 16, 79, 80, 399], list(range(400))])
 def test_jobs_are_removed_from_a_long_queue_wherever_they_are(redis: Redis, wanted: list[int]) -> None:
     jobs = numbered(400)
     redis.lpush("queue:mail", *jobs)
@@ -118,6 +119,14 @@ def test_jobs_are_removed_from_a_long_queue_wherever_they_are(redis: Redis, want
 
     assert found == len(wanted)
     assert redis.lrange("queue:mail", 0, -1) == [job for at, job in enumerate(jobs) if at not in wanted][::-1]
+
+
+def test_a_queue_of_large_jobs_is_looked_through_job_by_job(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "STEP_BYTES", 1)
+    redis.lpush("queue:mail", *numbered(20))
+
+    assert repairs.remove_queued(redis, "mail", [b"0018", b"gone"]) == 1
+    assert redis.llen("queue:mail") == 19
 
 
 def test_of_equal_payloads_as_many_are_removed_as_were_asked_for(redis: Redis) -> None:
