@@ -42,7 +42,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"cut": shown.cut, "lines": shown.lines, "lasting": duration}
+    made.filters |= {"cut": shown.cut, "lines": shown.lines, "lasting": duration, "number": "{:,}".format}
     made.globals |= {"KINDS": KINDS, "t": TEXTS} | {function.__name__: function for function in _FUNCTIONS}
     return made
 

@@ -6,7 +6,7 @@ Each function that takes a connection raises StoreUnavailable.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -71,6 +71,11 @@ def batch(redis: Redis, bid: str) -> BatchView | None:
 def failures(redis: Redis, bid: str, limit: int) -> list[Child]:
     """The jobs of a batch that have ended without success: dead, dropped, cancelled, deleted or lost."""
     return list(islice(stored.children(redis, bid, "f"), limit))
+
+
+def batch_json(view: BatchView) -> dict[str, object]:
+    """A batch for programs."""
+    return {**asdict(view), "total": view.total}
 
 
 def _view(bid: str, found: stored.Batch, counts: stored.Counts) -> BatchView:

@@ -77,7 +77,7 @@ def _named(event: str, conditional: Set[str]) -> str:
     return f"{event} (has a condition)" if event in conditional else event
 
 
-def to_json(made: Forecast) -> dict[str, object]:
+def to_json(made: Forecast, left_out: Sequence[str] = ()) -> dict[str, object]:
     """The forecast for programs. Instants are ISO 8601 in UTC, durations are seconds."""
     load = made.load
     return {
@@ -112,6 +112,7 @@ def to_json(made: Forecast) -> dict[str, object]:
             }
             for one in made.suggestions
         ],
+        "left_out": left_out,
     }
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
-from clock.inspection.jobs.batches import BatchView, batch, batches, failures
+from clock.inspection.jobs.batches import BatchView, batch, batch_json, batches, failures
 from clock.web.page import Page, Show, Visit
 
 MOST = 100  # batches, or failures of one, on a page
@@ -28,7 +27,7 @@ def show(visit: Visit) -> Page:
 
 def _as_json(views: list[BatchView], failed: list[dict[str, str]] | None) -> object:
     """The JSON of `clock batches`, or of `clock batches BID` if there are failures to show."""
-    rows = [{**asdict(view), "total": view.total} for view in views[:MOST]]
+    rows = [batch_json(view) for view in views[:MOST]]
     if failed is None:
         return rows
     return {**(rows[0] if rows else {}), "failures": failed}

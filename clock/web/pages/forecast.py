@@ -42,11 +42,7 @@ def show(visit: Visit) -> Page:
         template="forecast",
         title=visit.texts("forecast.title"),
         section="forecast",
-        json=lambda: (
-            {**to_json(made), "left_out": []}
-            if made
-            else {"slots": slots, "state": "computing" if slots else "no worker"}
-        ),
+        json=lambda: to_json(made) if made else {"slots": slots, "state": "computing" if slots else "no worker"},
         view={
             "made": made,
             "age": age if age > FORECAST_SECONDS else None,

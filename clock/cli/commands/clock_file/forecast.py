@@ -86,7 +86,7 @@ def _echo(made: Forecast, start: datetime, svg: Path | None, *, as_json: bool, l
     if svg:
         write_file(svg, to_svg(made, zone))
     if as_json:
-        echo_json({**to_json(made), "left_out": left_out})
+        echo_json(to_json(made, left_out))
     else:
         missing = f"\nNot counted, as Redis was not read: {', '.join(left_out)}" if left_out else ""
         echo_page(to_text(made, zone) + missing)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ from clock.cli.job_arguments import limit_option
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option, utc
-from clock.inspection.jobs.batches import BatchView
+from clock.inspection.jobs.batches import BatchView, batch_json
 
 
 @click.command()
@@ -49,7 +48,7 @@ def batches(ctx: click.Context, /, bid: str | None, seal: bool, limit: int, as_j
 
 def _show_all(found: Sequence[BatchView], limit: int, as_json: bool) -> None:
     if as_json:
-        echo_json([_as_json(view) for view in found[:limit]])
+        echo_json([batch_json(view) for view in found[:limit]])
     elif not found:
         echo("No batches.")
     else:
@@ -60,7 +59,7 @@ def _show_all(found: Sequence[BatchView], limit: int, as_json: bool) -> None:
 def _show_one(ref: BatchRef, view: BatchView, limit: int, as_json: bool) -> None:
     failed = ref.failures(limit)
     if as_json:
-        echo_json({**_as_json(view), "failures": [child._asdict() for child in failed]})
+        echo_json({**batch_json(view), "failures": [child._asdict() for child in failed]})
         return
     echo(f"{view.bid}: {_state(view)}, {view.done} of {view.total} jobs done, {view.pending} pending")
     for event, at in sorted(view.fired.items(), key=lambda item: item[1]):
@@ -80,7 +79,3 @@ def _row(view: BatchView) -> tuple[object, ...]:
 
 def _state(view: BatchView) -> str:
     return f"ended, {view.failed} failed" if view.ended_with_failures else view.state
-
-
-def _as_json(view: BatchView) -> dict[str, object]:
-    return {**asdict(view), "total": view.total}
