@@ -41,3 +41,7 @@ def test_a_worker_waits_on_one_queue_for_two_threads_and_first_on_the_latest() -
     assert WorkerOptions(queues, concurrency=4).watched("default") == ["default", "critical"]
     assert WorkerOptions(queues, concurrency=1).watched("critical") == ["critical"]
     assert [WorkerOptions(queues, concurrency=count).watches_all for count in (6, 5)] == [True, False]
+
+
+def test_a_worker_counts_as_dead_after_four_missed_heartbeats() -> None:
+    assert WorkerOptions(beat_seconds=2.5).expires_seconds == 10
