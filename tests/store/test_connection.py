@@ -183,6 +183,22 @@ def test_a_push_to_an_embedded_server_that_workers_use_is_not_warned_of(
     assert caplog.messages == []
 
 
+def test_a_push_to_one_of_several_named_servers_is_not_warned_of(
+    server: Redis,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.setenv("REDIS_URLS", f"{redis_url},{redis_url}?db=1")
+
+    default().close()
+
+    assert caplog.messages == []
+
+
 def test_a_push_to_a_named_server_is_not_warned_of(
     server: Redis,
     redis_url: str,

@@ -278,7 +278,7 @@ def default(*, spent: float = 0.0) -> Redis:
             _default = with_shards(found, shards_of_process())
             with translated():
                 note(_default, SystemClock().now())
-            if not (os.environ.get("REDIS_URL") or setting_of_process("redis")):
+            if not (setting_of_process("redis") or shards_of_process().urls):
                 _warn_if_no_worker_may_look_here(_default, Path.cwd())
         return _default
     finally:
