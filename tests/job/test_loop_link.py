@@ -392,6 +392,7 @@ def test_a_loop_without_a_connection_to_a_server_pushes_by_threads(
         assert links.usable(ours) is link
         assert links.usable(None) is None
         assert link is not None
+        assert link._sock.gettimeout() == 0, "it never blocks the loop"
         link.pid -= 1  # as in a forked child
         assert links.usable(ours) is None
 

@@ -59,6 +59,16 @@ def test_an_end_tells_how_long_it_took(fake_clock: FakeClock, caplog: pytest.Log
     assert fields(record, "duration_ms", "event", "due") == [250.0, "nightly", "2026-11-24T05:59:58.500000+00:00"]
 
 
+def test_the_duration_of_a_job_is_logged_in_milliseconds_to_the_microsecond(
+    fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "clock.job")
+
+    log_run(JobRun(payload(fake_clock), "low", "done", 0.0123456))
+
+    assert fields(caplog.records[0], "duration_ms") == [12.346]
+
+
 class SpeakJob(Job):
     def perform(self) -> None:
         self.logger.debug("in detail")
