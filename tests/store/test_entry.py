@@ -3,7 +3,7 @@
 import pytest
 
 from clock.clocks import from_ms
-from clock.store.ledger.entry import LATEST_MS, Entry, LedgerRow
+from clock.store.ledger.entry import LATEST_MS, Entry, LedgerRow, instant_ms
 
 NOON = 1_795_521_600_000
 
@@ -41,3 +41,14 @@ def test_a_row_with_a_missing_or_invalid_part_is_no_row(
     declaration: bytes | None, anchor: bytes | None, decided: bytes | None
 ) -> None:
     assert LedgerRow.of(declaration, anchor, decided, b"") is None
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"-1", b"1.5", b"x", "²".encode(), str(LATEST_MS + 1).encode(), b"9" * 99, None]
+)
+def test_a_text_that_is_no_instant_is_none(text: bytes | None) -> None:
+    assert instant_ms(text) is None
+
+
+def test_the_first_and_the_last_instant_are_instants() -> None:
+    assert (instant_ms(b"0"), instant_ms(str(LATEST_MS).encode())) == (0, LATEST_MS)

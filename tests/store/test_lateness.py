@@ -95,3 +95,10 @@ def test_a_key_of_another_type_has_no_counts_and_loses_no_others(redis: Redis) -
     lateness.add(redis, counted(3), now=NOW)
 
     assert [found.runs for found in lateness.read(redis, [MINUTE, TEN_MINUTES])] == [0, 1]
+
+
+def test_the_greatest_lateness_of_a_slot_stays(redis: Redis) -> None:
+    lateness.add(redis, counted(700), now=NOW)
+    lateness.add(redis, counted(90), now=NOW)
+
+    assert lateness.read(redis, [MINUTE]) == [counted(700, 90)]

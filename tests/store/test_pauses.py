@@ -241,3 +241,28 @@ def test_a_pause_that_lasts_is_never_forgotten(redis: Redis) -> None:
     pauses.forget_old(redis, 99 * WEEK)
 
     assert list(pauses.read(redis)) == ["feed"]
+
+
+def test_a_pause_that_follows_many_others_keeps_the_latest_of_them() -> None:
+    pause = Pause(from_ms(0), from_ms(1))
+
+    for first in range(2, 2 * MOST_KEPT + 9, 2):
+        pause = pause.followed_by(Pause(from_ms(first), from_ms(first + 1)))
+
+    assert len(pause.periods) == MOST_KEPT
+    assert [pause.start - one.start for one in pause.periods] == [
+        timedelta(milliseconds=2 * place) for place in range(MOST_KEPT)
+    ]
+
+
+def test_only_stretches_that_ended_a_week_ago_are_forgotten_and_the_others_keep_their_order(redis: Redis) -> None:
+    paused_from(redis, "feed", 1000, 2000)
+    paused_from(redis, "feed", 3000, 4000)
+    pauses.pause(redis, "feed", Pause(from_ms(5000)))
+    paused_from(redis, "mail", 3000, 4000)
+    redis.hset(keys.LEDGER_DECIDED, mapping={"feed": 9 * WEEK, "mail": 9 * WEEK})
+
+    pauses.forget_old(redis, 2000 + WEEK)
+
+    kept = Pause(from_ms(3000), from_ms(4000), "Ada")
+    assert pauses.read(redis) == {"feed": Pause(from_ms(5000), earlier=(kept,)), "mail": kept}
