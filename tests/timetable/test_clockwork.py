@@ -100,6 +100,8 @@ def test_a_chain_is_the_same_from_each_place_at_which_it_is_entered(
         if expected:
             rest = trigger.due_between(expected[0], start + 4 * DAY, anchor, expected[0])
             assert list(rest) == expected[1:]
+            rest = trigger.due_between(expected[0], start + 4 * DAY, anchor, None)
+            assert list(rest) == expected[1:]
             assert next(iter(trigger.due_between(start, FOREVER, anchor, None))) == expected[0]
 
 

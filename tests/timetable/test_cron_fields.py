@@ -199,6 +199,8 @@ def test_a_range_that_wraps_is_the_two_ranges_that_it_stands_for(expression: str
         ("0 0 1-31 * 1", "7 14 21 28"),  # all days are no restriction
         ("0 0 1 * 3/2", "1 2 9 16 23 30"),  # Wednesday alone
         ("0 0 13 * 5", "4 11 13 18 25"),
+        ("0 0 0 */2 * 1-5", "1 2 3 4 5 7 8 9 10 11"),  # with seconds
+        ("@weekly", "6 13 20 27"),
         ("0 0 * * 1-5", "1 2 3 4 7 8 9 10 11 14"),
     ],
 )
@@ -206,6 +208,18 @@ def test_rubys_expressions_are_due_as_fugit_says(expression: str, days: str) -> 
     expected = days.split()
 
     assert [str(int(one[:2])) for one in due(as_debians(expression), len(expected))] == expected
+
+
+@pytest.mark.parametrize(
+    "expression", ["0 0 */2 *", "0 0 0 */2 * 1-5 2027", "0 0 1 * mon#2", "@daily", "15 0 0 * * 7"]
+)
+def test_rubys_expressions_that_debian_reads_alike_stay_as_they_are(expression: str) -> None:
+    assert as_debians(expression) == expression
+
+
+def test_the_months_of_an_expression_are_kept() -> None:
+    assert due("0 0 * feb-dec *", 33)[30:] == ["31 Dec 00:00", "01 Feb 00:00", "02 Feb 00:00"]
+    assert due("0 0 * 2 *", 29)[::28] == ["01 Feb 00:00", "01 Feb 00:00"]
 
 
 @pytest.mark.parametrize(
@@ -244,6 +258,8 @@ ENDINGS = [(2, "nd"), (3, "rd"), (4, "th"), (11, "th"), (12, "th"), (13, "th"), 
         ("0 9 * * sat-sun", "At 09:00 on Saturday and Sunday"),
         ("0 9 * * 7", "At 09:00 on Sunday"),
         ("0 9 * * 6-7", "At 09:00 on Saturday and Sunday"),
+        ("0 9 * * sat-mon", "At 09:00 on Monday, Saturday, and Sunday"),
+        ("0 9 * * 7,fri-mon", "At 09:00 on Monday, Friday, Saturday, and Sunday"),
         ("0 0 ? * ?", "At 00:00 every day"),
         ("?/15 * * * *", "Every 15th minute of every hour"),
         ("/20 * * * *", "Every 20th minute of every hour"),
