@@ -185,6 +185,17 @@ def test_a_file_of_utc_that_no_zone_has_is_utc(machine: Machine) -> None:
     assert machine_zone({}, root).zone is UTC
 
 
+def test_a_file_of_version_1_is_read_without_a_rule(machine: Machine) -> None:
+    root = machine(content="Europe/Berlin")
+    file = root / "etc/localtime"
+    first, _, _ = file.read_bytes()[4:].partition(b"TZif")
+    file.write_bytes(b"TZif\0" + first[1:])
+
+    zone = machine_zone({}, root).zone
+
+    assert (str(zone), hours(zone)) == ("localtime", BERLIN)
+
+
 def test_of_zones_with_one_content_the_one_that_is_no_alias_is_chosen(machine: Machine) -> None:
     zones = dict.fromkeys(("Arctic/Longyearbyen", "Europe/Berlin", "Europe/Oslo"), "Europe/Berlin")
 

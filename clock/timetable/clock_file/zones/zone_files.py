@@ -104,10 +104,11 @@ def _rule_of(content: bytes) -> str:
     """The POSIX string at the end of a zone file: alike in every release, and in fat and slim files."""
     if not content.startswith(b"TZif"):
         raise ValueError("it is not a time zone file")
-    if content[4:5] >= b"2" and not content.endswith(b"\n"):  # zoneinfo would look for the line's end for ever
+    if content[4:5] < b"2":  # version 1 has no rule
+        return "localtime"
+    if not content.endswith(b"\n"):  # zoneinfo would look for the line's end for ever
         raise ValueError(_DAMAGED)
-    footer = content.rstrip(b"\n").rpartition(b"\n")[2] if content[4:5] >= b"2" else b""
-    return footer.decode("ascii", "replace") or "localtime"
+    return content.rstrip(b"\n").rpartition(b"\n")[2].decode("ascii", "replace") or "localtime"
 
 
 def _names_of(content: bytes, root: Path, file: Path) -> Iterator[str]:
