@@ -272,6 +272,7 @@ BAD = [
     ),
     ("every(60, 'x').minutes.do(act)", "every(..., 'x') has no method 'minutes'; it decorates a function"),
     ("every(60, 'x', 'y')(act)", "give one name after the period"),
+    ("every(60, 'x', name='y')(act)", "give one name after the period"),
     ("every(60, 5)(act)", "give one name after the period"),
     ("every(60, '')(act)", "give one name after the period"),
     ("every(60, at='10:00')", "every(60) with at needs a name after the period, too"),
@@ -461,6 +462,10 @@ def test_a_declaration_outside_of_a_clock_file_ends_a_script_in_one_line(
     script.rename(tmp_path / "mine.py")
     with pytest.raises(DeclarationError, match=r"^clock\.py:2: .* python -m clock clock\.py$"):
         exec(code, {"__name__": "__main__"})  # noqa: S102  # its own text
+
+
+def test_the_name_of_clockworks_form_may_have_its_keyword(declared: Declared) -> None:
+    assert declared("every(60, name='x')(act)").name == "x"
 
 
 def test_a_name_may_come_after_do(load_lines: Load) -> None:

@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -508,6 +509,41 @@ def test_a_loop_in_a_module_that_ignores_the_end_leaves_with_its_line(
         f"clock: {tmp_path}/ignores_of_this_test.py:6: this catches SystemExit as well, so run_pending() "
         "cannot end the file; write `except Exception:`\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("waits", "line", "limit", "message"),
+    [
+        ("stop.wait()", 14, "SLEEP_SECONDS", "this line keeps the file from ending"),
+        ("while not stop.is_set():\n    stop.wait()", 15, "ENDLESS_SECONDS", "this line never returns"),
+    ],
+)
+def test_a_file_that_waits_for_ever_beside_its_loop_leaves_with_its_line(
+    load_script: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    waits: str,
+    line: int,
+    limit: str,
+    message: str,
+) -> None:
+    codes: list[int] = []
+
+    def leave(code: int) -> None:
+        codes.append(code)
+        sys.modules["__main__"].stop.set()
+
+    ending = "clock.timetable.clock_file.loading.ending"
+    monkeypatch.setattr(f"{ending}._exit", leave)
+    for name in (limit, "LEAVE_SECONDS"):
+        monkeypatch.setattr(f"{ending}.{name}", 0.2)
+    thread = "def loop(): schedule.run_pending()\nthreading.Thread(target=loop).start()\n"
+
+    with suppress(DeclarationError):  # of a process that goes on
+        load_script(f"{DECLARED}{thread}stop = threading.Event()\n{waits}\n")
+
+    assert codes == [1]
+    assert f"script.py:{line}: {message}; remove it, and a loop in a thread too" in capfd.readouterr().err
 
 
 def test_a_load_restores_the_hook_for_threads_unless_the_file_has_set_its_own(load_script: Load) -> None:
