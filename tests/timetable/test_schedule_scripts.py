@@ -423,6 +423,7 @@ WORKS = {
         "",
         """
         def declare():
+            time.sleep(0.1)
             schedule.every().hour.do(a)
             schedule.every().day.at('09:00').do(b)
             schedule.run_pending()

@@ -133,5 +133,5 @@ def _declare_again(job: schedule.Job) -> None:
     if job.cancel_after is not None:
         twin.until(job.cancel_after)
     call = job.job_func
-    if call is not None:  # a job that a scheduler has, has one
+    if call is not None:  # pragma: no branch  # a job that a scheduler has, has one
         twin.do(call.func, *call.args, **call.keywords)
