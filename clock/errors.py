@@ -43,10 +43,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 
-from clock.printable import is_utf8, shortened_list
+from clock.printable import closest, is_utf8, shortened_list
 
 MESSAGE_LIMIT = 10_000  # characters of an error's message that are kept
 INNER_SHOWN = 10  # errors of a group that its message names
@@ -141,8 +140,7 @@ class UnknownEvent(ClockError):
 
     def __init__(self, name: str, known: Sequence[str], *, now: str | None = None) -> None:
         """`now` is the event's name now, if it was renamed."""
-        near = [] if now else get_close_matches(name, known, 1)
-        hint = f"; it is now {now!r}." if now else f"; did you mean {near[0]!r}?" if near else "."
+        hint = f"; it is now {now!r}." if now else closest(name, known, ".", before="; ")
         shown = shortened_list(list(map(repr, known)), self.SHOWN) or "none"
         super().__init__(f"no event is named {name!r}{hint} The events are: {shown}")
 

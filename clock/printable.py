@@ -82,14 +82,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def closest(name: str, known: Iterable[str], otherwise: str) -> str:
-    """The end of a message about an unknown name: the closest known name, or `otherwise`.
+def closest(name: str, known: Iterable[str], otherwise: str, *, before: str = "") -> str:
+    """The end of a message about an unknown name: `before` and the closest known name, or `otherwise`.
 
     >>> closest("quue", ["queue", "retry"], "see --help"), closest("x", ["queue"], "see --help")
     ("did you mean 'queue'?", 'see --help')
     """
     near = get_close_matches(name, list(known), 1)
-    return f"did you mean {near[0]!r}?" if near else otherwise
+    return f"{before}did you mean {near[0]!r}?" if near else otherwise
 
 
 def shortened_list(items: Sequence[str], most: int = 10, *, between: str = ", ") -> str:

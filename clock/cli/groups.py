@@ -121,10 +121,8 @@ class LazyCommands(CommandGroup):
             return ["run", *args]
         if args[0].endswith(".py"):
             raise click.UsageError(_no_such_file(Path(args[0])))
-        near = get_close_matches(args[0], self._modules, 1)
-        raise click.UsageError(
-            f"Unknown command {args[0]!r} (and no such file)" + (f"; did you mean {near[0]!r}?" if near else "")
-        )
+        hint = closest(args[0], self._modules, "", before="; ")
+        raise click.UsageError(f"Unknown command {args[0]!r} (and no such file){hint}")
 
 
 def _no_such_file(path: Path) -> str:

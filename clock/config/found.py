@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from clock.config.setting_types import Kind
 from clock.config.settings import BY_NAME
 from clock.errors import ConfigurationError
+from clock.printable import closest
 
 #: Settings that may hold passwords, and how errors describe an invalid value.
 _SECRET = {"redis": "not a URL", "redis_urls": "not a list of URLs"}
@@ -39,6 +39,5 @@ def checked(name: str, value: object, source: str, *, kind: Kind | None = None) 
 
 def unknown_setting(name: object, source: str, known: Iterable[str] = BY_NAME) -> ConfigurationError:
     """The error for a name that is not a setting. It suggests the closest one of `known`."""
-    near = get_close_matches(str(name).lower(), known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
+    hint = closest(str(name).lower(), known, f"available: {', '.join(known)}")
     return ConfigurationError(f"{source}: unknown setting {name!r:.60}; {hint}")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
+
+from clock.printable import closest
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,7 @@ def read_query(text: str, *, is_tls: bool, is_sentinel: bool) -> Options:
 def _check_names(names: list[str]) -> None:
     for name in names:
         if name not in _READ and name not in _IGNORED:
-            near = get_close_matches(name, [*_READ, *_IGNORED])
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = closest(name, [*_READ, *_IGNORED], "", before="; ")
             raise ValueError(f"its query holds an unknown option: {_shown(name)}{hint}")
         if names.count(name) > 1:
             raise ValueError(f"its query holds {_shown(name)} twice")

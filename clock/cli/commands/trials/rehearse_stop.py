@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from clock.config import load_config
 from clock.errors import ConfigurationError
 from clock.import_path import add_application
 from clock.job.registry import knows, look_at_jobs, lookup, names
+from clock.printable import closest
 
 DAY = 86_400.0  # seconds
 
@@ -62,8 +62,7 @@ def rehearse_stop_command(
     require = [path for path in settings.require if path.exists()]
     look_at_jobs(*require)
     if not knows(job):
-        near = get_close_matches(job, names(), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else f" under {', '.join(map(str, settings.require))}"
+        hint = closest(job, names(), f" under {', '.join(map(str, settings.require))}", before="; ")
         raise ConfigurationError(f"no job class is named {job!r}{hint}")
     with scratch() as place:
         wanted: Any = lookup(job)
