@@ -158,14 +158,15 @@ def test_a_job_that_is_forgotten_during_a_search_has_no_result_whether_it_is_fou
         enqueue(redis, *[payload("x")] * 1_400, queue=f"queue-{number}")
     run(redis, "host:1:a", NOW_MS)
     search = JobSearch(redis)
-    for jid in (b"j1", b"j2", b"j3"):
+    forgotten = [f"j{number}".encode() for number in range(20)]
+    for jid in (*forgotten, b"lost"):
         search.want(jid, SPAN)
     assert results(search) == {}
 
-    search.forget(b"j1")
-    search.forget(b"j2")
+    for jid in forgotten:
+        search.forget(jid)
 
-    assert results(search, 20, NOW_MS + 1_000) == {"j3": GONE}
+    assert results(search, 7, NOW_MS + 1_000) == {"lost": GONE}  # two searches take about so long
 
 
 def test_a_payload_that_is_too_large_to_be_read_leaves_the_result_open(redis: Redis) -> None:
