@@ -109,20 +109,16 @@ class _FurtherQueue:
                 self._watching.clear()
 
     def _watch(self, client_id: int | None) -> None:
-        """Wait for a job, then end the wait of `client_id`, or of the connection that has started to wait since.
+        """Wait for a job, then end the wait of `client_id`.
 
-        If that wait has not started yet, unblocking does nothing. The next iteration ends it, as the job is still
-        queued.
+        If that wait has not started yet, or is over, unblocking does nothing. As the job is still queued, the next
+        iteration ends the wait that has started since.
         """
         wait: Command = ("BLMOVE", self._key, self._key, "RIGHT", "RIGHT", FURTHER_SECONDS)
-        with translated():
-            with lent(self._redis, waits=FURTHER_SECONDS) as link:
-                link.send_packed_command(link.pack_commands([wait, ("CLIENT", "UNBLOCK", str(client_id))]))
-                found = link.read_response() is not None
-                link.read_response()
-            waits = self._client_id
-            if found and waits not in (None, client_id) and self._watching.is_set():
-                self._redis.client_unblock(waits)
+        with translated(), lent(self._redis, waits=FURTHER_SECONDS) as link:
+            link.send_packed_command(link.pack_commands([wait, ("CLIENT", "UNBLOCK", str(client_id))]))
+            link.read_response()
+            link.read_response()
 
 
 def _number(link: Any) -> int | None:
