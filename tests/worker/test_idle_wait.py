@@ -13,10 +13,15 @@ from clock.errors import StoreUnavailable
 from clock.store.jobs import blocking_wait
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed
+from clock.testing import FakeClock
 from clock.worker import Queue, WorkerOptions
+from clock.worker.fetching.claims import Claims
 from clock.worker.fetching.fetcher import Fetcher
+from clock.worker.fetching.handoff import Handoff
+from clock.worker.fetching.idle_wait import IdleWait
 from tests.patience import PATIENCE_SECONDS
 from tests.worker.jobs import NoteThingJob
+from tests.worker.test_claims import ScriptedInProgress
 
 HASH = "clock:in_progress:here:1:a"
 
@@ -219,3 +224,21 @@ def test_an_idle_worker_works_on_other_queues_where_the_first_is_no_list(redis: 
         assert crew.has_taken(1)
 
     assert crew.end()
+
+
+def test_the_thread_that_waits_takes_the_first_job_and_the_others_are_handed_out(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    in_progress, handoff = ScriptedInProgress(redis), Handoff(1)
+    jobs = [Claimed(number, "default", b"{}") for number in (1, 2, 3)]
+    in_progress.arrivals = [jobs]
+    idle_wait = IdleWait(Claims(in_progress, options=WorkerOptions(), clock=fake_clock), handoff)
+
+    assert idle_wait.wait() == jobs[0]
+    assert handoff.take_all() == jobs[1:]
+
+
+def test_if_no_thread_rests_nobody_waits(redis: Redis, fake_clock: FakeClock) -> None:
+    claims = Claims(ScriptedInProgress(redis), options=WorkerOptions(), clock=fake_clock)
+
+    assert IdleWait(claims, Handoff(1)).start(5) == 0

@@ -197,6 +197,7 @@ def test_max_run_time_releases_the_thread_and_the_job_continues(
     [(payload, score)] = delayed(redis)
     assert score <= fake_clock.now().timestamp()
     assert payload["iteration"] == {"cursor": 2, "done": 2, "total": 5, "seconds": 2.0}
+    assert redis.get("stat:processed") is None
 
 
 @pytest.mark.parametrize("crash_at", range(1, 7))

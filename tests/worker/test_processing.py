@@ -10,10 +10,12 @@ import pytest
 from redis import Redis
 
 import clock
-from clock.errors import message_of
+from clock import Discard, Rate, RateLimited, Unique
+from clock.errors import JobCancelled, message_of
 from clock.job import Job
 from clock.job.push.client import using_clock
 from clock.job.run.job_run import JobRun
+from clock.store.jobs import cancellations
 from clock.store.jobs.moves import Claimed
 from clock.testing import FakeClock
 from clock.worker.running.processor import Processor
@@ -307,17 +309,18 @@ def test_an_unreadable_payload_is_kept_as_it_was(bench: Build, redis: Redis) -> 
 
     [(dead, _)] = members(redis, "dead")
     assert dead["args"] == ['{"class": \\xff not json']
-    assert dead["class"] == "UnreadablePayload"
+    assert (dead["class"], dead["retry"]) == ("UnreadablePayload", False)
 
 
-def test_a_job_of_an_unknown_class_is_parked_without_a_retry_spent(bench: Build, redis: Redis) -> None:
-    payload = b'{"class":"NotDeployedYetJob","args":[1],"jid":"x"}'
+@pytest.mark.parametrize("name", ["NotDeployedYetJob", "NächsterJob"])
+def test_a_job_of_an_unknown_class_is_parked_without_a_retry_spent(bench: Build, redis: Redis, name: str) -> None:
+    payload = b'{"class":"%s","args":[1],"jid":"x"}' % name.encode()
     redis.lpush("queue:default", payload)
 
     bench().run_all()
 
-    assert redis.lrange("clock:parked:NotDeployedYetJob", 0, -1) == [payload]
-    assert redis.smembers("clock:parked") == {b"NotDeployedYetJob"}
+    assert redis.lrange(f"clock:parked:{name}", 0, -1) == [payload]
+    assert redis.smembers("clock:parked") == {name.encode()}
     assert not redis.exists("retry", "dead", "stat:failed")
 
 
@@ -403,3 +406,115 @@ def test_a_listener_that_exits_changes_no_job_and_does_not_end_the_thread(
     assert [thing for _, thing in jobs.ran] == [1, 2]
     assert members(redis, "dead") == []
     assert stats(redis) == (2, 0)
+
+
+class DiscardThingJob(Job):
+    def perform(self) -> None:
+        raise Discard("it is gone")
+
+
+class HoldBackThingJob(Job):
+    def perform(self, seconds: float) -> None:
+        raise RateLimited(retry_after=seconds)
+
+
+@pytest.fixture
+def runs(bench: Build, fake_clock: FakeClock) -> tuple[Bench, list[JobRun]]:
+    """A worker, and the runs that its listeners get."""
+    worker, found = bench(), list[JobRun]()
+    worker.processor = Processor(
+        worker.fetcher.slots[0], worker.fetcher, worker.moves, clock=fake_clock, listeners=[found.append]
+    )
+    return worker, found
+
+
+def test_a_listener_gets_the_outcome_of_each_run_and_where_its_job_goes(
+    redis: Redis, runs: tuple[Bench, list[JobRun]]
+) -> None:
+    worker, found = runs
+    pushes: list[Callable[[], object]] = [
+        lambda: NoteThingJob.perform_async(1),
+        DiscardThingJob.perform_async,
+        BreakThingJob.perform_async,
+        BreakOnceForAllJob.perform_async,
+        lambda: redis.lpush("queue:default", "not json"),
+    ]
+
+    for push in pushes:
+        push()
+        worker.run_all()
+
+    assert [(run.outcome, run.goes_to) for run in found] == [
+        ("done", ""),
+        ("dropped", ""),
+        ("failed", "retry"),
+        ("failed", ""),
+        ("unfit", "dead"),
+    ]
+    assert stats(redis) == (4, 2)
+
+
+def test_a_job_that_was_cancelled_before_it_starts_is_dropped_and_does_not_count(
+    redis: Redis, runs: tuple[Bench, list[JobRun]]
+) -> None:
+    worker, found = runs
+    jid = NoteThingJob.perform_async(1)
+    cancellations.mark(redis, [jid], now=NOW)
+
+    worker.run_all()
+
+    assert [(run.outcome, run.seconds, str(run.error)) for run in found] == [("dropped", 0.0, str(JobCancelled()))]
+    assert (jobs.ran, stats(redis), redis.keys("clock:in_progress:*")) == ([], (0, 0), [])
+
+
+def test_a_push_that_a_newer_one_has_replaced_does_not_count(
+    redis: Redis, runs: tuple[Bench, list[JobRun]]
+) -> None:
+    worker, found = runs
+    for number in (1, 2):
+        NoteThingJob.set(unique=Unique(by=[], on_conflict="replace")).perform_async(number)
+
+    worker.run_all()
+
+    assert sorted(run.outcome for run in found) == ["done", "dropped"]
+    assert ([thing for _, thing in jobs.ran], stats(redis)) == ([2], (1, 0))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "it is held back for 30 s; it continues later"),
+        (
+            {"rates": [Rate("mailgun", 5, per=60), Rate("all", 5, per=60)]},
+            "it is held back for 30 s, and all jobs of mailgun, all; it continues later",
+        ),
+    ],
+)
+def test_a_job_that_is_held_back_logs_with_which_others_and_does_not_count(
+    bench: Build, redis: Redis, caplog: pytest.LogCaptureFixture, options: dict[str, Any], words: str
+) -> None:
+    caplog.set_level("INFO", "clock.job")
+    HoldBackThingJob.set(**options).perform_async(30)
+
+    bench().run_all()
+
+    assert words in caplog.text
+    assert (len(members(redis, "schedule")), stats(redis)) == (1, (0, 0))
+
+
+def test_a_thread_that_cannot_process_an_unreadable_job_keeps_it_as_dead(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    class LeavingProcessor(Processor):
+        def process(self, claimed: Claimed) -> None:
+            worker.fetcher.stop()
+            raise SystemExit(3)
+
+    worker = bench()
+    redis.lpush("queue:default", "not json")
+    worker.fetcher.claim(1)
+
+    LeavingProcessor(worker.fetcher.slots[0], worker.fetcher, worker.moves, clock=fake_clock).run()
+
+    [(dead, _)] = members(redis, "dead")
+    assert (dead["class"], dead["error_class"]) == ("UnreadablePayload", "SystemExit")

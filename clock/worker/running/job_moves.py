@@ -85,10 +85,9 @@ class JobMoves:
         return self._in_progress.some_are_cancelled
 
     def is_cancelled(self, jid: str) -> bool:
-        """Whether a job was cancelled before it starts."""
+        """Whether a job was cancelled before it starts. Worth a round trip only if `some_are_cancelled`."""
         found: list[bool] = []
-        if self._in_progress.some_are_cancelled:
-            self._note(lambda: found.append(self._in_progress.is_cancelled(jid, now=self._clock.now())))
+        self._note(lambda: found.append(self._in_progress.is_cancelled(jid, now=self._clock.now())))
         return found == [True]
 
     def forget_cancellation(self, jid: str) -> None:
