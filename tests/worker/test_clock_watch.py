@@ -167,14 +167,14 @@ def test_a_clock_that_is_on_time_is_not_mentioned(
     ("clock", "jid"), [(None, "j"), ("x", "j"), ({"event": 7}, "j"), ({"due": 1}, "j"), ({"event": "nightly"}, 7)]
 )
 def test_a_job_whose_event_or_id_cannot_be_read_is_done_and_in_no_history(
-    bench: Callable[..., Any], redis: Redis, clock: object, jid: object
+    bench: Callable[..., Any], redis: Redis, caplog: pytest.LogCaptureFixture, clock: object, jid: object
 ) -> None:
     job = {"class": "NoteThingJob", "args": [1], "jid": jid, "clock": clock}
     redis.lpush("queue:default", json.dumps(job))
 
     bench().run_all()
 
-    assert len(jobs.ran) == 1
+    assert (len(jobs.ran), caplog.messages) == (1, [])
     assert list(redis.scan_iter(keys.OUTCOMES + "*")) == []
 
 
