@@ -104,13 +104,13 @@ def health_of_children(config: Config, folder: Path | None, pids: Callable[[], S
         yield
         return
     clock = SystemClock()
-    redis = connected(config)
-    reports = Reports(folder, pids, config.overdue_after, clock=clock)
-    metrics = metrics_if_installed(redis, clock, children=folder)
-    if metrics:
-        metrics.watch_clock(reports)
-    with _started(_server(config, config.health_port, redis, metrics, reports.vitals)):
-        yield
+    with connected(config) as redis:
+        reports = Reports(folder, pids, config.overdue_after, clock=clock)
+        metrics = metrics_if_installed(redis, clock, children=folder)
+        if metrics:
+            metrics.watch_clock(reports)
+        with _started(_server(config, config.health_port, redis, metrics, reports.vitals)):
+            yield
 
 
 def _server(

@@ -69,7 +69,8 @@ def test_an_application_with_shards_is_not_moved(clock: Clock, monkeypatch: pyte
 def test_an_old_shard_on_a_server_out_of_use_is_reported_until_it_is_forgotten(
     clock: Clock, redis: Redis, redis_url: str
 ) -> None:
-    note(connected(Config(redis=redis_url, redis_urls=(redis_url, "redis://127.0.0.1:1")), 3), from_ms(1))
+    with connected(Config(redis=redis_url, redis_urls=(redis_url, "redis://127.0.0.1:1")), 3) as home:
+        note(home, from_ms(1))
 
     reported = " ".join(clock("doctor").output.split())
     moved = clock("move", "--from-shards")

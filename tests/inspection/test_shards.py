@@ -258,6 +258,9 @@ def test_an_old_shard_is_emptied_only_without_its_workers(home: Redis, redis_url
     assert sum(empty_shard(fewer, left)) == 1
     assert [job.jid for job in Queue("low")] == ["p1"]
     assert "shop-2" not in " ".join(finding.found for finding in shards_findings(fewer))
+    for place in (*every(fewer), left.redis):
+        assert place is not None
+        place.close()
 
 
 def test_shards_with_workers_are_well(home: Redis) -> None:
@@ -276,4 +279,6 @@ def test_a_home_that_refuses_a_command_is_an_error_and_not_a_faulty_shard(redis:
 
     with pytest.raises(StoreError, match="zcard"):
         shard_views(home)
+    for place in every(home):
+        place.close()
     redis.acl_deluser("counter")
