@@ -197,3 +197,15 @@ def test_a_rule_is_caught_up_across_a_dst_transition() -> None:
 
     dues = [due.astimezone(UTC).isoformat() for due in history.fires("night")]
     assert dues == ["2026-03-07T07:30:00+00:00", "2026-03-08T07:00:00+00:00", "2026-03-09T06:30:00+00:00"]
+
+
+def test_the_start_of_a_rule_is_its_first_instant() -> None:
+    start = to_seconds(datetime(2026, 1, 5, 9, tzinfo=UTC))
+    rule = parse_rrule("DTSTART:20260105T090000 RRULE:FREQ=DAILY;BYHOUR=8,9,10;BYMINUTE=0;BYSECOND=0")
+    trigger = Rrule(rule, ZoneInfo("UTC"))
+
+    found = trigger.due_between(start - 10**6, start + 86_400, start - 10**6, None)
+
+    assert [due - start for due in found] == [0, 3600, 82_800, 86_400]
+    assert list(trigger.due_between(start - 1, start, start - 10, None)) == [start]
+    assert list(trigger.due_between(start - 1, start, start, None)) == []
