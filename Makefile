@@ -78,7 +78,7 @@ benchmark: .benchmarks/all ## Measure, as ratios to peers and to the raw cost of
 	@mkdir -p build
 	@set -o pipefail; { .benchmarks/bin/python -m benchmarks.workers.machine; for benchmark in benchmarks/*.py; do \
 		echo; echo "$$benchmark"; .benchmarks/bin/python $$benchmark || failed="$$failed $$benchmark"; done; \
-		test -z "$$failed" || { echo; echo "Not as wanted:$$failed"; exit 1; }; } | tee build/benchmark.md
+		test -z "$$failed" || { echo; echo "Failed benchmarks:$$failed"; exit 1; }; } | tee build/benchmark.md
 
 figures: .venv/dev ## Read the figures of build/benchmark.md, and write them into README and docs
 	@$(BIN)/python -m benchmarks.figures build/benchmark.md

@@ -174,7 +174,7 @@ def after_removal(cursor: str, removed: Sequence[FoundJob]) -> str:
 
 
 def without(cursor: Cursor, removed: Sequence[FoundJob]) -> Cursor:
-    """The cursor, once jobs that were read before it have left."""
+    """The cursor after these jobs have been removed."""
     here = [job for job in removed if job.shard == cursor.shard]
     gone = [job for job in here if not cursor.score or job.at == float(cursor.score)]
     return replace(cursor, skip=max(0, cursor.skip - len(gone)))

@@ -153,8 +153,8 @@ class _RefusedError(Exception):
 def _left_over(redis: Redis, refusal: _RefusedError, until: float) -> Sequence[Sequence[Command]]:
     """The batches that have still to be sent. In a cluster, commands go to the node that an ASK names.
 
-    If that one refuses them as well, it pauses. Raises the refusal if `until` (monotonic seconds) no time is left
-    for another try.
+    If that node refuses them, too, waits for PAUSE_SECONDS. Raises the refusal if less time is left before `until`
+    (monotonic seconds).
     """
     pool = redis.connection_pool
     if not isinstance(pool, ClusterPool):

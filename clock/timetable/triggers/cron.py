@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from calendar import monthrange
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, tzinfo
 from functools import lru_cache
 
 from clock.timetable.triggers.calendar_days import DayRule, EveryDay, MatchingDays, MonthsOfYear
@@ -98,21 +99,31 @@ def _days(day: str, months: frozenset[int], weekday: str) -> DayRule:
     if day in ("*", "?") and weekday in ("*", "?") and len(months) == 12:
         return EveryDay()  # many times faster than a search
     both = day.startswith(_STARS) or weekday.startswith(_STARS) or "&" in day[-1] + weekday[-1]
-    plain, tests = days_of_month(day.removesuffix("&"))
-    is_weekday = weekdays(weekday.removesuffix("&"))
-    combine = all if both else any
-    days = MatchingDays(
-        lambda date: combine((date.day in plain or any(test(date) for test in tests), is_weekday(date))),
-        MonthsOfYear(months),
-    )
-    if next(iter(days.between(*_ALL_SHAPES)), None) is None:
-        such = "such a day" if weekday in ("*", "?") else f"such a day that is on weekday {weekday!r}, too"
-        raise ValueError(f"day of month is {day!r}; none of the expression's months has {such}")
-    return days
+    day, weekday = day.removesuffix("&"), weekday.removesuffix("&")
+    plain, tests = days_of_month(day)
+    is_weekday = weekdays(weekday)
+
+    def is_day(at: date) -> bool:
+        return at.day in plain or any(test(at) for test in tests)
+
+    if not both:
+        return MatchingDays(lambda at: is_day(at) or is_weekday(at), MonthsOfYear(months))
+    if not any(map(is_day, _dates(months))):
+        raise ValueError(f"day of month is {day!r}; none of the expression's months has such a day")
+    if not any(is_day(at) and is_weekday(at) for at in _dates(months)):
+        raise ValueError(f"day of month is {day!r} and weekday {weekday!r}; no day of the months is both")
+    return MatchingDays(lambda at: is_day(at) and is_weekday(at), MonthsOfYear(months))
 
 
-#: 28 years, in days since 1970: in them, each month starts on each weekday, and so does each leap February.
-_ALL_SHAPES = (2 * 365, 2 * 365 + 28 * 366)
+def _dates(months: frozenset[int]) -> Iterator[date]:
+    """All days that these months can have, each with all weekdays."""
+    for year in _YEARS:
+        for month in sorted(months):
+            yield from (date(year, month, day) for day in range(1, monthrange(year, month)[1] + 1))
+
+
+#: A leap year and another year for each weekday on which they can start.
+_YEARS = (2023, 2024, 2025, 2026, 2027, 2028, 2029, 2030, 2032, 2033, 2036, 2040, 2044, 2048)
 
 
 def _is_weekday(text: str) -> bool:
