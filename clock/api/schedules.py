@@ -34,8 +34,9 @@ class ScheduleFields(TypedDict, total=False):
     """When a schedule is due, and how its job is pushed. Give one of `cron`, `every`, `rrule` and `sun`.
 
     `every` is a timedelta, seconds, or a text like "10 minutes". `at` is a time of day or a list. The default
-    of `tz` is UTC. `args` is a list; "DUE_AT" in it is replaced by the due instant. `monitor` is True, a slug, or
-    a dict of slug, grace and max_runtime.
+    of `tz` is UTC. Nothing is due after `until`: a datetime or a text, in `tz` if it has no offset. `args` is a
+    list; "DUE_AT" in it is replaced by the due instant. `monitor` is True, a slug, or a dict of slug, grace and
+    max_runtime.
     """
 
     cron: str
@@ -44,6 +45,7 @@ class ScheduleFields(TypedDict, total=False):
     sun: str
     at: str | Sequence[str]
     tz: str
+    until: datetime | str
     spread: timedelta | float | str
     jitter: timedelta | float | str
     args: Sequence[Any]
@@ -184,6 +186,8 @@ def _given(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
             raise DeclarationError(f"{name!r}: {field} is empty; give a value, or leave it out")
         if not _is_stored_as_json(value):
             raise DeclarationError(f"{name!r}: {field} is {brief(value)}; pass it as text")
+        if field == "until" and not isinstance(value, (datetime, str)):
+            raise DeclarationError(f"{name!r}: until is {brief(value)}; pass a datetime or a text")
     if not isinstance(given.get("args", []), (list, tuple)):
         raise DeclarationError(f"{name!r}: args is {brief(given['args'])}; it must be a list")
     return {"tz": DEFAULT_ZONE, **given}

@@ -15,7 +15,7 @@ from clock import Job, api
 from clock.clocks import to_ms
 from clock.errors import DeclarationError, ScheduleConflict
 from clock.inspection.audit import changes
-from clock.inspection.events.schedules import next_runs, with_schedules
+from clock.inspection.events.schedules import next_runs, with_schedules, with_stored_events
 from clock.job.push.client import using_clock
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger import timetable_changes
@@ -26,6 +26,7 @@ from tests.ticker.jobs import FetchNewsJob
 
 NOW = datetime(2026, 11, 24, 6, 0, 30, tzinfo=UTC)
 HALF_MINUTE = timedelta(seconds=30)
+RUNS = ["25 06:00", "26 06:00"]  # those of a schedule until the 26th
 SEEDS = 12
 STEPS = 120
 
@@ -212,7 +213,8 @@ def test_a_preview_shows_the_change_and_the_next_runs_and_changes_nothing(
         ({"cron": "0 6 * * *", "args": []}, "argument 1, topic, is missing"),
         ({"cron": "0 6 * * *", "every": "1 day"}, "give one of every, cron"),
         ({"crom": "0 6 * * *"}, "unknown field 'crom'; did you mean 'cron'"),
-        ({"every": 3600, "until": "2027-01-01"}, "unknown field 'until'"),
+        ({"every": 3600, "until": "soon"}, "'x': until is 'soon'; use a datetime"),
+        ({"every": 3600, "until": HALF_MINUTE}, "'x': until is .*; pass a datetime or a text"),
         ({}, "give one of every, cron"),
         ({"cron": "0 6 * * *", "tz": ""}, "'x': tz is empty; give a value, or leave it out"),
         ({"every": 3600, "at": ""}, "'x': at is empty"),
@@ -315,6 +317,38 @@ def test_a_clock_reads_unchanged_schedules_once_a_minute_and_changed_ones_at_onc
     stored.delete("a")
     assert loads_in(6) == 1
     assert loads_in(65) == 1
+
+
+@pytest.mark.parametrize("timing", [{"cron": "0 6 * * *"}, {"every": "1 day", "at": "06:00"}])
+@pytest.mark.parametrize(
+    "until",
+    [
+        "2026-11-27",
+        "2026-11-26 06:00",
+        datetime(2026, 11, 27),  # in the zone of the schedule
+        datetime(2026, 11, 26, 6, 0, tzinfo=ZoneInfo("Europe/Berlin")),
+    ],
+)
+def test_a_schedule_ends_at_its_until(
+    redis: Redis, timetable: Timetable, fake_clock: FakeClock, timing: Any, until: Any
+) -> None:
+    fields = {"tz": "Europe/Berlin", "args": [1], "until": until, **timing}
+    change = api.Schedules().preview("feed", job="FetchNewsJob", **fields)
+
+    api.Schedules().put("feed", job="FetchNewsJob", **fields)
+
+    whole = with_stored_events(timetable, redis)
+    assert [f"{at.astimezone(ZoneInfo('Europe/Berlin')):%d %H:%M}" for at in change.next_runs] == RUNS
+    assert next_runs(whole.by_name["feed"], NOW) == change.next_runs
+
+
+def test_a_new_until_starts_a_schedule_again(redis: Redis) -> None:
+    schedules = api.Schedules()
+    fields: Any = {"cron": "0 6 * * *", "args": [1]}
+    schedules.put("feed", job="FetchNewsJob", **fields, until="2026-12-01")
+
+    assert not schedules.preview("feed", job="FetchNewsJob", **fields, until="2026-12-01").restarts
+    assert schedules.preview("feed", job="FetchNewsJob", **fields, until="2026-12-02").restarts
 
 
 def test_durations_are_stored_as_seconds_also_those_of_a_monitor(redis: Redis) -> None:

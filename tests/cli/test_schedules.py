@@ -58,6 +58,13 @@ def test_a_change_of_another_version_is_refused(clock: Command) -> None:
         put(clock, "--cron", "0 8 * * *", "--version", "7")
 
 
+def test_a_schedule_that_ends_is_stored_and_listed_with_its_end(clock: Command) -> None:
+    stored = put(clock, "--cron", "0 7 * * *", "--until", "2000-01-01").output
+
+    assert "It never runs." in stored
+    assert "cron 0 7 * * * until 2000-01-01 (UTC)" in clock("schedules", "list").output
+
+
 @pytest.mark.parametrize("args", ["[" + "9" * 5_000 + "]", "{}"])
 def test_arguments_that_are_no_list_are_refused(clock: Command, args: str) -> None:
     with pytest.raises(ConfigurationError, match="it must be a JSON list"):

@@ -213,6 +213,18 @@ def test_an_edit_in_the_form_keeps_fields_that_the_form_does_not_show(ana: Visit
     assert "starts again" not in preview
 
 
+def test_the_form_sets_and_removes_the_end_of_a_schedule(ana: Visitor, redis: Redis) -> None:
+    schedules = api.Schedules(redis=redis)
+    schedules.put("feed", job="RemindPupilsJob", args=["due"], cron="0 6 * * *")
+
+    ends = []
+    for until in ("2026-04-01", ""):
+        _ask_and_answer(ana, f"/act/put_schedule?{urlencode(_inputs(ana, 'feed') | {'until': until})}")
+        ends.append((_inputs(ana, "feed")["until"], "until 2026-04-01 (UTC)" in ana.text("/run-time")))
+
+    assert ends == [("2026-04-01", True), ("", False)]
+
+
 def test_an_edit_in_the_form_keeps_an_rrule_until_a_cron_replaces_it(ana: Visitor, redis: Redis) -> None:
     schedules = api.Schedules(redis=redis)
     schedules.put("feed", job="RemindPupilsJob", args=["due"], rrule="FREQ=DAILY;BYHOUR=6", monitor=True)

@@ -24,7 +24,7 @@ from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 READ_EVERY = timedelta(seconds=5)  # a change takes effect within this time
 SOURCE = "schedule in Redis"
 DEFAULT_ZONE = "UTC"
-TIMING = ("cron", "rrule", "sun", "every", "at", "tz", "spread", "jitter")
+TIMING = ("cron", "rrule", "sun", "every", "at", "tz", "until", "spread", "jitter")
 REST = ("job", "args", "queue", "catch_up", "catch_up_within", "overlap", "description", "monitor")
 YEARS = timedelta(days=366 * 100)
 
@@ -110,7 +110,10 @@ def next_runs(event: Event, now: datetime, count: int = 10) -> list[datetime]:
 
 
 def split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The timing, whose change starts the event again, and the other fields. Durations become seconds."""
+    """The timing, whose change starts the event again, and the other fields.
+
+    Durations become seconds, and datetimes become text.
+    """
     plain = {name: _plain(value) for name, value in fields.items() if value is not None}
     timing = {name: value for name, value in plain.items() if name in TIMING}
     return timing, {name: value for name, value in plain.items() if name not in TIMING}
@@ -119,6 +122,8 @@ def split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _plain(value: object) -> object:
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
     return list(value) if isinstance(value, tuple) else value

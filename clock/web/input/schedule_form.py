@@ -8,9 +8,9 @@ from typing import Any
 
 from clock.timetable.periods import parse_period, period_words
 
-SHOWN = ("job", "cron", "every", "rrule", "sun", "at", "tz", "args", "queue")
+SHOWN = ("job", "cron", "every", "rrule", "sun", "at", "tz", "until", "args", "queue")
 #: The fields that the form has an input for, besides name, job and args.
-INPUTS = ("cron", "every", "at", "tz", "queue")
+INPUTS = ("cron", "every", "at", "tz", "until", "queue")
 _KINDS = ("cron", "every", "rrule", "sun")
 
 

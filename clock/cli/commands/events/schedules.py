@@ -25,6 +25,8 @@ from clock.printable import brief
 from clock.timetable import Event
 from clock.timetable.clock_file.zones.zone_names import find_zone
 
+_TIMING = ("cron", "every", "rrule", "sun", "at", "until")  # as `list` shows it
+
 
 @click.group(cls=CommandGroup)
 def schedules() -> None:
@@ -60,6 +62,7 @@ def list_command(as_json: bool, **options: Any) -> None:
 @click.option("--every", metavar="TEXT", help="Period: '10 minutes', '2 hours', '1 day'.")
 @click.option("--at", metavar="TIMES", help="Times of day for --every: '06:00' or '06:00, 18:00'.")
 @click.option("--tz", metavar="ZONE", help="Time zone; default: UTC.")
+@click.option("--until", metavar="WHEN", help="No runs after this: '2026-12-31' or '2026-12-31 18:00', in --tz.")
 @click.option("--args", metavar="JSON", help="Arguments as a JSON list; default: [].")
 @click.option("--queue", metavar="NAME", help="Queue; default: the job's.")
 @click.option(
@@ -83,7 +86,10 @@ def put(name: str, job: str, version: int | None, dry_run: bool, as_json: bool, 
     Example: python -m clock schedules put feed --every "10 minutes" --job FetchNewsJob --args '["sport"]'
     """
     fields = _fields(
-        {name: options.pop(name) for name in ("cron", "every", "at", "tz", "args", "queue", "catch_up", "monitor")}
+        {
+            name: options.pop(name)
+            for name in ("cron", "every", "at", "tz", "until", "args", "queue", "catch_up", "monitor")
+        }
     )
     config = answering_settings(**options)
     add_application(config.clock_file)
@@ -139,7 +145,7 @@ def _fields(given: dict[str, Any]) -> ScheduleFields:
 
 def _row(one: Schedule) -> tuple[object, ...]:
     fields = one.fields
-    when = " ".join(f"{name} {fields[name]}" for name in ("cron", "every", "rrule", "sun", "at") if name in fields)
+    when = " ".join(f"{name} {fields[name]}" for name in _TIMING if name in fields)
     return (
         one.name,
         one.version,
