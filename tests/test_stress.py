@@ -27,6 +27,7 @@ from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.fetching.handoff import Handoff, Slot
 from tests.examples import ARE_MANY
 from tests.patience import PATIENCE_SECONDS, eventually
+from tests.traced import not_traced
 
 THREADS = 4
 
@@ -91,6 +92,7 @@ def test_each_job_is_handed_to_one_thread_and_no_thread_sleeps_on(is_short: bool
     assert sorted(number for part in taken for number in part) == list(range(count))
 
 
+@not_traced
 def test_no_run_is_missing_in_the_metrics(redis: Redis) -> None:
     metrics, each, done = Metrics(), 1_000, threading.Event()
     run = JobRun({"class": "ResizeJob"}, "default", "done", seconds=0.01)

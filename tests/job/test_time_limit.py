@@ -1,6 +1,5 @@
 import asyncio
 import random
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +12,8 @@ import pytest
 from clock import Job, JobTimeout
 from clock.job import Context
 from clock.testing import FakeClock
+from tests.traced import not_traced
 
-not_traced = pytest.mark.skipif(
-    sys.gettrace() is not None, reason="a thread that coverage traces may not be interrupted"
-)
 cleaned: list[str] = []
 deadlines: list[datetime | None] = []
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.conftest import App
+from tests.traced import not_traced
 
 pytestmark = pytest.mark.process
 
@@ -26,6 +27,7 @@ def test_a_timer_that_goes_on_for_ever_does_not_keep_a_command_from_ending(app: 
     assert ended.stderr == ""
 
 
+@not_traced
 def test_a_file_that_waits_in_one_call_beside_a_loop_in_a_thread_is_refused_in_one_line(app: App) -> None:
     app.write(
         "script.py",

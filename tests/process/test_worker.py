@@ -11,6 +11,7 @@ from redis import Redis
 
 from tests.patience import PATIENCE_SECONDS, eventually
 from tests.process.conftest import App
+from tests.traced import not_traced
 
 pytestmark = pytest.mark.process
 
@@ -212,7 +213,7 @@ def test_coroutine_jobs_run_at_once_as_many_as_the_concurrency_says(app: App) ->
     assert worker.end() == 0
 
 
-@pytest.mark.parametrize("job", ["RunTooLongJob", "AwaitTooLongJob"])
+@pytest.mark.parametrize("job", [pytest.param("RunTooLongJob", marks=not_traced), "AwaitTooLongJob"])
 def test_a_job_that_runs_for_too_long_is_interrupted_and_tried_again_later(app: App, job: str) -> None:
     push(app, job)
     worker = app.start("worker", "-r", "shop", "-c", "1")

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import random
-import sys
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,11 +14,9 @@ from redis import Redis
 
 from clock import Discard, Job
 from clock.worker.running.retry import Verdict, delay, discarded, judge
+from tests.traced import not_traced
 from tests.worker.conftest import NOW, Bench
 
-not_traced = pytest.mark.skipif(
-    sys.gettrace() is not None, reason="a thread that coverage traces may not be interrupted"
-)
 Build = Callable[..., Bench]
 told: list[Any] = []
 
