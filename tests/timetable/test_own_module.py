@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clock.timetable import Timetable, load
-from clock.timetable.clock_file.loading.own_module import make_importable
+from clock.timetable.clock_file.loading.own_module import make_importable, names_again
 
 FILE = """
 from clock import every
@@ -46,6 +46,20 @@ def test_a_new_process_finds_the_stub_once_on_its_import_path(timetable: Timetab
 
     [stub] = sys.path[len(before) :]
     assert (Path(stub) / "__clock_file__.py").is_file()
+
+
+def test_a_new_process_finds_a_clock_file_that_changes_the_current_folder(
+    timetable: Timetable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    Path("clock.py").write_text(f"{FILE}\nimport os\nos.chdir({str(elsewhere)!r})\n")
+
+    make_importable(load("clock.py"))
+
+    assert Path.cwd() == elsewhere
+    assert names_again()["double"]
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def make_importable(timetable: Timetable) -> None:
     module = ModuleType(name)
     vars(module).update(timetable.names)
     sys.modules[name] = module
-    os.environ[_VARIABLE] = str(timetable.path.resolve())
+    os.environ[_VARIABLE] = str(timetable.names["__file__"])  # the file may change the current folder
     if str(_STUB) not in sys.path:
         sys.path.append(str(_STUB))
 
