@@ -177,6 +177,8 @@ def _add_days(term: str, plain: set[int], tests: list[IsOn]) -> None:
     if not _is_from_end(first):
         plain.update(DAY.values(first, "31" if last and _is_from_end(last) else last, step, term))
         return
+    if step and last is None:
+        DAY.refuse(term, "a step from the end of the month needs a range, as in -7-L/2")
     start = _from_end(first, term)
     stop = start if last is None else _from_end(last, term)
     if stop < start:
