@@ -94,6 +94,14 @@ def test_a_clock_that_cannot_start_says_why(daemons: App) -> None:
     assert daemons.clock("daemon", "status").returncode == 1
 
 
+def test_a_clock_that_cannot_start_and_whose_log_was_moved_is_told_in_a_line(daemons: App) -> None:
+    daemons.write("lib/clock.py", "import os\nos.rename('log/clock.clock.log', 'old.log')\n1 / 0\n")
+
+    ended = daemons.clock("daemon", "start")
+
+    assert ended.stderr == f"clock: it exited; see {daemons.folder / 'log/clock.clock.log'}\n"
+
+
 def test_a_clock_that_takes_its_time_and_then_cannot_start_says_why(daemons: App) -> None:
     daemons.write("lib/clock.py", "import time\ntime.sleep(4)\n1 / 0\n")
 

@@ -189,9 +189,12 @@ def _await_start(daemon: _Daemon, alive: int, before: int) -> None:
 
 
 def _written(log_file: Path, before: int) -> bytes:
-    with log_file.open("rb") as log:
-        log.seek(before)
-        return log.read()
+    try:
+        with log_file.open("rb") as log:
+            log.seek(before)
+            return log.read()
+    except OSError:  # its user may not read it, or it was moved away
+        return b""
 
 
 def _stop(daemon: _Daemon) -> bool:
