@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from clock.errors import ConfigurationError
+from clock.printable import brief
 from clock.store.server.url_options import Options, database_number, read_query
 
 SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
@@ -15,6 +16,7 @@ CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
 SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES, *CLUSTER_SCHEMES)
 _ESCAPES = "in a user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
 _HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:[0-9]*)?")
+_LONGEST = 300  # characters of a URL in an error: six sentinels with long names
 _ABOVE = "the port is above 65535"
 
 
@@ -179,4 +181,4 @@ def _database(url: str, path: str, options: Options) -> dict[str, int]:
 
 def unreadable(url: str, why: str) -> ConfigurationError:
     """The error for a bad URL. The caller adds the origin of the URL."""
-    return ConfigurationError(f"{masked(url)!r}: {why}")
+    return ConfigurationError(f"{brief(masked(url), _LONGEST)}: {why}")
