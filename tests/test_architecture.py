@@ -423,3 +423,17 @@ def test_job_classes_of_different_tests_have_different_names() -> None:
 
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
     assert {name: found for name, found in inside.items() if places.get(name, set()) - found} == {}
+
+
+def test_the_lines_of_surviving_mutants_are_lines_of_their_files() -> None:
+    found = list[str]()
+    name, lines = "", set[str]()
+    for entry in (PACKAGE.parent / "tests" / "survivors.txt").read_text().splitlines():
+        line, is_mutant, _ = entry.partition(" -> ")
+        if entry and not entry.startswith("#") and not is_mutant:
+            name = entry
+            lines = {each.strip() for each in (PACKAGE.parent / name).read_text().splitlines()}
+        elif is_mutant and not entry.startswith("#") and line not in lines:
+            found.append(f"{name}: {entry}")
+
+    assert found == []
