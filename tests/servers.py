@@ -28,6 +28,12 @@ def free_port() -> int:
     return port
 
 
+def lifetime(seconds: float) -> range:
+    """What PTTL may answer for a key that a test has just given so many seconds: the test may stall for 10 s."""
+    milliseconds = round(seconds * 1000)
+    return range(milliseconds - 10_000, milliseconds + 1)
+
+
 class Servers:
     """Starts servers, each with a folder of its own, and ends them all."""
 
