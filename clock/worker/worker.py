@@ -189,7 +189,7 @@ class Worker:
         frames = sys._current_frames()
         for thread in threading.enumerate():
             frame = frames.get(thread.ident or 0)
-            if frame is not None:
+            if frame is not None:  # pragma: no branch  # unless the thread ends at that moment
                 _log_stack("Thread", thread.name, "".join(traceback.format_stack(frame)).rstrip())
         for name, stack in stacks():
             _log_stack("Coroutine", name, stack)

@@ -1,6 +1,7 @@
 """`clock doctor` and the log at the start report replicas that `durable` needs and that are not there."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -106,3 +107,16 @@ def test_the_doctor_examines_the_servers_of_all_shards(servers: Servers) -> None
     assert not [finding for finding in found if finding.subject == f"eviction of {urls[0]}"]
     for place in every(redis):
         place.close()
+
+
+def test_a_user_that_may_not_ask_for_replicas_gets_no_warning(
+    redis: Redis, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.acl_setuser(
+        "no-info", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all", "-info"]
+    )
+    with closing(connect(redis_url.replace("//", "//no-info:any@", 1), durable=1)) as limited:
+        warn_of_replicas(limited)
+    redis.acl_deluser("no-info")
+
+    assert caplog.messages == []

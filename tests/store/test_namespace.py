@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -88,6 +89,13 @@ def test_keys_and_channels_get_the_prefix_and_arguments_do_not(command: str, sen
 
 def test_a_command_of_two_words_may_be_given_as_one() -> None:
     assert SHOP.pack("MEMORY USAGE", b"a") == [as_sent("MEMORY", "USAGE", "{shop}:a")]
+
+
+def test_a_key_that_is_neither_text_nor_bytes_is_refused(in_namespace: Callable[[str], Redis]) -> None:
+    nothing: Any = None
+
+    with pytest.raises(DataError, match="NoneType"):
+        in_namespace("shop").get(nothing)
 
 
 def test_a_key_keeps_its_kind_and_loses_its_prefix_in_replies() -> None:

@@ -329,6 +329,17 @@ def test_a_connection_from_before_the_pool_left_is_closed_when_it_returns(own: P
     assert link._sock is None
 
 
+def test_a_connection_that_a_fork_interrupts_leaves_no_second_place(own: Pool) -> None:
+    link = own.take()
+    own.reset()  # type: ignore[no-untyped-call]  # untyped there; as in the child
+
+    own.release(link)
+
+    taken = own.take(0.5)
+    assert own.take_open() is None
+    own.release(taken)
+
+
 def test_a_connection_that_is_lost_makes_the_pool_leave_its_server(own: Pool) -> None:
     link = own.take()
     link._sock.shutdown(socket.SHUT_RDWR)

@@ -103,6 +103,7 @@ REFUSED = {
     "client_name=caf%C3%A9": "the value of 'client_name' in its query is not a word of ASCII without spaces",
     "username=": "the value of 'username' in its query is not a word",
     "username=a%0Ab": "the value of 'username' in its query is not a word",
+    "ssl_min_version=TLSv1.1": "the value of 'ssl_min_version' in its query is not TLSv1.2 or TLSv1.3",
     "socket_keepalive=maybe": "the value of 'socket_keepalive' in its query is not true or false",
     "timeout=-1": "the value of 'timeout' in its query is not a number of seconds from 0 up",
     "socket_timout=5": "its query holds an unknown option: 'socket_timout'; did you mean 'socket_timeout'?",

@@ -99,6 +99,7 @@ def test_what_fugit_croniter_and_quartz_accept_is_due_as_there(expression: str, 
         ),
         ("0 0 -5/2 * *", "day of month is '-5/2'; a step from the end of the month needs a range, as in -7-L/2"),
         ("0 0 l/2 * *", "day of month is 'l/2'; a step from the end of the month needs a range, as in -7-L/2"),
+        ("0 0 5#2 * *", "day of month is '5#2'; must be 1 to 31"),
         ("0 0 -32 * *", "days from the end must be -31 to -1, or L"),
         ("0 0 -0 * *", "days from the end must be -31 to -1, or L"),
         ("0 0 -7-15 * *", "days from the end must be -31 to -1, or L"),
@@ -211,7 +212,7 @@ def test_rubys_expressions_are_due_as_fugit_says(expression: str, days: str) -> 
 
 
 @pytest.mark.parametrize(
-    "expression", ["0 0 */2 *", "0 0 0 */2 * 1-5 2027", "0 0 1 * mon#2", "@daily", "15 0 0 * * 7"]
+    "expression", ["0 0 */2 *", "0 0 */2 * *", "0 0 0 */2 * 1-5 2027", "0 0 1 * mon#2", "@daily", "15 0 0 * * 7"]
 )
 def test_rubys_expressions_that_debian_reads_alike_stay_as_they_are(expression: str) -> None:
     assert as_debians(expression) == expression

@@ -71,7 +71,7 @@ def _thread_limited(seconds: float) -> Iterator[None]:
             yield
         finally:
             _watchdog.forget(limit)
-    except JobTimeout as error:  # pragma: no cover  # coverage traces no thread that is interrupted
+    except JobTimeout as error:  # pragma: no cover  # tests interrupt no thread that coverage traces
         raise JobTimeout(seconds) from error
 
 
@@ -110,7 +110,7 @@ class _Watchdog:
         """Stop interrupting; an interruption that has not arrived yet is called back."""
         with self._lock:
             self._limits.discard(limit)
-            if limit.fired:  # pragma: no cover  # coverage traces no thread that is interrupted
+            if limit.fired:  # pragma: no cover  # tests interrupt no thread that coverage traces
                 _set_exception(limit.thread, None)
 
     def _run(self) -> None:
@@ -118,7 +118,7 @@ class _Watchdog:
             while True:
                 now = self._clock.monotonic()
                 late = [limit for limit in self._limits if limit.deadline <= now]
-                for limit in late:  # pragma: no cover  # coverage traces no thread that is interrupted
+                for limit in late:  # pragma: no cover  # tests interrupt no thread that coverage traces
                     self._limits.discard(limit)
                     limit.fired = True
                     _set_exception(limit.thread, id(JobTimeout))

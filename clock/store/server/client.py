@@ -11,13 +11,11 @@ from typing import Any
 import redis as library
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from clock.errors import ConfigurationError
-from clock.store.server.address import Address, read, unreadable
+from clock.store.server.address import Address, read
 from clock.store.server.cluster import ClusterNodes, ClusterPool
-from clock.store.server.faults import plain
 from clock.store.server.namespace import Namespace, set_readers
 from clock.store.server.pool import Limits, Pool, TcpLink, TlsLink, UnixLink
 from clock.store.server.sentinels import PrimaryPool, Sentinels
@@ -62,10 +60,6 @@ def client(
     pool = _pool(address, limits, max_connections, space)
     pool.durable = durable
     pool.is_application = is_application
-    try:
-        pool.new_link()
-    except (TypeError, RedisError) as error:
-        raise unreadable(url, plain(error)) from None
     redis = Redis.from_pool(pool)
     if space:
         set_readers(redis, space)

@@ -88,7 +88,7 @@ class Chain:
                 if following is None:
                     return link
                 link = following
-        return link
+        return link  # pragma: no cover  # the last period ends after `until`
 
     def _following(self, link: Reading, until: int) -> Reading | None:
         readings = self.candidates.readings(link[0] + self.reach, until)

@@ -206,6 +206,4 @@ def in_order(moved: Iterable[tuple[int, int]]) -> Iterator[int]:
             if due != last:
                 yield due
             last = due
-    for due in sorted(set(waiting)):
-        if due != last:
-            yield due
+    yield from sorted(set(waiting))

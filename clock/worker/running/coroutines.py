@@ -42,7 +42,7 @@ def run_on_loop(coroutine: Coroutine[Any, Any, object]) -> None:
 async def _outcome(coroutine: Coroutine[Any, Any, object]) -> BaseException | None:
     """The error of the coroutine: a SystemExit must reach the job's thread, and not end the loop."""
     task = asyncio.current_task()
-    if task is not None:
+    if task is not None:  # pragma: no branch  # a coroutine on a loop has a task
         _jobs.add(task)
     try:
         with child_ends_here():

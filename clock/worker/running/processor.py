@@ -296,17 +296,17 @@ def run(job: JobClass, context: Context) -> BaseException | None:
             context.state.result = job.run(context)
     except BaseException as error:  # noqa: BLE001  # it must not end the thread
         if forking.forks != before:
-            end_child(error)
+            end_child(error)  # pragma: no cover  # in a forked child, which coverage does not trace here
         return error
     if forking.forks != before:
-        end_child()
+        end_child()  # pragma: no cover  # in a forked child, which coverage does not trace here
     return None
 
 
 async def _awaited(job: JobClass, context: Context) -> None:
     """Run a coroutine job that can be cancelled from another thread."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    if task is not None:
+    if task is not None:  # pragma: no branch  # a coroutine on a loop has a task
         context.state.on_cancel = partial(loop.call_soon_threadsafe, task.cancel)
     context.state.result = await job.arun(context)
 

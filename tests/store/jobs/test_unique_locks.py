@@ -1,7 +1,7 @@
 """The locks of unique jobs as Redis has them: who gets one, and which are checked."""
 
 import logging
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,9 @@ from clock.errors import StoreError, StoreUnavailable
 from clock.store import keys
 from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.unique_locks import CHECKED_AFTER_MS, HeldLock, Lock, LockedPush, free, held, push
+from clock.store.server.connection import connect
 from tests.store.jobs.calls import calls
+from tests.store.talking import serving
 
 NOW_MS = 1_795_500_000_000
 NOW = from_ms(NOW_MS)
@@ -178,6 +180,24 @@ def test_a_durable_push_fails_if_no_replica_confirms_it(
 
     assert calls(redis, "wait") == durable
     assert len(rows(redis)) == 2
+
+
+def test_a_durable_push_succeeds_if_a_replica_confirms_it() -> None:
+    answers = {
+        b"INFO": b"$21\r\nredis_version:7.4.0\r\n\r\n",
+        b"SCRIPT": b"*1\r\n:1\r\n",
+        b"EVALSHA": b"*1\r\n$3\r\nold\r\n",
+        b"WAIT": b":1\r\n",
+    }
+    one = unique("a")
+
+    with (
+        serving(lambda words: answers.get(words[0], b"+OK\r\n")) as url,
+        closing(connect(url, durable=1)) as redis,
+    ):
+        push(redis, [one])
+
+    assert one.lock.holder == "old"
 
 
 def test_a_jid_with_a_bar_is_named_as_the_holder(redis: Redis) -> None:

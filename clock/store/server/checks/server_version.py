@@ -59,13 +59,9 @@ def check_server(redis: Redis) -> None:
     except NoPermissionError:
         info = _asked_by_hello(redis)
     mode = info.get("redis_mode", info.get("server_mode"))
-    if mode == "cluster" or info.get("cluster_enabled") == 1:
-        if not isinstance(redis.connection_pool, ClusterPool):
-            raise StoreError(f"this is a Redis Cluster (cluster mode on): {TO_USE_A_CLUSTER}.", cause="cluster")
-    elif isinstance(redis.connection_pool, ClusterPool) and mode is not None:
-        raise StoreError(
-            "this is not a Redis Cluster (cluster mode off): write redis:// or rediss://.", cause="not_a_cluster"
-        )
+    is_cluster = mode == "cluster" or info.get("cluster_enabled") == 1
+    if is_cluster and not isinstance(redis.connection_pool, ClusterPool):
+        raise StoreError(f"this is a Redis Cluster (cluster mode on): {TO_USE_A_CLUSTER}.", cause="cluster")
     if mode == "sentinel":
         raise StoreError(
             "this is a sentinel; write redis+sentinel://HOST:26379/SERVICE (with TLS rediss+sentinel://).",
