@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from clock.errors import StoreError
+from clock.errors import StoreError, StoreUnavailable
 from clock.inspection.doctor.server_faults import server_faults
 from clock.inspection.events.event_rows import OVERDUE, EventRow, events
 from clock.inspection.events.schedules import unlisted_rows
@@ -138,6 +138,8 @@ def _faults_of_shards(redis: Redis) -> Iterator[str]:
 def _server_faults(redis: Redis) -> list[str]:
     try:
         return list(map(str, server_faults(listing.server(redis))))
+    except StoreUnavailable:
+        raise  # the other parts cannot be read either
     except StoreError as error:
         return [str(error)]
 

@@ -8,12 +8,13 @@ import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
-from clock.errors import StoreError
+from clock.errors import StoreError, StoreUnavailable
 from clock.inspection import Status, status
 from clock.inspection.doctor.blockers import reported
 from clock.inspection.events.shown_actions import shown_fields
 from clock.inspection.jobs.busy import Progress
 from clock.inspection.processes import LATE_SECONDS
+from clock.store import listing
 from clock.store.ledger.clock_register import ClockRegister
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import connect
@@ -142,6 +143,18 @@ def test_a_user_who_may_not_ask_the_server_about_itself_sees_that_and_the_rest(
 
     assert [fault for fault in found.faults if "Redis refuses a command to this user" in fault] == found.faults
     assert found.workers
+
+
+def test_a_server_that_stops_answering_is_an_error_and_not_one_fault_of_many(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Redis) -> None:
+        raise StoreUnavailable("Redis does not answer: no reply for 4 s.")
+
+    monkeypatch.setattr(listing, "server", fail)
+
+    with pytest.raises(StoreUnavailable, match="no reply"):
+        look(redis)
 
 
 def test_a_user_who_may_not_read_the_ledger_is_told_so(redis: Redis, redis_url: str) -> None:
