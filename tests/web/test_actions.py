@@ -251,6 +251,20 @@ def test_times_that_another_program_has_written_are_shown_as_they_are(
 
 
 @pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        (None, ""),
+        ("06:00", "06:00"),
+        (["06:00", "07:00"], "06:00, 07:00"),
+        (("06:00", "07:00"), "06:00, 07:00"),
+        (5, "5"),
+    ],
+)
+def test_the_form_shows_times_as_they_are_entered(at: object, shown: str) -> None:
+    assert as_texts({"at": at})["at"] == shown
+
+
+@pytest.mark.parametrize(
     "wrong",
     [{"job": "RemindPupilJob"}, {"cron": "0 25 * * *"}, {"args": "due"}, {"name": ""}, {"name": "reminders"}],
 )

@@ -16,10 +16,10 @@ _KINDS = ("cron", "every", "rrule", "sun")
 
 def as_texts(stored: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a stored schedule as the form shows them."""
-    every, at = stored.get("every", ""), stored.get("at", "")
+    every, at = stored.get("every", ""), stored.get("at") or ""
     texts = {
         "every": every if isinstance(every, str) else _words(every),
-        "at": ", ".join(map(str, at)) if isinstance(at, list) else str(at),
+        "at": ", ".join(map(str, at)) if isinstance(at, (list, tuple)) else str(at),
         "args": json.dumps(stored.get("args", []), ensure_ascii=False),
     }
     return {**dict.fromkeys(SHOWN, ""), **stored, **texts}
