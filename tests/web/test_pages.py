@@ -204,6 +204,11 @@ def test_the_year_has_a_square_for_each_day(ana: Visitor, redis: Redis) -> None:
     assert "Sat 28 Mar 2026: 90 jobs, 4 failed" in ana.page("/heat")
 
 
+@pytest.mark.parametrize(("path", "title"), [("/", "Schedules"), ("/scheduled", "Scheduled jobs")])
+def test_the_titles_tell_schedules_from_scheduled_jobs(ana: Visitor, path: str, title: str) -> None:
+    assert f"<h1>{title}</h1>" in ana.page(path)
+
+
 def test_a_part_of_a_name_leads_to_pages_events_and_queues(ana: Visitor, redis: Redis) -> None:
     redis.sadd("queues", "reminder_mails")
 
