@@ -116,6 +116,7 @@ def test_a_word_that_does_not_fit_is_refused(
 
 
 BERLIN, SYDNEY, REYKJAVIK, DATE_LINE = (52.52, 13.405), (-33.8688, 151.2093), (64.15, -21.94), (0.0, -179.5)
+TROMSO = (69.65, 18.96)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,10 @@ BERLIN, SYDNEY, REYKJAVIK, DATE_LINE = (52.52, 13.405), (-33.8688, 151.2093), (6
         (SYDNEY, date(2059, 3, 10), "19:25 19:51 02:05 08:20 08:45"),
         (REYKJAVIK, date(2026, 6, 21), "- 02:56 13:29 00:02 -"),
         (REYKJAVIK, date(2026, 12, 21), "10:02 11:23 13:25 15:28 16:49"),
+        (TROMSO, date(2026, 1, 17), "07:50 10:04 10:54 11:44 13:58"),
+        (TROMSO, date(2026, 5, 14), "- 23:45 10:40 21:35 -"),
+        (TROMSO, date(2026, 5, 17), "- - 10:40 22:21 -"),
+        (TROMSO, date(2026, 7, 25), "- 23:11 10:50 - -"),
         (DATE_LINE, date(2026, 6, 21), "17:33 17:56 23:59 06:03 06:26"),
         (DATE_LINE, date(2026, 12, 21), "17:29 17:52 23:56 05:59 06:22"),
     ],
@@ -141,6 +146,16 @@ def test_the_minutes_of_the_sun_stay_the_same_in_every_version(
     for kind, minute in zip(KINDS, minutes.split(), strict=True):
         found = [*Sun(kind, *place).due_between(start, start + DAY, 0, None)]
         assert [f"{to_datetime(due):%H:%M}" for due in found] == ([minute] if minute != "-" else [])
+
+
+@pytest.mark.parametrize("latitude", [90, -90])
+@pytest.mark.parametrize("kind", ["dawn", "sunrise", "sunset", "dusk"])
+def test_at_a_pole_the_sun_rises_or_sets_at_most_twice_a_year(kind: str, latitude: float) -> None:
+    start = to_seconds(datetime(2026, 1, 1, tzinfo=UTC))
+
+    found = Sun(kind, latitude, 0).due_between(start, start + 365 * DAY, start, None)
+
+    assert len(list(found)) in (1, 2)
 
 
 @pytest.mark.parametrize("plus", [0, 60, -60, 12 * 3600, -12 * 3600])
