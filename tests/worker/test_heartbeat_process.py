@@ -417,22 +417,3 @@ def test_a_heartbeat_process_ends_with_a_worker_that_ends_before_it_assigns_anyt
         run_beside(gone if is_open else os.getpid(), its)
 
     assert redis.keys("*") == []
-
-
-def test_a_heartbeat_process_that_is_a_program_has_its_channel_as_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[object] = []
-
-    def run(worker_pid: int, channel: socket.socket) -> None:
-        with channel:
-            found.append((worker_pid, channel.recv(10)))
-
-    monkeypatch.setattr(heartbeat_process, "detach", lambda: True)
-    monkeypatch.setattr(heartbeat_process, "run_beside", run)
-    ours, its = socket.socketpair()
-    with ours, its:
-        copied = os.dup(its.fileno())
-        monkeypatch.setattr(os, "dup", {0: copied}.__getitem__)
-        ours.send(b".")
-        heartbeat_process.main(1234)
-
-    assert found == [(1234, b".")]
