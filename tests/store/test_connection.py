@@ -164,72 +164,45 @@ def test_without_an_address_a_process_uses_the_embedded_server_if_it_is_installe
         server_url(None)
 
 
-@pytest.mark.parametrize(("name", "is_warned"), [("", True), ("jobs", False), ("lib/clock.py", False)])
+@pytest.mark.parametrize(
+    ("file", "workers", "variable", "is_warned"),
+    [
+        (".", [], "", True),
+        ("jobs", [], "", False),
+        ("lib/clock.py", [], "", False),
+        (".", ["here:1:a"], "", False),
+        (".", [], "REDIS_URL", False),
+        (".", [], "REDIS_URLS", False),
+    ],
+)
 def test_a_push_to_an_embedded_server_that_no_worker_may_use_is_warned_of(
     server: Redis,
     redis_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    name: str,
+    file: str,
+    workers: list[str],
+    variable: str,
     is_warned: bool,
 ) -> None:
+    """Without a variable that names the server, a push goes to the embedded one of the folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("REDIS_URL", raising=False)
     monkeypatch.setattr(connection, "_embedded_url", lambda _: redis_url)
-    (tmp_path / name).mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).mkdir(parents=True, exist_ok=True)
+    for worker in workers:
+        server.sadd(keys.PROCESSES, worker)
+    if variable:
+        monkeypatch.setenv(
+            variable, {"REDIS_URL": redis_url, "REDIS_URLS": f"{redis_url},{redis_url}?db=1"}[variable]
+        )
 
     default().close()
 
-    assert (f"Pushing to the embedded Valkey of {tmp_path}" in caplog.text) is is_warned
-
-
-def test_a_push_to_an_embedded_server_that_workers_use_is_not_warned_of(
-    server: Redis,
-    redis_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("REDIS_URL", raising=False)
-    monkeypatch.setattr(connection, "_embedded_url", lambda _: redis_url)
-    server.sadd(keys.PROCESSES, "here:1:a")
-
-    default().close()
-
-    assert caplog.messages == []
-
-
-def test_a_push_to_one_of_several_named_servers_is_not_warned_of(
-    server: Redis,
-    redis_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("REDIS_URL", raising=False)
-    monkeypatch.setenv("REDIS_URLS", f"{redis_url},{redis_url}?db=1")
-
-    default().close()
-
-    assert caplog.messages == []
-
-
-def test_a_push_to_a_named_server_is_not_warned_of(
-    server: Redis,
-    redis_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REDIS_URL", redis_url)
-
-    default().close()
-
-    assert caplog.messages == []
+    assert [f"Pushing to the embedded Valkey of {tmp_path}" in line for line in caplog.messages] == [
+        True
+    ] * is_warned
 
 
 def test_a_block_that_fails_leaves_no_answer_for_the_next_one(redis_url: str) -> None:
