@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from clock import testing
 from clock.errors import DeclarationError
 from clock.timetable import Event, Timetable
-from clock.timetable.triggers.calendars.rrule import Rrule
+from clock.timetable.triggers.calendars.rrule import Rrule, RuleDays
 from clock.timetable.triggers.calendars.rrule_text import parse_rrule
 from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
 from tests.timetable.by_the_minute import changes
@@ -209,3 +209,27 @@ def test_the_start_of_a_rule_is_its_first_instant() -> None:
     assert [due - start for due in found] == [0, 3600, 82_800, 86_400]
     assert list(trigger.due_between(start - 1, start, start - 10, None)) == [start]
     assert list(trigger.due_between(start - 1, start, start, None)) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "first_seen", "expected"),
+    [
+        ("DTSTART:20260105T090000 RRULE:FREQ=DAILY;BYHOUR=8,9;COUNT=3", -100, [0, 82_800, 86_400]),
+        ("RRULE:FREQ=DAILY;BYHOUR=9;BYSECOND=0;BYMINUTE=0;COUNT=2", -1, [0, 86_400]),
+        ("RRULE:FREQ=DAILY;BYHOUR=9;BYSECOND=0;BYMINUTE=0;COUNT=2", 0, [86_400, 172_800]),
+    ],
+)
+def test_a_count_begins_with_the_first_due_instant(rule: str, first_seen: int, expected: list[int]) -> None:
+    start = to_seconds(datetime(2026, 1, 5, 9, tzinfo=UTC))
+    anchor = start + first_seen
+
+    found = Rrule(parse_rrule(rule), ZoneInfo("UTC")).due_between(anchor, start + 10**6, anchor, None)
+
+    assert [due - start for due in found] == expected
+
+
+def test_the_days_of_a_rule_are_those_before_the_end_of_the_search() -> None:
+    days = RuleDays(parse_rrule("FREQ=DAILY"), 20_000)
+
+    assert list(days.between(19_998, 20_003)) == [20_000, 20_001, 20_002]
+    assert list(days.between(20_001, 20_002)) == [20_001]
