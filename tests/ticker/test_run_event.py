@@ -275,3 +275,16 @@ def test_instants_that_an_event_on_threads_missed_are_decided_after_its_earlier_
     eventually(lambda: len(kinds()) >= 4, "all decisions")
     assert before == []
     assert kinds()[-3:] == ["missed", "missed", "fired"]
+
+
+@pytest.mark.parametrize(("error", "has_traceback"), [("RuntimeError", True), ("DeclarationError", False)])
+def test_an_error_is_logged_with_its_traceback_unless_its_message_names_the_cure(
+    declare: Callable[..., Timetable], caplog: pytest.LogCaptureFixture, error: str, has_traceback: bool
+) -> None:
+    action = f"from clock.errors import DeclarationError\ndef broken(*_): raise {error}('no such row')\n"
+    timetable = declare(action, "every().minute.do(broken).named('broken')\n")
+
+    fire(timetable, timetable.events[0], Due(START, None, START, caught_up=False))
+
+    [record] = [record for record in caplog.records if "no such row" in record.getMessage()]
+    assert bool(record.exc_info) is has_traceback
