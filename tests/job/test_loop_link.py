@@ -308,6 +308,7 @@ def test_a_connection_to_a_replica_is_closed_when_its_pushes_are_answered(ours: 
             await asyncio.sleep(0)
             there.sendall(REFUSAL * 2)
             assert not await pushes[0]
+            link.leave()  # again
             assert (link.is_usable(), link.is_lost) == (False, False)
             there.sendall(REFUSAL * 2)
             assert not await pushes[1]

@@ -74,6 +74,12 @@ def test_the_last_business_day_respects_holidays(declared: Callable[..., Event])
     assert dates(event, date(2024, 3, 2), 30) == [date(2024, 3, 28)]  # Good Friday is the 29th
 
 
+def test_without_holidays_a_business_day_is_a_weekday(declared: Callable[..., Event]) -> None:
+    event = declared('every().month.on("last business day").do(act)')
+
+    assert dates(event, date(2026, 10, 2), 70) == [date(2026, 10, 30), date(2026, 11, 30)]
+
+
 @pytest.mark.parametrize(
     "days", ["'DE-BY'", "of_countries.country_holidays('DE', subdiv='BY')", "['DE-BY', '2026-12-24']"]
 )

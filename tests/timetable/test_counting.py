@@ -106,6 +106,15 @@ def test_without_at_it_is_asked_at_whole_minutes_or_seconds(
     assert [f"{due:%d %H:%M:%S}" for due, _ in zip(found, range(3), strict=False)] == expected
 
 
+def test_a_first_run_that_is_skipped_begins_a_period_without_its_condition() -> None:
+    utc, start = ZoneInfo("UTC"), datetime(2026, 11, 23, 20, tzinfo=UTC)
+    trigger = ClockworkAt(2 * 86_400, parse_at("10:00"), utc, skip_first=True)
+
+    found = fires(trigger, utc, start, start + timedelta(days=8), lambda t: t.day > 24)
+
+    assert [due.day for due in found] == [26, 28, 30]
+
+
 TWO_DAYS = ClockworkAt(2 * 86_400, parse_at("10:00"), ZoneInfo("UTC"))
 MONDAYS = ClockworkAt(7 * 86_400, parse_at("Monday 11:30"), ZoneInfo("UTC"))
 DAILY = ClockworkAt(86_400, parse_at("10:00"), ZoneInfo("UTC"))

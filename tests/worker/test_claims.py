@@ -245,3 +245,36 @@ def test_jobs_that_could_not_be_put_back_are_still_held(redis: Redis, fake_clock
 
     assert [job in claims for job in jobs] == [False, True]
     assert redis.llen("queue:default") == 1
+
+
+def test_jobs_are_held_until_redis_has_them_back(
+    in_progress: ScriptedInProgress, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*_: object, **__: object) -> None:
+        raise LOST
+
+    NoteThingJob.perform_async(1)
+    claims = claims_of(in_progress, fake_clock)
+    [job] = claims.claim(1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(in_progress, "put_back", lose)
+        with pytest.raises(StoreUnavailable):
+            claims.give_back([job])
+    assert job in claims
+
+    claims.give_back([job])
+    assert job not in claims
+
+
+def test_a_finished_job_with_a_limit_is_not_put_back(
+    in_progress: ScriptedInProgress, fake_clock: FakeClock, redis: Redis
+) -> None:
+    NoteThingJob.perform_bulk([[1], [2]])
+    claims = claims_of(in_progress, fake_clock)
+    finished, waiting = claims.claim(2)
+    claims.finish(Claimed(finished.number, finished.queue, finished.payload, LIMITED))
+
+    claims.give_back_all()
+
+    assert redis.lrange("queue:default", 0, -1) == [waiting.payload]

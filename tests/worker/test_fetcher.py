@@ -553,6 +553,22 @@ def test_jobs_that_cannot_go_back_wait_for_a_thread_again(redis: Redis, fake_clo
     assert hash_size(redis) == 1
 
 
+def test_a_fetcher_ends_although_its_jobs_cannot_go_back(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "clock.worker")
+    NoteThingJob.perform_async(1)
+    fetcher, _ = fetcher_of(redis, fake_clock)
+    fetcher.claim(1)
+    redis.set("queue:default", "a string")
+    fetcher.stop()
+
+    fetcher.run()
+
+    assert "Jobs that have not started are put back at shutdown: " in caplog.text
+    assert hash_size(redis) == 1
+
+
 @contextmanager
 def threads(fetcher: Fetcher, count: int) -> Iterator[None]:
     """So many of the worker's threads rest until there is a job, and hold it."""

@@ -238,6 +238,23 @@ def test_the_thread_that_waits_takes_the_first_job_and_the_others_are_handed_out
     assert handoff.take_all() == jobs[1:]
 
 
+def test_a_wait_that_a_stop_cannot_end_ends_by_itself(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise StoreUnavailable("away")
+
+    caplog.set_level("DEBUG", "clock.worker")
+    monkeypatch.setattr(ObservedInProgress, "wait_seconds", 0.1)
+    monkeypatch.setattr(ObservedInProgress, "end_wait", fail)
+    crew = Crew(redis, threads=1)
+    assert crew.waits()
+
+    assert crew.end()
+
+    assert "Could not cancel a wait; it ends by itself: away" in caplog.text
+
+
 def test_if_no_thread_rests_nobody_waits(redis: Redis, fake_clock: FakeClock) -> None:
     claims = Claims(ScriptedInProgress(redis), options=WorkerOptions(), clock=fake_clock)
 

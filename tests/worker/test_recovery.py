@@ -8,10 +8,12 @@ from redis import Redis
 
 from clock import Job
 from clock.clocks import to_ms
+from clock.errors import StoreUnavailable
 from clock.job import registry
 from clock.problems import Problems
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer
+from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Move
 from clock.store.jobs.worker_register import End, WorkerRegister
 from clock.testing import FakeClock
@@ -77,6 +79,25 @@ def test_a_dead_worker_whose_jobs_cannot_be_read_holds_up_no_other(
     for identity in ("dead:1:a", "dead:2:a"):
         die(worker, identity, fake_clock)
     redis.set("clock:in_progress:dead:1:a", "a string")
+
+    assert recover(redis, clock=fake_clock) == 1
+
+
+@pytest.mark.parametrize("step", ["left", "marked"])
+def test_dead_workers_are_looked_after_again_when_redis_is_back(
+    bench: Build, redis: Redis, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fail(_: object) -> None:
+        raise StoreUnavailable("away")
+
+    NoteThingJob.perform_async(1)
+    bench("dead:1:a").take()
+    die(bench("dead:1:a"), "dead:1:a", fake_clock)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InProgress, step, fail)
+        with pytest.raises(StoreUnavailable):
+            recover(redis, clock=fake_clock)
 
     assert recover(redis, clock=fake_clock) == 1
 

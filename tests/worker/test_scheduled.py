@@ -168,6 +168,21 @@ def test_a_job_without_a_class_is_moved_to_the_queue_default(redis: Redis, fake_
     assert redis.llen("queue:low") == 1
 
 
+def test_a_poller_that_cannot_reach_redis_reports_no_set(
+    redis: Redis, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    delay(redis, fake_clock, 0)
+    monkeypatch.setattr(Delayed, "due", fail)
+
+    with pytest.raises(StoreUnavailable):
+        ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock).poll()
+
+    assert caplog.messages == []
+
+
 class NotedWaits(FakeClock):
     """Notes for how long somebody waits, who stops after the second time."""
 

@@ -11,8 +11,9 @@ import pytest
 from redis import Redis
 
 from clock.clocks import SystemClock
-from clock.errors import WorkerStuck
+from clock.errors import StoreUnavailable, WorkerStuck
 from clock.store import keys
+from clock.store.jobs.worker_register import WorkerRegister
 from clock.testing import FakeClock
 from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.heartbeat.heartbeat_link import HeartbeatLink
@@ -20,6 +21,8 @@ from clock.worker.heartbeat.heartbeat_process import BEATEN, SIGN
 from tests.patience import PATIENCE_SECONDS, eventually
 from tests.worker import jobs
 from tests.worker.jobs import AwaitThingJob, HoldThingJob, NoteThingJob
+
+DRAINING = "Draining: not accepting new jobs"
 
 
 def worker_of(redis: Redis, *queues: str, concurrency: int = 2) -> Worker:
@@ -175,7 +178,7 @@ def test_a_worker_logs_its_life(redis: Redis, caplog: pytest.LogCaptureFixture) 
 
     assert [record.getMessage() for record in caplog.records if record.name == "clock.worker"] == [
         "Starting worker here:1:a: 2 threads, queues default, low, at most 4 connections to Redis",
-        "Draining: not accepting new jobs",
+        DRAINING,
         "Stopped",
     ]
     assert not worker.runs_jobs
@@ -201,6 +204,20 @@ def test_a_worker_that_stops_logs_how_many_jobs_run_and_waits_for_them(
     assert not worker.runs_jobs
     assert "Putting" not in caplog.text
     assert redis.get("stat:processed") == b"1"
+
+
+def test_a_worker_that_cannot_leave_redis_logs_who_puts_its_jobs_back(
+    redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("Redis cannot be reached.")
+
+    monkeypatch.setattr(WorkerRegister, "leave", fail)
+    stop, _ = running(started(redis, caplog))
+
+    stop()
+
+    assert "Redis cannot be reached. Other workers put back the jobs in progress here." in caplog.messages
 
 
 def test_a_worker_that_stops_at_once_puts_its_jobs_back(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
@@ -270,10 +287,10 @@ def test_signals_of_sidekiqs_page_are_obeyed_and_unknown_ones_ignored(
     stop, _ = running(worker)
 
     redis.lpush("here:1:a-signals", "TTIN", "USR7", "TSTP")
-    eventually(lambda: "Draining" in caplog.text, "it drains")
+    eventually(lambda: DRAINING in caplog.messages, "it drains")  # the stacks have the words of this test
     stop()
 
-    assert "An error in clock" not in caplog.text
+    assert not any("An error in clock" in message for message in caplog.messages)
     shown = [record for record in caplog.records if record.getMessage() == "Thread job-1:"]
     assert "in take" in str(shown[0].stack_info)
 
