@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from queue import Queue
-from random import Random
 from typing import Any
 
 import pytest
@@ -35,6 +33,9 @@ from tests.servers import Servers, port_of
 
 Clock = Callable[..., Result]
 FILE = "from clock import every\nevery().day.named('prints').do(print)\n"
+FILE_WITH_JOB = (
+    "from clock import every\nfrom tests.ticker.jobs import FetchNewsJob\nevery().day.do(FetchNewsJob, 1)\n"
+)
 
 
 class WeighApplesJob(Job):
@@ -63,8 +64,25 @@ def clock_file(application: Path) -> Path:
     return file
 
 
-def chaos_of(scratch: Scratch, clock_file: Path) -> Chaos:
-    return Chaos(ChaosPlan(clock_file, [], [], 1, 7), scratch, load(clock_file), print)
+class PassingClock(SystemClock):
+    """A clock whose waits return at once; their time passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def monotonic(self) -> float:
+        return sum(self.waits)
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return stop.is_set()
+
+
+def chaos_of(scratch: Scratch, clock_file: Path, seconds: float = 0, log: Any = print) -> Chaos:
+    """A trial of so many seconds on a PassingClock. It starts no clock and no worker."""
+    plan = ChaosPlan(clock_file, [], [], seconds, 7, clocks=0, workers=0)
+    return Chaos(plan, scratch, load(clock_file), log, PassingClock())
 
 
 def test_chaos_needs_an_event_that_enqueues_a_job(scratch: Scratch, clock_file: Path) -> None:
@@ -72,26 +90,21 @@ def test_chaos_needs_an_event_that_enqueues_a_job(scratch: Scratch, clock_file: 
         chaos_of(scratch, clock_file).run()
 
 
+def refuse(*_: object, **__: object) -> None:
+    """Fail as each use of a server that is away."""
+    raise StoreUnavailable("Redis is away")
+
+
 def test_chaos_waits_for_busy_jobs_only_for_so_long_and_an_absent_server_counts_as_busy(
     scratch: Scratch, clock_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waited: list[float] = []
+    clock_file.write_text(FILE_WITH_JOB)
+    monkeypatch.setattr(chaos, "all_jobs", refuse)
+    trial = chaos_of(scratch, clock_file)
 
-    class ImpatientClock(SystemClock):
-        def wait(self, stop: Any, seconds: float) -> bool:
-            waited.append(seconds)
-            monkeypatch.setattr(chaos, "SETTLE_SECONDS", 0.0)
-            return super().wait(stop, 0.01)
+    trial.run()
 
-    def fail(_: Redis) -> None:
-        raise StoreUnavailable("Redis is away")
-
-    monkeypatch.setattr(chaos, "all_jobs", fail)
-    monkeypatch.setattr(chaos, "SETTLE_SECONDS", 0.05)
-
-    chaos_of(scratch, clock_file)._settle(ImpatientClock())
-
-    assert set(waited) == {0.5}
+    assert trial.clock.monotonic() == chaos.SETTLE_SECONDS
 
 
 @pytest.mark.usefixtures("scratch")
@@ -169,11 +182,15 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
 
 def _workers_write(
-    monkeypatch: pytest.MonkeyPatch, started: list[subprocess.Popen[bytes]], *lines: str, at_its_stop: str = ""
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[subprocess.Popen[bytes]],
+    *lines: str,
+    at_its_stop: str = "",
+    until_then: str = "sleep 0.05",
 ) -> None:
     script = "printf '%s\\n' \"$@\""
     if at_its_stop:
-        script = f"trap 'echo $LAST; exit' TERM; {script}; while :; do sleep 0.05; done"
+        script = f"trap 'echo $LAST; exit' TERM; {script}; while :; do {until_then}; done"
 
     def start(_: Scratch, kind: str, *__: str, output: Any = None) -> Child:
         words = ["sh", "-c", script, "sh", *lines]
@@ -219,12 +236,15 @@ def test_a_worker_that_does_not_start_the_job_is_reported(
     assert (report.outcome, report.verdict.partition(":")[0]) == ("failed", "the worker did not start the job")
 
 
-def test_an_application_that_logs_without_end_does_not_hold_up_the_rehearsal(rehearsal: StopRehearsal) -> None:
-    class Endless(Queue[dict[str, Any]]):
-        def get(self, block: bool = True, timeout: float | None = None) -> dict[str, Any]:
-            return {"message": "tick"}
+@pytest.mark.process
+def test_an_application_that_logs_without_end_does_not_hold_up_the_rehearsal(
+    rehearsal: StopRehearsal, writes: Callable[..., None]
+) -> None:
+    writes(line("starts"), at_its_stop=line("done"), until_then="echo '{}'")
 
-    assert rehearsal._seen(Endless(), 0.01, "done") is None
+    report = rehearsal.run()
+
+    assert "SIGTERM, as a deploy sends it" in [step.text for step in report.steps]
 
 
 @pytest.mark.process
@@ -242,72 +262,69 @@ def test_a_process_of_a_trial_that_does_not_stop_is_killed(
     assert stubborn.returncode == -signal.SIGKILL
 
 
+class NotingChild(Child):
+    """A process of a trial. It notes each call of `resume`: True if the process was suspended."""
+
+    resumed: list[bool]
+
+    def resume(self) -> None:
+        self.resumed.append(self.is_suspended)
+        super().resume()
+
+
 @pytest.fixture
-def child(tmp_path: Path) -> Iterator[Child]:
+def child(tmp_path: Path) -> Iterator[NotingChild]:
     """A process of a trial that goes on for long."""
     popen = subprocess.Popen(["sleep", "600"])  # noqa: S607  # no shell
-    yield Child("worker", (), popen)
+    made = NotingChild("worker", (), popen)
+    made.resumed = []
+    yield made
     popen.kill()
     popen.wait()
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(("what", "counted"), [("cut", "cut"), ("frozen", "server frozen")])
 def test_the_server_of_a_trial_loses_its_connections_or_is_suspended_for_a_while(
-    servers: Servers, child: Child, clock_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    servers: Servers,
+    child: NotingChild,
+    clock_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    counted: str,
 ) -> None:
+    clock_file.write_text(FILE_WITH_JOB)
     redis = servers.start()
     other = Redis(port=port_of(redis))
     connection = other.client_id()
-    paused: list[float] = []
+    monkeypatch.setattr(chaos, "DISTURBANCES", {what: 1})
+    monkeypatch.setattr(chaos, "fire_manually", refuse)
+    trial = chaos_of(Scratch("", tmp_path, redis, [child]), clock_file, seconds=chaos.MOST_PAUSE + 1)
 
-    class QuickClock(SystemClock):
-        def wait(self, stop: threading.Event, seconds: float) -> bool:
-            paused.append(seconds)
-            return super().wait(stop, 0.01)
+    report = trial.run()
 
-    monkeypatch.setattr(chaos, "SystemClock", QuickClock)
-    trial = chaos_of(Scratch("", tmp_path, redis, [child]), clock_file)
-    for what in ("cut", "frozen"):
-        monkeypatch.setattr(chaos, "DISTURBANCES", {what: 1})
-        assert trial._disturb(Random(7)) is None  # noqa: S311  # as `clock chaos` has it
-
-    assert other.client_id() != connection
-    assert [1 <= seconds <= chaos.LONGEST_SERVER_FREEZE for seconds in paused] == [True]
+    assert report.disturbances[counted] > 0
+    assert (other.client_id() != connection) is (what == "cut")
+    assert isinstance(trial.clock, PassingClock)
+    pauses = set(trial.clock.waits) - {chaos.FIRE_SECONDS}
+    assert [1 <= seconds <= chaos.LONGEST_SERVER_FREEZE for seconds in pauses] == [True] * (what == "frozen")
     assert redis.ping()
-    assert trial._done == Counter({"cut": 1, "server frozen": 1})
     other.close()
 
 
 @pytest.mark.process
-@pytest.mark.slow
 def test_a_suspended_process_goes_on_later_and_a_run_that_redis_refuses_is_skipped(
-    scratch: Scratch, child: Child, clock_file: Path, monkeypatch: pytest.MonkeyPatch
+    scratch: Scratch, child: NotingChild, clock_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock_file.write_text(
-        "from clock import every\nfrom tests.ticker.jobs import FetchNewsJob\nevery().day.do(FetchNewsJob, 1)\n"
-    )
+    clock_file.write_text(FILE_WITH_JOB)
     lines: list[str] = []
-
-    def refuse(*_: object, **__: object) -> None:
-        raise StoreUnavailable("Redis is away")
-
     monkeypatch.setattr(chaos, "fire_manually", refuse)
     monkeypatch.setattr(chaos, "DISTURBANCES", {"suspended": 1})
-    for name in ("MOST_PAUSE", "LEAST_PAUSE", "LONGEST_FREEZE"):
-        monkeypatch.setattr(chaos, name, 0.0)
-    resumed: list[bool] = []
-    resume = Child.resume
+    scratch.children.append(child)
 
-    def resume_noted(self: Child) -> None:
-        resumed.append(self.is_suspended)
-        resume(self)
-
-    monkeypatch.setattr(Child, "resume", resume_noted)
-    monkeypatch.setattr(Chaos, "_start_all", lambda _: scratch.children.append(child))
-    trial = Chaos(ChaosPlan(clock_file, [], [], 1.5, 7), scratch, load(clock_file), lines.append)
-
-    report = trial.run()
+    report = chaos_of(scratch, clock_file, seconds=20, log=lines.append).run()
 
     assert set(lines) == {"a worker was suspended"}
-    assert any(resumed)
+    assert any(child.resumed)
     assert report.disturbances["skipped a run"] > 0

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from clock.cli.trials.audit import Audit, audit
 from clock.cli.trials.scratch import Child, Scratch
-from clock.clocks import SystemClock
+from clock.clocks import Clock, SystemClock
 from clock.errors import ActionFailed, ConfigurationError, StoreError
 from clock.inspection.jobs.busy import all_jobs
 from clock.store import Redis
@@ -75,6 +75,7 @@ class Chaos:
     scratch: Scratch
     timetable: Timetable
     log: Callable[[str], object]
+    clock: Clock = field(default_factory=SystemClock)
     _done: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> ChaosReport:
@@ -82,7 +83,7 @@ class Chaos:
 
         Raises ConfigurationError if no event of the file enqueues a job, or if a process does not start.
         """
-        dice, clock, never = random.Random(self.plan.seed), SystemClock(), threading.Event()  # noqa: S311
+        dice, clock, never = random.Random(self.plan.seed), self.clock, threading.Event()  # noqa: S311
         of_events = random.Random(self.plan.seed)  # noqa: S311  # how many runs fit depends on the machine
         events = [event for event in self.timetable.events if event.enqueues]
         if not events:
@@ -103,7 +104,7 @@ class Chaos:
                 next_one = now + dice.uniform(LEAST_PAUSE, MOST_PAUSE)
             self._restart_ended()
             clock.wait(never, FIRE_SECONDS)
-        self._settle(clock)
+        self._settle()
         self.scratch.end()
         return ChaosReport(self._done, audit(self.scratch.redis, self.timetable, self.scratch.logged_jobs()))
 
@@ -122,7 +123,7 @@ class Chaos:
                 fire_manually(
                     event,
                     ledger=RedisLedger(self.scratch.redis),
-                    clock=SystemClock(),
+                    clock=self.clock,
                     signature=Signature("chaos", "chaos"),
                 )
         except (StoreError, ActionFailed):
@@ -155,7 +156,7 @@ class Chaos:
             elif what == "restarted":
                 os.kill(_process_of(redis), signal.SIGKILL)
             else:
-                _freeze(_process_of(redis), dice.uniform(1, LONGEST_SERVER_FREEZE))
+                _freeze(_process_of(redis), dice.uniform(1, LONGEST_SERVER_FREEZE), self.clock)
 
     def _restart_ended(self) -> None:
         """Start processes that have ended again, as a platform does."""
@@ -164,16 +165,16 @@ class Chaos:
                 self.scratch.children.remove(child)
                 self.scratch.start(child.kind, *child.arguments)
 
-    def _settle(self, clock: SystemClock) -> None:
+    def _settle(self) -> None:
         """Wait, without disturbances, until no job runs or waits in a queue."""
         for child in self.scratch.children:
             child.resume()
-        never, end = threading.Event(), clock.monotonic() + SETTLE_SECONDS
-        while clock.monotonic() < end:
+        never, end = threading.Event(), self.clock.monotonic() + SETTLE_SECONDS
+        while self.clock.monotonic() < end:
             self._restart_ended()
             if not _is_busy(self.scratch.redis):
                 return
-            clock.wait(never, 0.5)
+            self.clock.wait(never, 0.5)
 
 
 def _cut(redis: Redis) -> None:
@@ -186,10 +187,10 @@ def _process_of(redis: Redis) -> int:
     return int(redis.info("server")["process_id"])
 
 
-def _freeze(pid: int, seconds: float) -> None:
+def _freeze(pid: int, seconds: float, clock: Clock) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
-        SystemClock().wait(threading.Event(), seconds)
+        clock.wait(threading.Event(), seconds)
     finally:
         os.kill(pid, signal.SIGCONT)
 
