@@ -138,3 +138,17 @@ def test_a_period_of_days_is_measured_on_the_wall_clock_also_if_it_skips_a_day()
         )
         shown = [datetime.fromtimestamp(due, apia).date() for due in islice(found, 4)]
         assert shown == [date(2011, 12, day) + timedelta(days=3 * step) for step in range(4)]
+
+
+def test_a_chain_is_followed_up_to_the_hour_that_occurs_twice() -> None:
+    """Each hour is due with its second occurrence, so on 1 November 01:00 is due at 06:00 and not at 05:00 UTC."""
+    trigger = ClockworkAt(3 * HOUR, parse_at("**:00"), NEW_YORK, dst=SECOND)
+    anchor = to_seconds(datetime(2026, 2, 24, 2, tzinfo=UTC))
+    start = to_seconds(datetime(2026, 11, 1, tzinfo=UTC))
+
+    found = trigger.due_between(start + 6 * HOUR + MINUTE, start + 12 * HOUR, anchor, None)
+
+    assert [(due - start) // HOUR for due in found] == [9, 12]
+    assert [due - start for due in from_the_anchor(trigger, anchor, start + 12 * HOUR) if due > start] == [
+        hour * HOUR for hour in (2, 6, 9, 12)
+    ]

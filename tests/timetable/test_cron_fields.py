@@ -13,7 +13,7 @@ from clock.timetable.triggers.cron import Cron, read, split_zone
 from clock.timetable.triggers.cron_fields import days_of_month, weekdays
 from clock.timetable.triggers.cron_words import cron_prose
 from clock.timetable.triggers.fugit import as_debians
-from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
+from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
 from tests.timetable.month_shapes import Rule, by_the_rule, nth, on, selected
 from tests.timetable.properties import for_all
 
@@ -340,3 +340,11 @@ def test_every_expression_that_is_accepted_has_words(day: str, weekday: str, tim
 def test_what_cronsim_knows_is_explained_in_its_words() -> None:
     for expression in ("*/5 9-17 * * mon-fri", "0 0 L * *", "30 6 21,22 * *", "0 0 * * 5L"):
         assert cron_prose(expression).split()[:2] == CronSim(expression, DECEMBER).explain().split()[:2]
+
+
+@pytest.mark.parametrize("weekday", range(7))
+def test_a_day_that_only_one_shape_of_year_has_is_found(weekday: int) -> None:
+    """29 February occurs in leap years; 22 February is a last weekday in the other years."""
+    for expression in (f"0 0 29 2 {weekday}&", f"0 0 22 2 {weekday}#-1&"):
+        first = next(iter(Cron(expression, UTC).due_between(0, FOREVER, 0, None)))
+        assert to_datetime(first).isoweekday() % 7 == weekday
