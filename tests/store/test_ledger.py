@@ -540,12 +540,12 @@ def test_a_decision_that_is_not_committed_publishes_nothing(ledger: RedisLedger,
 
 def test_the_locks_of_jobs_that_were_not_pushed_name_their_holders(ledger: RedisLedger) -> None:
     declare(ledger)
-    locks = [Lock("a", "1"), Lock("b", "2"), Lock("a", "3")]
+    locks = [Lock("a", "1"), Lock("b", "2"), Lock("a", "3"), Lock("b", "4"), Lock("a", "5")]
     pushes = [Push("{0}", "low"), *(Push(f"{{{lock.jid}}}", "low", None, lock) for lock in locks)]
 
     assert ledger.commit([decision(NOON, *pushes)]) == [Verdict.COMMITTED]
 
-    assert [lock.holder for lock in locks] == ["", "", "1"]
+    assert [lock.holder for lock in locks] == ["", "", "1", "2", "1"]
 
 
 def test_an_invalid_key_is_named_once_until_the_ledger_is_read_again(
