@@ -467,6 +467,21 @@ def test_a_job_that_was_cancelled_before_it_starts_is_dropped_and_does_not_count
     assert (jobs.ran, stats(redis), redis.keys("clock:in_progress:*")) == ([], (0, 0), [])
 
 
+def test_a_job_runs_though_another_job_of_its_claim_was_cancelled(
+    redis: Redis, runs: tuple[Bench, list[JobRun]]
+) -> None:
+    worker, found = runs
+    cancelled = NoteThingJob.perform_async(1)
+    NoteThingJob.perform_async(2)
+    cancellations.mark(redis, [cancelled], now=NOW)
+    worker.fetcher.claim(2)
+
+    for _ in range(2):
+        worker.processor.process(worker.take())
+
+    assert [(run.payload["args"], run.outcome) for run in found] == [([1], "dropped"), ([2], "done")]
+
+
 def test_a_push_that_a_newer_one_has_replaced_does_not_count(
     redis: Redis, runs: tuple[Bench, list[JobRun]]
 ) -> None:
