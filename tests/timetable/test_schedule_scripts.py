@@ -53,19 +53,6 @@ WORKS = {
         DECLARED,
         "if __name__ == '__main__':\n    while True:\n        schedule.run_pending()\n        time.sleep(1)\n",
     ),
-    "loop in a thread that catches its end once": (
-        DECLARED,
-        """
-        def loop():
-            try:
-                schedule.run_pending()
-            except SystemExit:
-                schedule.run_pending()
-        thread = threading.Thread(target=loop)
-        thread.start()
-        thread.join()
-        """,
-    ),
     "all under the guard": (
         "",
         """
