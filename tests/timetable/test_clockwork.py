@@ -152,3 +152,71 @@ def test_a_chain_is_followed_up_to_the_hour_that_occurs_twice() -> None:
     assert [due - start for due in from_the_anchor(trigger, anchor, start + 12 * HOUR) if due > start] == [
         hour * HOUR for hour in (2, 6, 9, 12)
     ]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_an_instant_after_which_is_asked_is_not_due_again(zone: str) -> None:
+    trigger = ClockworkAt(HOUR, parse_at("**:30"), ZoneInfo(zone))
+    anchor = to_seconds(datetime(2026, 2, 24, tzinfo=UTC))
+    first, second, third, fourth = (anchor + 30 * MINUTE + hour * HOUR for hour in range(4))
+
+    for previous in (None, first, second):
+        assert list(trigger.due_between(second, fourth, anchor, previous)) == [third, fourth]
+    assert list(trigger.due_between(first, fourth, anchor, first)) == [second, third, fourth]
+
+
+def test_a_period_of_seconds_counts_from_the_second_that_counted() -> None:
+    trigger = ClockworkAt(30, parse_at("10:00"), ZoneInfo("UTC"))
+    anchor = to_seconds(datetime(2026, 2, 24, 10, tzinfo=UTC))
+
+    found = trigger.candidates_after(anchor + 10, anchor + 10, anchor + DAY - 1, anchor)
+
+    assert [due - anchor for due in found] == list(range(40, 60))
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_candidates_are_a_period_after_the_counted_instant_or_the_skipped_one(zone: str) -> None:
+    trigger = ClockworkAt(2 * HOUR, parse_at("**:30"), ZoneInfo(zone), skip_first=True)
+    anchor = to_seconds(datetime(2026, 2, 24, tzinfo=UTC))
+    first, _, third, fourth = (anchor + 30 * MINUTE + hour * HOUR for hour in range(4))
+
+    for last in (None, first):
+        assert list(trigger.candidates_after(last, anchor, fourth, anchor)) == [third, fourth]
+
+
+def test_a_time_one_second_before_the_anchor_does_not_count() -> None:
+    trigger = ClockworkAt(2 * HOUR, parse_at("**:00"), ZoneInfo("UTC"))
+    anchor = to_seconds(datetime(2026, 2, 24, 10, 0, 1, tzinfo=UTC))
+
+    found = trigger.due_between(anchor - 1, anchor + 4 * HOUR, anchor, None)
+
+    assert [(due - anchor + 1) // HOUR for due in found] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("period", "at", "first", "last", "count"),
+    [
+        (1, "10:00", "10:00:00", "10:00:59", 60),
+        (1, "10:00:07", "10:00:07", "10:00:07", 1),
+        (MINUTE, "10:00:07", "10:00:07", "10:00:07", 1),
+        (MINUTE, "10:**", "10:00:00", "10:59:00", 60),
+        (MINUTE, "**:30:05", "00:30:05", "23:30:05", 24),
+    ],
+)
+def test_an_at_matches_minutes_and_for_a_shorter_period_every_second(
+    period: int, at: str, first: str, last: str, count: int
+) -> None:
+    day = to_seconds(datetime(2026, 2, 24, tzinfo=UTC))
+
+    found = list(ClockworkAt(period, parse_at(at), ZoneInfo("UTC")).due_between(day - 1, day + DAY - 1, day, None))
+
+    assert [f"{datetime.fromtimestamp(due, UTC):%H:%M:%S}" for due in (found[0], found[-1])] == [first, last]
+    assert len(found) == count
+
+
+def test_a_period_of_a_minute_starts_with_a_whole_minute() -> None:
+    anchor = to_seconds(datetime(2026, 2, 24, 10, 0, 37, tzinfo=UTC))
+
+    found = ClockworkAt(MINUTE, parse_at("10:**"), ZoneInfo("UTC")).due_between(anchor - 1, FOREVER, anchor, None)
+
+    assert next(found) == anchor + 23
