@@ -482,6 +482,27 @@ def test_a_job_runs_though_another_job_of_its_claim_was_cancelled(
     assert [(run.payload["args"], run.outcome) for run in found] == [([1], "dropped"), ([2], "done")]
 
 
+@pytest.mark.parametrize("fields", [{}, {"worker_killed": 1}])
+def test_only_a_job_with_which_a_worker_has_died_is_noted_while_it_runs(
+    bench: Build, redis: Redis, fake_clock: FakeClock, fields: dict[str, object]
+) -> None:
+    worker, seen = bench(), list[int]()
+    worker.processor = Processor(
+        worker.fetcher.slots[0],
+        worker.fetcher,
+        worker.moves,
+        clock=fake_clock,
+        listeners=[lambda _: seen.append(len(worker.in_progress.marked()))],
+    )
+    job = {"class": NoteThingJob.wire_name, "args": [1], "jid": "1", "queue": "default", "retry": True}
+    redis.lpush("queue:default", json.dumps({**job, **fields}))
+
+    worker.run_all()
+
+    assert seen == [len(fields)]
+    assert worker.in_progress.marked() == set()
+
+
 def test_a_push_that_a_newer_one_has_replaced_does_not_count(
     redis: Redis, runs: tuple[Bench, list[JobRun]]
 ) -> None:
