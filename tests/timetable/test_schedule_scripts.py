@@ -17,6 +17,7 @@ import schedule
 
 from clock.errors import DeclarationError
 from clock.timetable import Timetable, load
+from tests.traced import not_traced
 
 Load = Callable[[str], Timetable]
 
@@ -512,6 +513,7 @@ def test_a_loop_in_a_module_that_ignores_the_end_leaves_with_its_line(
     )
 
 
+@not_traced
 @pytest.mark.parametrize(
     ("waits", "line", "limit", "message"),
     [

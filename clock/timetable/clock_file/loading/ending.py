@@ -147,7 +147,7 @@ class Ending:
                 self.failure = f"{self._shown(line)}: this line keeps the file from ending; {_ADVICE}"
         if not self._over.is_set():
             _raise_in(c_ulong(self._loader), py_object(EndOfDeclarations))
-            if not clock.wait(self._over, LEAVE_SECONDS):
+            if not clock.wait(self._over, LEAVE_SECONDS):  # pragma: no cover  # tests do not trace it
                 leave(self.failure or f"{self._shown(line)}: this line never returns; {_ADVICE}")
 
     def _shown(self, line: int) -> str:
