@@ -104,14 +104,28 @@ class ClusterLink(Link):
         """The next answer. Raises what the client library does."""
         try:
             return super().read_response(*args, **options)
-        except AskError as error:
-            is_moved = isinstance(error, MovedError)
-            vars(error)["fault"] = CLUSTER_FAULTS["moved" if is_moved else "ask"]
-            error.host = error.host or self.host
-            if is_moved:
-                self.is_elsewhere = True
-                self.sentinels.prefer((error.host, error.port))
-            raise
+        except ResponseError as error:
+            answered = _typed(error)
+            if isinstance(answered, AskError):
+                self._note_move(answered)
+            raise answered from error.__cause__
+
+    def _note_move(self, error: AskError) -> None:
+        is_moved = isinstance(error, MovedError)
+        vars(error)["fault"] = CLUSTER_FAULTS["moved" if is_moved else "ask"]
+        error.host = error.host or self.host
+        if is_moved:
+            self.is_elsewhere = True
+            self.sentinels.prefer((error.host, error.port))
+
+
+def _typed(error: ResponseError) -> ResponseError:
+    """The error of a slot that is elsewhere by its own class: redis-py 5 raises the general one."""
+    code, _, rest = str(error).partition(" ")
+    return _MOVES[code](rest) if type(error) is ResponseError and code in _MOVES else error
+
+
+_MOVES = {"ASK": AskError, "MOVED": MovedError}
 
 
 class ClusterTcpLink(ClusterLink, PrimaryTcpLink):
