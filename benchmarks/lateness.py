@@ -37,6 +37,7 @@ def _celery_event(job: dict[str, Any]) -> object:
 
 SCHEDULERS: dict[str, tuple[list[str], str, Named, bool]] = {
     "clock": (["-m", "clock", "run", "events.py"], "queue:default", lambda job: job["args"][0], True),
+    "bare timer": (["-m", "benchmarks.schedulers.with_a_timer"], "jobs", lambda job: job["event"], True),
     "schedule": (["-m", "benchmarks.schedulers.with_schedule"], "jobs", lambda job: job["event"], False),
     "apscheduler": (["-m", "benchmarks.schedulers.with_apscheduler"], "jobs", lambda job: job["event"], True),
     "celery beat": (["-m", "benchmarks.schedulers.with_celery_beat"], "celery", _celery_event, False),
