@@ -349,3 +349,26 @@ def test_a_connection_that_is_lost_makes_the_pool_leave_its_server(own: Pool) ->
     own.release(link)
 
     assert own.has_left(link)
+
+
+def test_a_connection_that_another_thread_closes_while_it_reads_is_lost_or_has_its_answer(own: Pool) -> None:
+    link = own.take()
+    received = link._sock.recv_into
+
+    class ClosedWhileRead:
+        """The socket, whose connection is closed after an answer has arrived and before it is parsed."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(link._sock, name)
+
+        def recv_into(self, *args: object) -> int:
+            count = received(*args)
+            link.disconnect()  # type: ignore[no-untyped-call]  # untyped there
+            return int(count)
+
+    link.send_command("PING")  # type: ignore[no-untyped-call]  # untyped there
+    link._parser._sock = ClosedWhileRead()
+
+    with suppress(RedisConnectionError):  # redis-py 5 has lost the answer
+        assert link.read_response() in (b"PONG", "PONG")
+    own.release(link)

@@ -70,6 +70,10 @@ class Link(AbstractConnection):
         except RedisError as error:
             self.is_elsewhere = self.is_elsewhere or fault_of(error).is_elsewhere
             raise
+        except AttributeError as error:  # pragma: no cover  # redis-py 5, whose reader is gone
+            if self._sock is not None:
+                raise
+            raise RedisConnectionError("Another thread has closed the connection.") from error
 
     def exchange(self, packed: bytes, count: int) -> list[Any]:
         """Send commands and read their answers, `count` in all. Error answers are in the list: none is raised.
