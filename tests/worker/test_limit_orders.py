@@ -91,7 +91,7 @@ class Orders(RuleBasedStateMachine):
     def claim(self, who: int, most: int, ends: int, both: bool) -> None:
         worker = self.workers[who]
         done, worker.held = worker.held[:ends], worker.held[ends:]
-        limited, others = by_limits(done), [job.number for job in done if b'"limits":' not in job.payload]
+        limited, others = by_limits(done), [job.number for job in done if job.limits is None]
         queues = QUEUES if both else QUEUES[who % 2 :][:1]
         claimed = worker.in_progress.claim(
             queues, most, done=others, limited=limited, now=self.now, expires_seconds=60.0
