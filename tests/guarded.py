@@ -110,6 +110,7 @@ NOT_OF_ATTRIBUTES = {
     ("cli/commands/running/dev.py", "_printing"): "the lines of the processes on stdout",
     ("job/middleware/time_limit.py", "_nearer"): "a condition of `_lock`",
     ("rehearsal/job_modes.py", "_lock"): "finding a job among the payloads and taking it",
+    ("ticker/leader.py", "_asking"): "taking and releasing the lease",
     ("timetable/clock_file/loading/loader.py", "_lock"): "one clock file is loaded at a time",
     ("timetable/triggers/calendars/country_holidays.py", "_lock"): "a calendar of another package",
     ("worker/fetching/handoff.py", "wake"): "it is a signal to one thread",

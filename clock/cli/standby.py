@@ -30,7 +30,8 @@ def standing_by(
     """
     timetable = timetable_to_run(config)
     redis = patiently(lambda: connected(config))
-    process = clock_process(config, timetable, redis, metrics=metrics)
+    ended = threading.Event()  # or its action does not end, and the lease has been given back
+    process = clock_process(config, timetable, redis, on_stuck=ended.set, metrics=metrics)
     refusals: list[StoreError] = []
 
     def run() -> None:
@@ -39,14 +40,16 @@ def standing_by(
         except StoreError as error:
             refusals.append(error)
             on_failure()
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=run, name="clock", daemon=True)
-    thread.start()
-    stopping.add(process.stop, lambda: process.stop(0))
+    threading.Thread(target=run, name="clock", daemon=True).start()
+    patience = min(STOP_SECONDS, config.stop_timeout)  # the process is killed soon after the end of its jobs
+    stopping.add(lambda: process.stop(patience), lambda: process.stop(0))
     try:
         yield process
     finally:
-        process.stop(STOP_SECONDS)
-        thread.join(STOP_SECONDS)
+        process.stop(patience)
+        ended.wait()
     for refusal in refusals:
         raise refusal

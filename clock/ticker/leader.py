@@ -51,6 +51,7 @@ class Leader:
         self._clock = clock
         self._on_lead = on_lead
         self._stop = threading.Event()
+        self._asking = threading.Lock()  # held while the lease is taken or released
         self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
         self._leads_until = float("-inf")  # monotonic seconds; written by the thread, read by the ticker
         self._tenure: Tenure | None = None  # the last answer; None: Redis is away
@@ -70,20 +71,29 @@ class Leader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop trying, and release the lease; a clock on standby takes over immediately."""
+        """Stop trying, and release the lease; a clock on standby takes over immediately.
+
+        May be called twice and from any thread: each call returns after the lease has been released.
+        """
         self._stop.set()
-        if not self.leads:
-            return
-        self._leads_until = float("-inf")
-        try:
-            self._lease.give_back()
-        except StoreError as error:
-            logger.warning("Could not release the lease; it expires by itself: %s", error)
-        else:
-            logger.info("Released leadership")
+        with self._asking:
+            if not self.leads:
+                return
+            self._leads_until = float("-inf")
+            try:
+                self._lease.give_back()
+            except StoreError as error:
+                logger.warning("Could not release the lease; it expires by itself: %s", error)
+            else:
+                logger.info("Released leadership")
 
     def beat(self) -> None:
-        """Take or renew the lease once. While Redis is away, the lease expires."""
+        """Take or renew the lease once, unless this clock stops. While Redis is away, the lease expires."""
+        with self._asking:
+            if not self._stop.is_set():
+                self._ask()
+
+    def _ask(self) -> None:
         asked = self._clock.monotonic()
         try:
             with self._taking:
@@ -98,8 +108,6 @@ class Leader:
         self._leads_until = asked + LEASE_SECONDS if holder == self._identity else float("-inf")
         if holder != self._holder:
             self._log_holder(holder)
-        if self._stop.is_set() and holder == self._identity:
-            self._lease.give_back()  # it was taken while `stop` released it
 
     def _take(self, asked: float) -> Tenure:
         """Take the lease. If Redis lost it too early, leave it to its holder, which has the ledger in memory."""

@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
 from clock.config import Config
 from clock.errors import StoreError
+from clock.store import keys
 from tests.patience import PATIENCE_SECONDS
+from tests.ticker import jobs
 
 
 @pytest.fixture
@@ -43,6 +46,29 @@ def test_a_standby_clock_that_redis_refuses_ends_the_worker_with_the_refusal(
     ):
         assert failed.wait(PATIENCE_SECONDS)
     redis.acl_deluser("standby")
+
+
+@pytest.mark.slow  # the second that a clock waits for its last commit
+def test_a_standby_clock_whose_action_does_not_end_gives_back_the_lease_before_its_worker_ends(
+    config: Config, redis: Redis
+) -> None:
+    began, may_end = threading.Event(), threading.Event()
+
+    def stuck() -> None:
+        began.set()
+        may_end.wait(PATIENCE_SECONDS)
+
+    jobs.hooks["slow"] = stuck
+    config.clock_file.write_text(
+        "from clock import every\nfrom tests.ticker.jobs import slow\nevery().second.named('slow').do(slow)\n"
+    )
+
+    with standing_by(replace(config, stop_timeout=0), None, stopping(), on_failure=lambda: None):
+        assert began.wait(PATIENCE_SECONDS)
+    is_held = redis.exists(keys.LEASE)
+    may_end.set()
+
+    assert not is_held
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -143,13 +143,94 @@ def test_the_time_is_redis_s_and_a_machine_that_is_off_is_warned_about_once(
     )
 
 
-def test_a_lease_that_a_clock_took_while_it_stopped_is_given_back(redis: Redis) -> None:
+def test_a_clock_that_has_stopped_takes_no_lease(redis: Redis) -> None:
     first = leader(redis, "a", FakeClock(SIX))
 
     first.stop()
-    first.beat()  # its thread had asked for the lease before
+    first.beat()
 
     assert not redis.exists(keys.LEASE)
+
+
+class SlowLease(Lease):
+    """A lease whose commands wait until the test sets `may_go_on`. `answered` names those that have ended."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis, identity="a", release="v1", rank=1)
+        self.began, self.may_go_on = threading.Event(), threading.Event()
+        self.may_go_on.set()
+        self.answered: list[str] = []
+
+    def take(self, seconds: float, *, leave_free: bool = False) -> Tenure:
+        self._wait()
+        found = super().take(seconds, leave_free=leave_free)
+        self.answered.append("take")
+        return found
+
+    def give_back(self) -> None:
+        self._wait()
+        super().give_back()
+        self.answered.append("give back")
+
+    def _wait(self) -> None:
+        self.began.set()
+        assert self.may_go_on.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def slow_lease(redis: Redis) -> Iterator[SlowLease]:
+    found = SlowLease(redis)
+    yield found
+    found.may_go_on.set()
+
+
+def begun(lease: SlowLease, call: Callable[[], object]) -> threading.Thread:
+    """A thread whose call waits for the answer of Redis."""
+    lease.began.clear()
+    lease.may_go_on.clear()
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    assert lease.began.wait(PATIENCE_SECONDS)
+    return thread
+
+
+def stopped_on_a_thread(first: Leader, lease: SlowLease) -> Sequence[str]:
+    """Which commands had ended when a call of `stop` returned, which began while the lease did not answer."""
+    found: list[Sequence[str]] = []
+
+    def stop() -> None:
+        first.stop()
+        found.append(tuple(lease.answered))
+
+    stopping = threading.Thread(target=stop, daemon=True)
+    stopping.start()
+    stopping.join(0.05)
+    lease.may_go_on.set()
+    stopping.join(PATIENCE_SECONDS)
+    return found[0]
+
+
+def test_each_of_two_stops_returns_after_the_lease_is_released(slow_lease: SlowLease) -> None:
+    first = Leader(slow_lease, identity="a", clock=FakeClock(SIX))
+    first.beat()
+    begun(slow_lease, first.stop)
+
+    assert stopped_on_a_thread(first, slow_lease) == ("take", "give back")
+
+
+@pytest.mark.parametrize("beats", [0, 1])
+def test_a_stop_during_a_renewal_of_the_lease_releases_it_afterwards(
+    redis: Redis, slow_lease: SlowLease, beats: int
+) -> None:
+    first = Leader(slow_lease, identity="a", clock=FakeClock(SIX))
+    for _ in range(beats):
+        first.beat()
+    begun(slow_lease, first.beat)
+
+    assert stopped_on_a_thread(first, slow_lease) == (*["take"] * beats, "take", "give back")
+
+    assert not redis.exists(keys.LEASE)
+    assert not first.leads
 
 
 class ScriptedLease(Lease):
@@ -170,7 +251,7 @@ class ScriptedLease(Lease):
         self.free.append(leave_free)
         answer = self._answers.pop(0)
         if not self._answers:
-            self.clock.stop()
+            self.clock._stop.set()
         if answer is None:
             raise StoreUnavailable("away")
         return answer
