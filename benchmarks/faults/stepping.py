@@ -5,18 +5,19 @@ STEP_FILE holds by how many seconds the wall clock is off, and is read whenever 
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from clock.cli.clock_process import about_clock, release
+from clock.cli.clock_process import about_clock
 from clock.cli.opening import identity
 from clock.clocks import SystemClock
 from clock.log import configure_logging
 from clock.shutdown import handling
 from clock.store.server.connection import connect, set_default
-from clock.ticker import ClockIdentity, ClockProcess
+from clock.ticker import ClockIdentity, ClockProcess, release_of
 from clock.timetable import load
 
 
@@ -38,7 +39,7 @@ def main(clock_file: str, step_file: str) -> None:
     timetable = load(clock_file)
     redis = connect()
     set_default(redis)
-    of_file = release(Path(clock_file), SystemClock())
+    of_file = release_of(Path(clock_file), environ=os.environ, started=SystemClock().now())
     process = ClockProcess(
         timetable,
         redis,

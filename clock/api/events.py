@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from clock.api.awaitable import awaitable
 from clock.api.checks import check_count
@@ -21,20 +19,12 @@ from clock.inspection.events.why import why as explain
 from clock.job.push.client import clock as client_clock
 from clock.printable import brief
 from clock.store import Redis, listing
-from clock.store.ledger import backfilled, history, pauses
+from clock.store.ledger import history, pauses
 from clock.store.ledger.history import Record
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import ALL, Pause
-from clock.ticker import (
-    Backfill,
-    BackfilledRun,
-    BackfillPlan,
-    Signature,
-    fire_manually,
-    plan_backfill,
-    release_of,
-)
-from clock.timetable import Event, Timetable, action, find_event, load, with_rows
+from clock.ticker import Backfill, BackfilledRun, BackfillPlan, fire_manually, plan_backfill
+from clock.timetable import Event, Timetable, find_event, load, with_rows
 
 SECOND = timedelta(seconds=1)
 YEARS = (1900, 9000)  # near the ends of the calendar, zones and searches for the next run leave it
@@ -151,14 +141,7 @@ class Events:
         """
         timetable = self._declarations(name)
         event = find_event(timetable, name)
-        with action(timetable.scheduler):
-            run = fire_manually(
-                event,
-                ledger=RedisLedger(self._redis),
-                clock=client_clock(),
-                signature=_signature(timetable.path),
-            )
-        return run.jids
+        return fire_manually(timetable, event, ledger=RedisLedger(self._redis), clock=client_clock()).jids
 
     def plan_backfill(
         self, name: str, start: datetime, end: datetime, *, beyond_history: bool = False
@@ -191,10 +174,7 @@ class Events:
         """
         timetable = self._declarations(name)
         plan = self.plan_backfill(name, start, end, beyond_history=beyond_history)
-        backfilled.forget_old(self._redis, instant())
-        signature = _signature(timetable.path)
-        ledger = RedisLedger(self._redis)
-        return list(Backfill(plan, timetable, ledger, client_clock(), signature, per_second).run())
+        return list(Backfill(plan, timetable, self._redis, client_clock(), per_second).run())
 
     def _declarations(self, name: str) -> Timetable:
         if self.timetable is None:
@@ -246,15 +226,6 @@ def _end(until: object, now: datetime) -> datetime:
     raise ConfigurationError(
         f"until is {brief(until)}; it must be an aware datetime up to the year 9999, or a timedelta"
     )
-
-
-def _signature(clock_file: Path) -> Signature:
-    """This process, for the history. Raises ConfigurationError if the clock file was removed after its load."""
-    try:
-        release = release_of(clock_file, environ=os.environ, started=instant())
-    except OSError as error:
-        raise ConfigurationError(f"the clock file {clock_file} cannot be read: {error.strerror}") from error
-    return Signature(host=socket.gethostname(), release=release.name)
 
 
 def _spans(at: datetime | str, event: Event | None) -> list[AskedPeriod]:

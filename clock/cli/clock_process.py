@@ -6,7 +6,6 @@ import atexit
 import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clock import monitors
@@ -20,22 +19,12 @@ from clock.job.registry import import_jobs
 from clock.store import Redis
 from clock.store.ledger.clock_register import AboutClock
 from clock.store.server.opening import connected, redis_clock
-from clock.ticker import ClockIdentity, ClockProcess, Release, Signature, release_of
+from clock.ticker import ClockIdentity, ClockProcess, Release, release_of
 from clock.timetable import Timetable
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
     from clock.monitors.clock_reports import MonitoredEvents
-
-
-def release(clock_file: Path, clock: SystemClock) -> Release:
-    """The release that this process runs."""
-    return release_of(clock_file, environ=os.environ, started=clock.now())
-
-
-def signature(release: Release) -> Signature:
-    """The origin of decisions, for the history."""
-    return Signature(host=socket.gethostname(), release=release.name)
 
 
 def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> AboutClock:
@@ -75,7 +64,7 @@ def clock_process(
     timetable = with_schedules(timetable, redis, config.require, import_jobs)
     monitored = _monitored(timetable, clock)
     timetable = monitored.timetable if monitored else timetable
-    of_file = release(timetable.path, clock)
+    of_file = release_of(timetable.path, environ=os.environ, started=clock.now())
     process = ClockProcess(
         timetable,
         redis,

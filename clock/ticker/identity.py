@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from dataclasses import dataclass
+from pathlib import Path
 
+from clock.clocks import Clock
 from clock.store.ledger.clock_register import AboutClock
 from clock.ticker.firing.decisions import Signature
-from clock.ticker.release import Release
+from clock.ticker.release import Release, release_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +25,8 @@ class ClockIdentity:
     def signature(self) -> Signature:
         """The origin that the history shows for this clock's decisions."""
         return Signature(self.about.host, self.release.name)
+
+
+def signature_here(clock_file: Path, clock: Clock) -> Signature:
+    """The origin that the history shows for what a user requests in this process. Raises ConfigurationError."""
+    return Signature(socket.gethostname(), release_of(clock_file, environ=os.environ, started=clock.now()).name)

@@ -110,7 +110,7 @@ def test_two_backfills_at_once_run_each_instant_once(redis: Redis, declare: Call
     events = declare(DAILY)
     assert events.timetable
     plan = events.plan_backfill("daily", NOW - 3 * DAY, NOW)
-    backfill = Backfill(plan, events.timetable, RedisLedger(redis), FakeClock(NOW), Signature("web1", "v1"))
+    backfill = Backfill(plan, events.timetable, redis, FakeClock(NOW))
 
     ran = [list(backfill.run()) for _ in range(2)]
 
@@ -144,7 +144,7 @@ def test_runs_of_a_backfill_that_were_committed_are_returned_before_an_error(
     assert events.timetable
     redis.set("queue:low", "junk")
     plan = events.plan_backfill("daily", NOW - 2 * DAY, NOW)
-    runs = Backfill(plan, events.timetable, RedisLedger(redis), FakeClock(NOW), Signature("web1", "v1")).run()
+    runs = Backfill(plan, events.timetable, redis, FakeClock(NOW)).run()
 
     assert list(next(runs).jids) == waiting(redis)
     with pytest.raises(StoreError, match="wrong type"):

@@ -10,7 +10,7 @@ from clock.errors import ActionFailed, StoreError
 from clock.store.ledger.held_pushes import jid_of
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import Signature, fire_manually
+from clock.ticker import fire_manually
 from clock.ticker.firing.manual_fire import ManualRun
 from clock.timetable import Timetable
 from tests.ticker import jobs
@@ -21,10 +21,9 @@ Fire = Callable[[], ManualRun]
 
 @pytest.fixture
 def fire(declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock) -> Fire:
-    [event] = declare(ACT).events
-    return lambda: fire_manually(
-        event, ledger=RedisLedger(redis), clock=fake_clock, signature=Signature("web1", "v1")
-    )
+    timetable = declare(ACT)
+    [event] = timetable.events
+    return lambda: fire_manually(timetable, event, ledger=RedisLedger(redis), clock=fake_clock)
 
 
 def raising(error: BaseException) -> Callable[[], object]:

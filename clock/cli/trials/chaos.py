@@ -24,8 +24,8 @@ from clock.inspection.jobs.busy import all_jobs
 from clock.store import Redis
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import translated
-from clock.ticker import Signature, fire_manually
-from clock.timetable import Event, Timetable, action
+from clock.ticker import fire_manually
+from clock.timetable import Event, Timetable
 
 LEAST_PAUSE, MOST_PAUSE = 0.5, 2.0  # seconds between two disturbances
 FIRE_SECONDS = 0.3  # between two runs of events
@@ -119,13 +119,7 @@ class Chaos:
     def _fire(self, event: Event) -> None:
         """Run an event now: those of the file may be due only once a day. A cut connection skips it."""
         try:
-            with action(self.timetable.scheduler):
-                fire_manually(
-                    event,
-                    ledger=RedisLedger(self.scratch.redis),
-                    clock=self.clock,
-                    signature=Signature("chaos", "chaos"),
-                )
+            fire_manually(self.timetable, event, ledger=RedisLedger(self.scratch.redis), clock=self.clock)
         except (StoreError, ActionFailed):
             self._done["skipped a run"] += 1
 

@@ -12,12 +12,15 @@ from msgspec.structs import replace
 from clock.clocks import Clock, to_ms
 from clock.errors import BackfillFailed, ConfigurationError, StoreError
 from clock.printable import brief
+from clock.store import Redis
+from clock.store.ledger import backfilled
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.held_pushes import kept_out
 from clock.store.ledger.ledger import RedisLedger
 from clock.ticker.backfill.plan import BackfillPlan, PlannedRun
-from clock.ticker.firing.decisions import Outcome, Signature, decision_of
+from clock.ticker.firing.decisions import Outcome, decision_of
 from clock.ticker.firing.run_event import run as run_firing
+from clock.ticker.identity import signature_here
 from clock.ticker.planning.catch_up import Due
 from clock.timetable import Event, Timetable
 
@@ -35,26 +38,24 @@ class BackfilledRun:
     refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Backfill:
     """A plan, with the parts that carry it out. `per_second`: at most so many runs a second; None: no limit.
 
-    Raises ConfigurationError for a `per_second` outside `RATES`.
+    Raises ConfigurationError for a `per_second` outside `RATES`, and if the clock file cannot be read.
     """
 
-    plan: BackfillPlan
-    timetable: Timetable
-    ledger: RedisLedger
-    clock: Clock
-    signature: Signature
-    per_second: float | None = None
-
-    def __post_init__(self) -> None:
-        rate: object = self.per_second
-        if rate is not None and not (isinstance(rate, (int, float)) and RATES[0] <= rate <= RATES[1]):
+    def __init__(
+        self, plan: BackfillPlan, timetable: Timetable, redis: Redis, clock: Clock, per_second: object = None
+    ) -> None:
+        if per_second is not None and not (
+            isinstance(per_second, (int, float)) and RATES[0] <= per_second <= RATES[1]
+        ):
             raise ConfigurationError(
-                f"per_second is {brief(rate)}; it must be a number, {RATES[0]} to {RATES[1]:,g}"
+                f"per_second is {brief(per_second)}; it must be a number, {RATES[0]} to {RATES[1]:,g}"
             )
+        self.plan, self._timetable, self._redis, self._clock = plan, timetable, redis, clock
+        self._per_second = per_second
+        self._ledger, self._signature = RedisLedger(redis), signature_here(timetable.path, clock)
 
     def run(self) -> Iterator[BackfilledRun]:
         """Run the due instants in order, and return each once it is committed.
@@ -62,11 +63,12 @@ class Backfill:
         Runs that another backfill has committed in the meantime are left out. It may be stopped at any time and
         repeated. Raises BackfillFailed if the action fails (the runs before it are committed), StoreUnavailable.
         """
-        size, stop = 1 if self.per_second else BATCH, threading.Event()
+        backfilled.forget_old(self._redis, self._clock.now())
+        size, stop = 1 if self._per_second else BATCH, threading.Event()
         planned = self.plan.to_run
         for start in range(0, len(planned), size):
-            if start and self.per_second:
-                self.clock.wait(stop, 1 / self.per_second)
+            if start and self._per_second:
+                self._clock.wait(stop, 1 / self._per_second)
             yield from self._run_batch(planned[start : start + size])
 
     def _run_batch(self, planned: Sequence[PlannedRun]) -> Iterator[BackfilledRun]:
@@ -83,25 +85,25 @@ class Backfill:
         yield from self._committed(ran)
 
     def _carried_out(self, run: PlannedRun) -> Outcome:
-        return run_firing(self.timetable, self.plan.event, _due(run))
+        return run_firing(self._timetable, self.plan.event, _due(run))
 
     def _decision(self, run: PlannedRun, outcome: Outcome) -> Decision:
         event: Event = self.plan.event
-        made = decision_of(event, _due(run), outcome, late=None, signature=self.signature)
+        made = decision_of(event, _due(run), outcome, late=None, signature=self._signature)
         return replace(
             made,
             declaration="",
             kind=DecisionKind.BACKFILLED,
-            detail={**made.detail, "at": to_ms(self.clock.now())},
+            detail={**made.detail, "at": to_ms(self._clock.now())},
             watched=(),  # a backfill's jobs do not hold up the event's own runs
             joins=len(self.plan.to_run) > SEPARATE,
         )
 
     def _committed(self, ran: Sequence[tuple[BackfilledRun, Decision]]) -> Iterator[BackfilledRun]:
-        verdicts = self.ledger.commit([decision for _, decision in ran])
+        verdicts = self._ledger.commit([decision for _, decision in ran])
         made = [pair for pair, verdict in zip(ran, verdicts, strict=True) if verdict is Verdict.COMMITTED]
-        self.ledger.push_kept_out(
-            [push for _, decision in made for push in kept_out(decision.pushes)], to_ms(self.clock.now())
+        self._ledger.push_kept_out(
+            [push for _, decision in made for push in kept_out(decision.pushes)], to_ms(self._clock.now())
         )
         for run, decision in made:
             out = {push.lock.jid for push in kept_out(decision.pushes)}

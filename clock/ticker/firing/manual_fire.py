@@ -14,9 +14,10 @@ from clock.forking import child_ends_here
 from clock.store.ledger.decision import DecisionKind, Verdict
 from clock.store.ledger.held_pushes import holding, kept_out
 from clock.store.ledger.ledger import RedisLedger
-from clock.ticker.firing.decisions import Outcome, Signature, decision_of
+from clock.ticker.firing.decisions import Outcome, decision_of
+from clock.ticker.identity import signature_here
 from clock.ticker.planning.catch_up import Due
-from clock.timetable import Event
+from clock.timetable import Event, Timetable, action
 
 logger = logging.getLogger("clock.clock")
 
@@ -29,16 +30,17 @@ class ManualRun:
     kept_out: Mapping[str, str]
 
 
-def fire_manually(event: Event, *, ledger: RedisLedger, clock: Clock, signature: Signature) -> ManualRun:
+def fire_manually(timetable: Timetable, event: Event, *, ledger: RedisLedger, clock: Clock) -> ManualRun:
     """Run the action of an event with the present second as its due instant, and push its jobs.
 
     The history records the run as `manual`. The ledger is unchanged, so the event's own due instants are not
-    affected. The condition is not checked. Raises ActionFailed, StoreUnavailable; nothing after the commit raises.
+    affected. The condition is not checked. Raises ActionFailed, ConfigurationError, StoreUnavailable; nothing
+    after the commit raises.
     """
-    now = clock.now()
+    now, signature = clock.now(), signature_here(timetable.path, clock)
     with holding(event.name, to_ms(now), None) as held:
         try:
-            with child_ends_here():
+            with action(timetable.scheduler), child_ends_here():  # `schedule.every` is an error, as in a clock
                 event.run(now)
         except KeyboardInterrupt:
             raise

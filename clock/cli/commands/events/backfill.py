@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from clock.cli.auditing import audit
-from clock.cli.clock_process import release, signature
 from clock.cli.options import Number, answering_settings, file_option, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.times import span_of
@@ -17,9 +16,7 @@ from clock.clocks import to_ms
 from clock.config import Config
 from clock.printable import counted
 from clock.store import Redis
-from clock.store.ledger import backfilled
 from clock.store.ledger.held_pushes import jid_of
-from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import set_default
 from clock.store.server.opening import connected, redis_clock
 from clock.ticker import RATES, Backfill, BackfilledRun, BackfillPlan, PlannedRun, plan_backfill
@@ -76,15 +73,13 @@ def _prepared(
     clock = redis_clock(redis)
     start, end = span_of(*span, zone=event.zone, now=clock.now())
     plan = plan_backfill(redis, event, start, end, now=clock.now(), beyond_history=beyond)
-    by = signature(release(timetable.path, clock))
-    return Backfill(plan, timetable, RedisLedger(redis), clock, by, rate)
+    return Backfill(plan, timetable, redis, clock, rate)
 
 
 def _carry_out(made: Backfill, redis: Redis) -> list[BackfilledRun]:
     """Run the plan. The audit log has what was done, also if it is interrupted."""
     ran: list[BackfilledRun] = []
     plan = made.plan
-    backfilled.forget_old(redis, made.clock.now())
     try:
         for run in made.run():
             ran.append(run)

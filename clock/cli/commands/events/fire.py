@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from clock.cli.auditing import audit
-from clock.cli.clock_process import release, signature
 from clock.cli.options import file_option, settings, shared_options
 from clock.cli.output import echo
 from clock.cli.timetables import all_events
@@ -16,7 +15,7 @@ from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import set_default
 from clock.store.server.opening import connected
 from clock.ticker import fire_manually
-from clock.timetable import action, find_event
+from clock.timetable import find_event
 
 
 @click.command()
@@ -34,18 +33,11 @@ def fire(name: str, **options: Any) -> None:
     Example: python -m clock fire nightly
     """
     config = settings(**options)
-    clock = SystemClock()
     redis = connected(config)
     timetable = all_events(config, redis)
     event = find_event(timetable, name)
     set_default(redis)
-    with action(timetable.scheduler):  # like in a clock, `schedule.every` is an error in it
-        run = fire_manually(
-            event,
-            ledger=RedisLedger(redis),
-            clock=clock,
-            signature=signature(release(timetable.path, clock)),
-        )
+    run = fire_manually(timetable, event, ledger=RedisLedger(redis), clock=SystemClock())
     count = len(run.jids)
     audit(redis, "fire", f"{name}: {' '.join(run.jids)}", count)
     echo(f"Fired {name!r}: {count} {'job' if count == 1 else 'jobs'} pushed")
