@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +11,19 @@ from clock.api.awaitable import awaitable
 from clock.api.checks import check_count
 from clock.api.connecting import connected, instant
 from clock.errors import ConfigurationError, UnknownEvent, UnreadableTime
+from clock.inspection.audit import user_of_process
 from clock.inspection.events.event_rows import EventRow, event_rows_of, events
+from clock.inspection.events.repairs import event_to_pause, event_to_resume, pause_event, resume_event
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, recorded
 from clock.inspection.events.why import why as explain
 from clock.job.push.client import clock as client_clock
 from clock.printable import brief
 from clock.store import Redis, listing
-from clock.store.ledger import history, pauses
+from clock.store.ledger import history
 from clock.store.ledger.history import Record
 from clock.store.ledger.ledger import RedisLedger
-from clock.store.ledger.pauses import ALL, Pause
+from clock.store.ledger.pauses import Pause
 from clock.ticker import Backfill, BackfilledRun, BackfillPlan, fire_manually, plan_backfill
 from clock.timetable import Event, Timetable, find_event, load, with_rows
 
@@ -96,7 +97,7 @@ class Events:
         Raises UnknownEvent, UnreadableTime.
         """
         try:
-            event = find_event(self._declarations(name), name)
+            event = self._find(name)
         except UnknownEvent:
             if name not in listing.ledger(self._redis):
                 raise
@@ -122,16 +123,16 @@ class Events:
         end = None if until is None else _end(until, time)
         if end is not None and end <= time:
             raise ConfigurationError(f"until {end.isoformat()} is in the past")
-        wanted = Pause(time, end, by or getpass.getuser(), note)
-        return pauses.pause(self._redis, self._named(name), wanted)
+        event = event_to_pause(self._redis, name, self._find)
+        return pause_event(self._redis, event, time, until=end, by=by or user_of_process(), note=note)
 
     def resume(self, name: str | None) -> Pause | None:
         """End the pause of an event, or with None of the whole clock; None: it was not paused.
 
         Raises UnknownEvent.
         """
-        is_paused = name is not None and name in pauses.read(self._redis)
-        return pauses.resume(self._redis, str(name) if is_paused else self._named(name), instant())
+        event = event_to_resume(self._redis, name, self._find)
+        return resume_event(self._redis, event, instant())
 
     def fire(self, name: str) -> Sequence[str]:
         """Run an event's action now, outside its schedule; the jids of its jobs, which are pushed.
@@ -139,8 +140,7 @@ class Events:
         Its code runs in this process. The history records it as `manual`; its due instants are not touched.
         Needs a timetable. Raises UnknownEvent, ActionFailed.
         """
-        timetable = self._declarations(name)
-        event = find_event(timetable, name)
+        timetable, event = self._declarations(name), self._find(name)
         return fire_manually(timetable, event, ledger=RedisLedger(self._redis), clock=client_clock()).jids
 
     def plan_backfill(
@@ -150,7 +150,7 @@ class Events:
 
         Changes nothing. Needs a timetable. Raises UnknownEvent, ConfigurationError for over 10,000 runs.
         """
-        event = find_event(self._declarations(name), name)
+        event = self._find(name)
         for given in (start, end):
             if not (isinstance(given, datetime) and given.tzinfo and YEARS[0] <= given.year <= YEARS[1]):
                 accepted = f"an aware datetime in the years {YEARS[0]} to {YEARS[1]}"
@@ -176,6 +176,9 @@ class Events:
         plan = self.plan_backfill(name, start, end, beyond_history=beyond_history)
         return list(Backfill(plan, timetable, self._redis, client_clock(), per_second).run())
 
+    def _find(self, name: str) -> Event:
+        return find_event(self._declarations(name), name)
+
     def _declarations(self, name: str) -> Timetable:
         if self.timetable is None:
             raise UnknownEvent(name, [])
@@ -191,12 +194,6 @@ class Events:
             raise UnknownEvent(name, list(self.timetable.by_name if self.timetable else known))
         [found] = self._noted([name])
         return found
-
-    def _named(self, name: str | None) -> str:
-        """The event of that name, or the whole clock. Raises UnknownEvent."""
-        if name is not None and name not in listing.ledger(self._redis):
-            find_event(self._declarations(name), name)
-        return ALL if name is None else name
 
     astates = awaitable(states)
     aget = awaitable(get)

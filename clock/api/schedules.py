@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import socket
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from clock.api.awaitable import awaitable
 from clock.api.checks import LARGEST
 from clock.api.connecting import connected, instant
 from clock.errors import DeclarationError
-from clock.inspection.audit import Change, note_if_possible
+from clock.inspection.audit import Change, note_if_possible, user_of_process
 from clock.inspection.events.schedules import (
     DEFAULT_ZONE,
     check_name,
@@ -98,7 +97,7 @@ class Schedules:
         declared: Mapping[str, Event] | None = None,
     ) -> None:
         self._redis = connected(redis)
-        self._by = by or getpass.getuser()
+        self._by = by or user_of_process()
         self._declared = declared or {}
         self._source = source or f"api on {socket.gethostname()}"
 

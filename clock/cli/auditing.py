@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import socket
 from collections.abc import Mapping
 
 from clock.cli.output import echo
 from clock.errors import StoreError
-from clock.inspection.audit import Change, note_change
+from clock.inspection.audit import Change, note_change, user_of_process
 from clock.store import Redis
 
 SOURCE = "command line"
@@ -16,7 +15,7 @@ SOURCE = "command line"
 
 def audit(redis: Redis, what: str, target: str, count: int = 1) -> None:
     """Record a change that is made. If Redis refuses the entry, a warning is printed and the change stays."""
-    change = Change(_user(), what, target, count, f"{SOURCE} on {socket.gethostname()}")
+    change = Change(user_of_process(), what, target, count, f"{SOURCE} on {socket.gethostname()}")
     try:
         note_change(redis, change)
     except StoreError as error:
@@ -27,11 +26,3 @@ def audit_jobs(redis: Redis, what: str, place: str, conditions: Mapping[str, obj
     """Record a change of the jobs of a place that meet conditions."""
     shown = "; ".join(f"{name.rstrip('_')}: {value}" for name, value in conditions.items())
     audit(redis, what, f"{place}: {shown or 'all'}", count)
-
-
-def _user() -> str:
-    """The name of the person at this terminal; a user without a name in the system is unknown."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -35,6 +36,14 @@ class AuditEntry:
     def as_json(self) -> dict[str, object]:
         """For programs."""
         return {"id": self.id, "at": self.at.isoformat(), **asdict(self.change)}
+
+
+def user_of_process() -> str:
+    """The name of the user that runs this process; a user without a name in the system is unknown."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def note_change(redis: Redis, change: Change) -> None:

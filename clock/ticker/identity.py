@@ -28,5 +28,5 @@ class ClockIdentity:
 
 
 def signature_here(clock_file: Path, clock: Clock) -> Signature:
-    """The origin that the history shows for what a user requests in this process. Raises ConfigurationError."""
+    """The origin that the history shows for a request of a user in this process. Raises ConfigurationError."""
     return Signature(socket.gethostname(), release_of(clock_file, environ=os.environ, started=clock.now()).name)

@@ -12,6 +12,7 @@ from click.testing import Result
 from redis import Redis
 
 from clock.inspection.audit import changes
+from clock.store.ledger import pauses
 
 Clock = Callable[..., Result]
 CLOCK_FILE = "from clock import every\nevery().day.at('06:00').do(print).named('nightly')\n"
@@ -71,13 +72,18 @@ def test_a_change_is_made_although_the_audit_log_cannot_be_written(redis: Redis,
 
 
 def test_a_user_without_a_name_in_the_system_is_recorded_as_unknown(
-    redis: Redis, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    redis: Redis, clock: Clock, application: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unnamed() -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
 
     monkeypatch.setattr(getpass, "getuser", unnamed)
 
-    clock("queue", "pause", "mail")
+    (application / "lib").mkdir()
+    (application / "lib/clock.py").write_text(CLOCK_FILE)
 
-    assert [entry.change.who for entry in changes(redis, 10)] == ["unknown"]
+    clock("queue", "pause", "mail")
+    clock("pause", "nightly")
+
+    assert [entry.change.who for entry in changes(redis, 10)] == ["unknown", "unknown"]
+    assert pauses.read(redis)["nightly"].by == "unknown"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+from functools import partial
 from typing import Any
 
 import click
@@ -13,10 +13,15 @@ from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
 from clock.cli.times import later
 from clock.cli.timetables import all_events
-from clock.store import Redis, listing
-from clock.store.ledger import pauses
-from clock.store.ledger.pauses import ALL, Pause
-from clock.timetable import Timetable, find_event
+from clock.inspection.audit import user_of_process
+from clock.inspection.events.repairs import (
+    ALL_EVENTS,
+    event_to_pause,
+    event_to_resume,
+    pause_event,
+    resume_event,
+)
+from clock.timetable import find_event
 
 
 def _refuse_reason(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
@@ -49,13 +54,12 @@ def pause(
     config = answering_settings(**options)
     redis, clock = opened(config)
     timetable = all_events(config, redis)
-    event = _event(redis, timetable, name, whole=whole)
+    event = event_to_pause(redis, _named(name, whole=whole), partial(find_event, timetable))
     now = clock.now()
     zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
     end = None if until is None else later("--until", until, now, zone)
-    wanted = Pause(now, end, by or getpass.getuser(), note)
-    made = pauses.pause(redis, event, wanted)
-    audit(redis, *(("pause_all", "all events") if event == ALL else ("pause", event)))
+    made = pause_event(redis, event, now, until=end, by=by or user_of_process(), note=note)
+    audit(redis, *(("pause_all", "all events") if event == ALL_EVENTS else ("pause", event)))
     lasts = f"until {made.until.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if made.until else "until it is resumed"
     echo(f"Paused {_subject(event)} from {made.start.astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
 
@@ -73,22 +77,19 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
     """
     config = answering_settings(**options)
     redis, clock = opened(config)
-    is_paused = name is not None and not whole and name in pauses.read(redis)
-    event = str(name) if is_paused else _event(redis, all_events(config, redis), name, whole=whole)
-    ended = pauses.resume(redis, event, clock.now())
+    named = _named(name, whole=whole)
+    event = event_to_resume(redis, named, lambda name: find_event(all_events(config, redis), name))
+    ended = resume_event(redis, event, clock.now())
     if ended:
-        audit(redis, *(("resume_all", "all events") if event == ALL else ("resume", event)))
+        audit(redis, *(("resume_all", "all events") if event == ALL_EVENTS else ("resume", event)))
     echo(f"Resumed {_subject(event)}" if ended else f"{_subject(event)} was not paused")
 
 
-def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool) -> str:
-    """The event to pause: of the file, of a database row, or one stored by a clock."""
+def _named(name: str | None, *, whole: bool) -> str | None:
     if whole == (name is not None):
         raise click.UsageError("give an event name or --all")
-    if name is not None and name not in listing.ledger(redis):
-        find_event(timetable, name)
-    return name or ALL
+    return name
 
 
 def _subject(event: str) -> str:
-    return "the whole clock" if event == ALL else repr(event)
+    return "the whole clock" if event == ALL_EVENTS else repr(event)
