@@ -30,14 +30,10 @@ Reading: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Candidates a `period` apart, in seconds: on the wall clock from a day up, otherwise in elapsed time.
-
-    `round`: the candidates repeat after this many seconds of wall-clock time.
-    """
+    """Candidates a `period` apart, in seconds: on the wall clock from a day up, otherwise in elapsed time."""
 
     candidates: WallTimes
     period: int
-    round: int
 
     def is_due(self, candidate: Reading, last: Reading) -> bool:
         """Whether the candidate is at least a period after the last one.
@@ -78,10 +74,10 @@ class Chain:
         for period in offsets_of(self.candidates.zone).periods(link[0], until):
             low, high = _usual(period)
             high = min(high, until)
-            seen: dict[int, int] = {}  # place in the round -> instant
+            seen: dict[int, int] = {}  # time of day -> instant
             while link[0] < period.stop:
                 if low <= link[0] <= high:
-                    lap = link[0] - seen.setdefault(link[1] % self.round, link[0])
+                    lap = link[0] - seen.setdefault(link[1] % DAY, link[0])
                     rounds = (high - link[0]) // lap * lap if lap else 0
                     link = link[0] + rounds, link[1] + rounds
                 following = self._following(link, until)
@@ -226,7 +222,7 @@ class ClockworkAt:
 
     def chain(self) -> Chain:
         """The chain of the due instants."""
-        return Chain(self._candidates(), self.period, DAY if self.at.weekday is None else 7 * DAY)
+        return Chain(self._candidates(), self.period)
 
     def _candidates(self) -> WallTimes:
         days = EveryDay() if self.at.weekday is None else EveryWeekday(self.at.weekday)
