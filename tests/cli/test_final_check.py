@@ -1,4 +1,4 @@
-"""The audit after a chaos run: each kind of problem is found, and a run without problems has none."""
+"""The check at the end of a chaos run: each kind of problem is found, and a run without problems has none."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.cli.trials.audit import audit
+from clock.cli.trials.final_check import final_check
 from clock.cli.trials.scratch import Scratch
 from clock.clocks import to_ms
 from clock.job.push.client import using_clock
@@ -51,7 +51,7 @@ def test_jobs_that_wait_or_are_done_are_no_problem(redis: Redis, timetable: Time
     jid = taken(redis)["jid"]
     add_outcome(redis, "feed", jid, {"outcome": "done", "at": to_ms(START), "took_ms": 1}, ended=True)
 
-    found = audit(redis, timetable, set())
+    found = final_check(redis, timetable, set())
 
     assert (found.runs, found.jobs, found.done, found.problems) == (3, 3, 1, ())
 
@@ -59,7 +59,7 @@ def test_jobs_that_wait_or_are_done_are_no_problem(redis: Redis, timetable: Time
 def test_a_job_that_is_nowhere_is_lost(redis: Redis, timetable: Timetable) -> None:
     jid = taken(redis)["jid"]
 
-    assert audit(redis, timetable, set()).problems == (f"1 job is lost: {jid}",)
+    assert final_check(redis, timetable, set()).problems == (f"1 job is lost: {jid}",)
 
 
 def test_a_job_that_only_the_log_shows_as_ended_is_not_lost(
@@ -71,7 +71,7 @@ def test_a_job_that_only_the_log_shows_as_ended_is_not_lost(
 
     logged = Scratch("", tmp_path, redis).logged_jobs()
 
-    assert audit(redis, timetable, logged).problems == ()
+    assert final_check(redis, timetable, logged).problems == ()
 
 
 def test_a_job_that_fails_is_a_problem_but_not_one_whose_workers_were_killed(
@@ -82,7 +82,7 @@ def test_a_job_that_fails_is_a_problem_but_not_one_whose_workers_were_killed(
         redis.zadd("retry", {json.dumps({**job, "error_class": error, "error_message": "no"}): 1})
 
     text = f"FetchNewsJob: 1 job fails: OSError: no (jid {failed['jid']})"
-    assert audit(redis, timetable, set()).problems == (text,)
+    assert final_check(redis, timetable, set()).problems == (text,)
 
 
 def test_an_instant_that_was_decided_twice_or_never_is_a_problem(redis: Redis, timetable: Timetable) -> None:
@@ -91,7 +91,7 @@ def test_an_instant_that_was_decided_twice_or_never_is_a_problem(redis: Redis, t
     redis.xadd("clock:history:feed", {"entry": last[1][b"entry"]})
     redis.xdel("clock:history:feed", first[0])
 
-    twice, never = audit(redis, timetable, set()).problems
+    twice, never = final_check(redis, timetable, set()).problems
 
     assert "1 due instant (2026-11-24T06:03:00+00:00) was decided twice" in twice
     assert "1 due instant (2026-11-24T06:01:00+00:00) was not decided" in never
@@ -101,4 +101,6 @@ def test_jobs_whose_class_no_worker_knows_are_a_problem(redis: Redis, timetable:
     redis.sadd("clock:parked", "FetchNewsJob")
     redis.lpush("clock:parked:FetchNewsJob", json.dumps(taken(redis)))
 
-    assert audit(redis, timetable, set()).problems == ("FetchNewsJob: 1 job parked: no worker knows this class",)
+    assert final_check(redis, timetable, set()).problems == (
+        "FetchNewsJob: 1 job parked: no worker knows this class",
+    )

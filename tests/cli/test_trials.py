@@ -19,9 +19,9 @@ from redis import Redis
 from clock import Job
 from clock.cli.commands.trials import chaos as chaos_command
 from clock.cli.commands.trials import rehearse_stop
-from clock.cli.trials import chaos, stop_rehearsal
-from clock.cli.trials.audit import Audit
+from clock.cli.trials import chaos
 from clock.cli.trials.chaos import Chaos, ChaosPlan, ChaosReport
+from clock.cli.trials.final_check import FinalCheck
 from clock.cli.trials.scratch import Child, Scratch
 from clock.cli.trials.scratch import scratch as new_scratch
 from clock.cli.trials.stop_rehearsal import Step, StopRehearsal, StopReport
@@ -79,9 +79,11 @@ class PassingClock(SystemClock):
         return stop.is_set()
 
 
-def chaos_of(scratch: Scratch, clock_file: Path, seconds: float = 0, log: Any = print) -> Chaos:
+def chaos_of(
+    scratch: Scratch, clock_file: Path, seconds: float = 0, log: Any = print, disturbance: str = "killed"
+) -> Chaos:
     """A trial of so many seconds on a PassingClock. It starts no clock and no worker."""
-    plan = ChaosPlan(clock_file, [], [], seconds, 7, clocks=0, workers=0)
+    plan = ChaosPlan(clock_file, [], [], seconds, 7, clocks=0, workers=0, disturbances={disturbance: 1})
     return Chaos(plan, scratch, load(clock_file), log, PassingClock())
 
 
@@ -111,8 +113,8 @@ def test_chaos_waits_for_busy_jobs_only_for_so_long_and_an_absent_server_counts_
 def test_the_result_of_chaos_is_shown_as_json(
     clock: Clock, clock_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    audit = Audit(runs=9, jobs=8, done=7, problems=("1 job is lost: a",))
-    monkeypatch.setattr(Chaos, "run", lambda _: ChaosReport(Counter(killed=2), audit))
+    check = FinalCheck(runs=9, jobs=8, done=7, problems=("1 job is lost: a",))
+    monkeypatch.setattr(Chaos, "run", lambda _: ChaosReport(Counter(killed=2), check))
 
     shown = clock("chaos", "lib/clock.py", "--seed", "7", "--minutes", "0.5", "--json")
 
@@ -226,9 +228,9 @@ def test_a_job_that_is_nowhere_after_the_stop_is_lost(
 
 @pytest.mark.process
 def test_a_worker_that_does_not_start_the_job_is_reported(
-    rehearsal: StopRehearsal, writes: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    rehearsal: StopRehearsal, writes: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(stop_rehearsal, "START_SECONDS", 0.01)
+    rehearsal.start_seconds = 0.01
     writes("no such queue")
 
     report = rehearsal.run()
@@ -248,15 +250,12 @@ def test_an_application_that_logs_without_end_does_not_hold_up_the_rehearsal(
 
 
 @pytest.mark.process
-def test_a_process_of_a_trial_that_does_not_stop_is_killed(
-    redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_of_a_trial_that_does_not_stop_is_killed(redis: Redis, tmp_path: Path) -> None:
     stubborn = subprocess.Popen(["sh", "-c", "trap '' TERM; echo; sleep 600"], stdout=subprocess.PIPE)  # noqa: S607
     assert stubborn.stdout is not None
     stubborn.stdout.readline()
-    monkeypatch.setattr("clock.cli.trials.scratch.END_SECONDS", 0.01)
 
-    Scratch("", tmp_path, redis, [Child("worker", (), stubborn)]).end()
+    Scratch("", tmp_path, redis, [Child("worker", (), stubborn)]).end(seconds=0.01)
     stubborn.stdout.close()
 
     assert stubborn.returncode == -signal.SIGKILL
@@ -298,9 +297,9 @@ def test_the_server_of_a_trial_loses_its_connections_or_is_suspended_for_a_while
     redis = servers.start()
     other = Redis(port=port_of(redis))
     connection = other.client_id()
-    monkeypatch.setattr(chaos, "DISTURBANCES", {what: 1})
     monkeypatch.setattr(chaos, "fire_manually", refuse)
-    trial = chaos_of(Scratch("", tmp_path, redis, [child]), clock_file, seconds=chaos.MOST_PAUSE + 1)
+    scratch = Scratch("", tmp_path, redis, [child])
+    trial = chaos_of(scratch, clock_file, seconds=chaos.MOST_PAUSE + 1, disturbance=what)
 
     report = trial.run()
 
@@ -320,10 +319,9 @@ def test_a_suspended_process_goes_on_later_and_a_run_that_redis_refuses_is_skipp
     clock_file.write_text(FILE_WITH_JOB)
     lines: list[str] = []
     monkeypatch.setattr(chaos, "fire_manually", refuse)
-    monkeypatch.setattr(chaos, "DISTURBANCES", {"suspended": 1})
     scratch.children.append(child)
 
-    report = chaos_of(scratch, clock_file, seconds=20, log=lines.append).run()
+    report = chaos_of(scratch, clock_file, seconds=20, log=lines.append, disturbance="suspended").run()
 
     assert set(lines) == {"a worker was suspended"}
     assert any(child.resumed)

@@ -49,7 +49,7 @@ FILE = """
 from clock import every
 from planted_jobs.planted import MakeFolderJob
 every().day.at("06:00", "UTC").named("planted").do(MakeFolderJob)
-every(1).seconds.named("ticks").do(print)  # due also while the audit reads
+every(1).seconds.named("ticks").do(print)  # due also while the final check reads
 """
 
 

@@ -11,12 +11,12 @@ import random
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clock.cli.trials.audit import Audit, audit
+from clock.cli.trials.final_check import FinalCheck, final_check
 from clock.cli.trials.scratch import Child, Scratch
 from clock.clocks import Clock, SystemClock
 from clock.errors import ActionFailed, ConfigurationError, StoreError
@@ -48,7 +48,7 @@ WORKERS_FIRST = {"worker": 3, "clock": 1}  # how often each is drawn: jobs are w
 
 @dataclass(frozen=True, slots=True)
 class ChaosPlan:
-    """The application, how long it is disturbed, the seed, and how many clocks and workers run."""
+    """The application, how long it is disturbed, the seed, how many clocks and workers run, and DISTURBANCES."""
 
     clock_file: Path
     require: Sequence[Path]
@@ -57,14 +57,15 @@ class ChaosPlan:
     seed: int
     clocks: int = 2
     workers: int = 2
+    disturbances: Mapping[str, int] = field(default_factory=lambda: DISTURBANCES)
 
 
 @dataclass(frozen=True, slots=True)
 class ChaosReport:
-    """The disturbances by their kind, and the audit at the end."""
+    """The disturbances by their kind, and the check at the end."""
 
     disturbances: Counter[str]
-    audit: Audit
+    check: FinalCheck
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ class Chaos:
     _done: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> ChaosReport:
-        """Start the application, disturb it, wait until it is idle, stop it, and audit the result.
+        """Start the application, disturb it, wait until it is idle, stop it, and check the result.
 
         Raises ConfigurationError if no event of the file enqueues a job, or if a process does not start.
         """
@@ -106,7 +107,8 @@ class Chaos:
             clock.wait(never, FIRE_SECONDS)
         self._settle()
         self.scratch.end()
-        return ChaosReport(self._done, audit(self.scratch.redis, self.timetable, self.scratch.logged_jobs()))
+        logged = self.scratch.logged_jobs()
+        return ChaosReport(self._done, final_check(self.scratch.redis, self.timetable, logged))
 
     def _start_all(self) -> None:
         for _ in range(self.plan.clocks):
@@ -125,7 +127,7 @@ class Chaos:
 
     def _disturb(self, dice: random.Random) -> Child | None:
         """Do one disturbance; the process that it was done to, if it was one."""
-        what = dice.choices([*DISTURBANCES], [*DISTURBANCES.values()])[0]
+        what = dice.choices([*self.plan.disturbances], [*self.plan.disturbances.values()])[0]
         weights = [WORKERS_FIRST[child.kind] for child in self.scratch.children]
         child = dice.choices(self.scratch.children, weights)[0]
         if what in OF_SERVER:

@@ -1,4 +1,4 @@
-"""The audit after a chaos run: is any job lost, does any job fail, was each due instant decided once."""
+"""The check at the end of a chaos run: is any job lost, does any job fail, was each due instant decided once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENDED = ("done", "dropped", "dead", "failed", "cancelled", "unfit")
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
+class FinalCheck:
     """The result: how many runs and jobs there were, how many jobs ended well, and the problems in words."""
 
     runs: int
@@ -31,7 +31,7 @@ class Audit:
     problems: tuple[str, ...]
 
 
-def audit(redis: Redis, timetable: Timetable, logged: Set[str]) -> Audit:
+def final_check(redis: Redis, timetable: Timetable, logged: Set[str]) -> FinalCheck:
     """Look through history and jobs of a trial's server. `logged` are the jids of jobs that ended by the logs.
 
     No clock and no worker may run then: what moves between two reads would seem lost.
@@ -48,7 +48,7 @@ def audit(redis: Redis, timetable: Timetable, logged: Set[str]) -> Audit:
     problems += [*_failing(waiting), *_instants(redis, timetable, records), *_parked(redis)]
     runs = sum(record["decision"] in _RUNS for some in records.values() for record in some)
     done = sum(outcome["outcome"] == "done" for outcome in outcomes.values())
-    return Audit(runs, len(jids), done, tuple(problems))
+    return FinalCheck(runs, len(jids), done, tuple(problems))
 
 
 _RUNS = {kind for kind in DecisionKind if kind.fires} | {DecisionKind.MANUAL}

@@ -83,14 +83,14 @@ class Scratch:
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         return set(_ENDED.findall(text))
 
-    def end(self) -> None:
-        """Stop all processes."""
+    def end(self, seconds: float = END_SECONDS) -> None:
+        """Stop all processes; kill those that have not ended after `seconds`."""
         for child in self.children:
             child.resume()
             child.send(signal.SIGTERM)
         for child in self.children:
             try:
-                child.popen.wait(END_SECONDS)
+                child.popen.wait(seconds)
             except subprocess.TimeoutExpired:
                 child.popen.kill()
                 child.popen.wait()

@@ -53,6 +53,7 @@ class StopRehearsal:
     after: float
     grace: float
     stop_timeout: float
+    start_seconds: float = START_SECONDS
     _clock: SystemClock = field(default_factory=SystemClock)
     _steps: list[Step] = field(default_factory=list)
     _began: float = 0.0
@@ -61,7 +62,7 @@ class StopRehearsal:
         """Rehearse it; takes at most some seconds more than `after` and `grace` together."""
         self._began = self._clock.monotonic()
         worker, lines = self._start()
-        if self._seen(lines, START_SECONDS, "starts") != "starts":
+        if self._seen(lines, self.start_seconds, "starts") != "starts":
             return self._report("failed", "the worker did not start the job: see the errors of its class or queue")
         self._note("the job starts")
         if (end := self._seen(lines, self.after, "done", "failed")) is not None:

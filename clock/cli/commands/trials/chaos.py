@@ -57,7 +57,7 @@ def chaos(
         echo_json(_as_json(plan, report))
     else:
         _echo(plan, report)
-    ctx.exit(1 if report.audit.problems else 0)
+    ctx.exit(1 if report.check.problems else 0)
 
 
 def _plan(settings: Config, seconds: float, seed: int) -> ChaosPlan:
@@ -66,7 +66,7 @@ def _plan(settings: Config, seconds: float, seed: int) -> ChaosPlan:
 
 
 def _echo(plan: ChaosPlan, report: ChaosReport) -> None:
-    found = report.audit
+    found = report.check
     echo(f"seed {plan.seed}: {plan.seconds:g} s, {plan.clocks} clocks, {plan.workers} workers")
     echo("disturbances: ", ", ".join(f"{what} {count}" for what, count in report.disturbances.items()) or "none")
     echo(f"{found.runs:,} runs, {found.jobs:,} jobs, {found.done:,} of them done")
@@ -82,7 +82,7 @@ def _again(plan: ChaosPlan) -> str:
 
 
 def _as_json(plan: ChaosPlan, report: ChaosReport) -> dict[str, object]:
-    found = report.audit
+    found = report.check
     return {
         "seed": plan.seed,
         "seconds": plan.seconds,
