@@ -34,8 +34,8 @@ lint: .venv/dev
 all-tests: .venv/dev
 	CLOCK_EXAMPLES=full $(PYTEST) $(WORKERS) --durations=20
 
-everyday: .venv/dev
-	$(PYTEST) auto -m "$(EVERYDAY)"
+everyday: .venv/dev # one process more than there are cores: some tests wait
+	$(PYTEST) $$(($$(getconf _NPROCESSORS_ONLN) + 1)) -m "$(EVERYDAY)"
 
 lowest: .versions/lowest.built ## The everyday tests with the lowest versions that pyproject.toml allows, on another Python if there is one
 	@.ci/test_versions lowest "$(OF_VERSIONS)"

@@ -104,6 +104,7 @@ def test_no_line_of_a_traceback_looks_like_a_line_of_the_log() -> None:
     assert "2026-11-24T06:00:00.003Z INFO forged" in others[-1]
 
 
+@pytest.mark.slow
 def test_a_traceback_that_cannot_be_made_costs_no_line() -> None:
     logger, stream = written("text")
     error: Exception = raises("no")

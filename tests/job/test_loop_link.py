@@ -98,6 +98,7 @@ def test_a_closed_connection_costs_no_push(redis: Redis, ours: Redis) -> None:
     assert redis.llen(QUEUE) == 2 * OFTEN + 6
 
 
+@pytest.mark.slow
 def test_a_push_without_an_answer_fails_within_its_limit_and_the_next_one_works(redis: Redis, ours: Redis) -> None:
     async def body() -> None:
         redis.client_pause(20_000, all=False)

@@ -71,6 +71,7 @@ def test_pushes_of_many_threads_fail_within_the_limit_and_so_does_the_next_one(s
     redis.close()
 
 
+@pytest.mark.slow
 def test_first_pushes_of_many_threads_fail_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     with silent() as url:
         monkeypatch.setenv("REDIS_URL", url)
@@ -81,6 +82,7 @@ def test_first_pushes_of_many_threads_fail_within_the_limit(monkeypatch: pytest.
     assert time.monotonic() - begun < SLACK * SECONDS
 
 
+@pytest.mark.slow
 def test_awaited_pushes_to_a_silent_server_leave_the_applications_threads_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

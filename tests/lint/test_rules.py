@@ -318,6 +318,7 @@ def refuses(due):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_condition_that_takes_long_ends_the_trial_and_not_the_users_patience() -> None:
     slow = "def slow(due): threading.Event().wait(0.1)"
 

@@ -157,6 +157,7 @@ def test_work_that_is_too_much_is_reported_and_the_forms_agree() -> None:
     assert len(ET.fromstring(to_svg(found, UTC)).findall(".//*")) > 100  # noqa: S314  # written by us
 
 
+@pytest.mark.slow
 def test_a_million_runs_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"more than 500,000 runs .*--days"):
         load_of(

@@ -181,6 +181,7 @@ def test_a_pool_without_a_free_connection_says_so(redis: Redis, server: Redis) -
     only.close()
 
 
+@pytest.mark.slow
 def test_a_wait_is_longer_than_the_limit_of_an_answer(server: Redis) -> None:
     limits = Limits(wait=1, connect=5, answer=0.3)
     redis = client(f"redis://127.0.0.1:{port_of(server)}/0", 1, limits)

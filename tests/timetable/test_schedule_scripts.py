@@ -720,6 +720,7 @@ def test_a_loop_elsewhere_that_catches_everything_ends_the_process_with_its_line
     )
 
 
+@pytest.mark.slow
 def test_a_file_that_does_not_end_is_left_within_seconds(load_script: Load) -> None:
     began = time.monotonic()
 

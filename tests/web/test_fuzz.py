@@ -183,6 +183,7 @@ def test_no_form_breaks_an_action(
     _is_right(answer, (name, form, headers))
 
 
+@pytest.mark.slow
 def test_every_route_takes_every_odd_value_once(dashboard: Dashboard) -> None:
     """Each value is the value of all fields at once, so each meets each field of each route."""
     routes = [route for route in ROUTES if not route.startswith("/static")]

@@ -46,25 +46,20 @@ def test_every_text_that_is_asked_for_is_in_the_catalogue() -> None:
 
 def test_every_text_of_the_catalogue_is_used() -> None:
     code = "\n".join(path.read_text() for path in CODE)
+    starts = set(re.findall(r"""(?=["'f]([\w.]+)["'{])""", code))  # of the keys that the code makes
+    ends = set(re.findall(r"""(?=[}"]([._][\w.]+)")""", code))
+
     unused = []
     for key in Texts().by_key:
         name = re.sub(r"\.(one|many)$", "", key)
-        made = [prefix for prefix in _prefixes(name) if re.search(rf"""["'f]{re.escape(prefix)}["'{{]""", code)]
-        ends = [
-            end
-            for end in (name[place:] for place in range(len(name)) if name[place] in "._")
-            if f'}}{end}"' in code or f'"{end}"' in code
-        ]
         head, _, part = name.rpartition(".")
         is_of_question = part in ("title", "text", "button") and f'"{head}"' in code
-        if name not in code and not made and not ends and not is_of_question:
+        places = [place for place in range(len(name)) if name[place] in "._"]
+        is_made = any(name[: place + 1] in starts or name[place:] in ends for place in places)
+        if not is_made and not is_of_question and name not in code:
             unused.append(key)
 
     assert not unused
-
-
-def _prefixes(name: str) -> list[str]:
-    return [name[: place + 1] for place in range(len(name)) if name[place] in "._"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

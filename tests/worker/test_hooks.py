@@ -451,7 +451,10 @@ def test_a_burst_ends_if_the_set_of_freed_jobs_has_a_wrong_type(redis: Redis) ->
     assert [thing for _, thing in jobs.ran] == [1]
 
 
-def test_a_worker_ends_after_its_number_of_jobs_and_leaves_the_others(redis: Redis) -> None:
+def test_a_worker_ends_after_its_number_of_jobs_and_leaves_the_others(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clock.worker.worker.WATCH_SECONDS", 0.01)
     for number in range(20):
         NoteThingJob.perform_async(number)
     worker = worker_of(redis, max_jobs=3)

@@ -28,6 +28,7 @@ def things() -> list[object]:
     return [thing for _, thing in jobs.ran]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queues", [("low", "default"), ("low",)])
 def test_jobs_of_a_paused_queue_wait_until_it_is_unpaused(redis: Redis, queues: tuple[str, ...]) -> None:
     low = Queue("low")
@@ -49,6 +50,7 @@ def test_jobs_of_a_paused_queue_wait_until_it_is_unpaused(redis: Redis, queues: 
     assert redis.llen("queue:low") == 0
 
 
+@pytest.mark.slow
 def test_a_queue_is_paused_while_a_worker_waits_on_it(redis: Redis) -> None:
     stop, _ = running(worker_of(redis, "default"))
     try:

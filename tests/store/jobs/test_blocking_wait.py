@@ -138,7 +138,7 @@ def test_a_thread_that_still_waits_ends_the_wait_of_a_later_connection(redis: Re
     waiter.connection_pool.release(held)
 
 
-@pytest.mark.parametrize("denied", ["client", "client|unblock"])
+@pytest.mark.parametrize("denied", ["client", pytest.param("client|unblock", marks=pytest.mark.slow)])
 def test_waits_on_several_queues_are_short_if_this_user_may_not_end_them(
     redis: Redis, limited: Callable[[str], Redis], denied: str
 ) -> None:
