@@ -15,7 +15,7 @@ import click
 
 from clock.api import Conditions, FoundJob, Progress
 from clock.cli.auditing import audit_jobs
-from clock.cli.options import Count, shared_options
+from clock.cli.options import limit_option, shared_options
 from clock.cli.output import Styled, echo, echo_json, echo_table, json_option, utc
 from clock.errors import ClockError
 from clock.job.payload import instant
@@ -27,8 +27,6 @@ END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: another program'
 SHOWN_FROM = 2_000  # with this many jobs a progress bar is useful
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
-
-limit_option = click.option("--limit", type=Count(), default=50, show_default=True, help="Show at most this many.")
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -76,7 +74,7 @@ def filter_options(command: F) -> F:
 
 def list_options(command: F) -> F:
     """Add the options of a command that lists jobs."""
-    return limit_option(json_option(filter_options(shared_options(command))))
+    return limit_option()(json_option(filter_options(shared_options(command))))
 
 
 def selection_options(command: F) -> F:

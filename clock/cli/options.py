@@ -40,6 +40,13 @@ class Count(click.IntRange):
         super().__init__(1, most)
 
 
+def limit_option(default: int = 50) -> Callable[[F], F]:
+    """The option of commands that show a list."""
+    return click.option(
+        "--limit", "-n", type=Count(), default=default, show_default=True, help="Show at most this many."
+    )
+
+
 def setting_option(name: str, *flags: str, shows_default: bool = True) -> Callable[[F], F]:
     """The option of a setting, from the table of settings; `flags` replaces the table's flags."""
     setting = BY_NAME[name]

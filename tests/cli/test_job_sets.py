@@ -205,7 +205,7 @@ def test_an_empty_condition_is_not_a_choice_of_all(clock: Clock, redis: Redis, o
 
 
 @pytest.mark.parametrize(
-    "words", [("retry", "list", "--limit"), ("queue", "list", "default", "--limit"), ("history", "--count")]
+    "words", [("retry", "list", "--limit"), ("queue", "list", "default", "--limit"), ("history", "--limit")]
 )
 def test_a_number_that_cannot_be_counted_is_refused(clock: Clock, words: tuple[str, ...]) -> None:
     shown = clock(*words, "9" * 30)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from clock.cli.opening import opened
-from clock.cli.options import Count, answering_settings, file_option, shared_options
+from clock.cli.options import answering_settings, file_option, limit_option, shared_options
 from clock.cli.output import echo, echo_json, json_option
 from clock.cli.timetables import all_events, timetable_if_any
 from clock.config import Config
@@ -22,11 +22,11 @@ from clock.timetable import find_event
 
 @click.command("history")
 @click.argument("name", required=False)
-@click.option("--count", "-n", type=Count(100_000), default=20, show_default=True, help="Number of records.")
+@limit_option(20)
 @file_option
 @json_option
 @shared_options
-def history_command(name: str | None, count: int, as_json: bool, **options: Any) -> None:
+def history_command(name: str | None, limit: int, as_json: bool, **options: Any) -> None:
     """Show the recent runs of the event NAME and their jobs.
 
     Without NAME, show the recent runs of all events, each in its own time zone.
@@ -37,9 +37,9 @@ def history_command(name: str | None, count: int, as_json: bool, **options: Any)
     config = answering_settings(**options)
     redis, _ = opened(config)
     if name is None:
-        _show_all(config, latest_of_all(redis, count), as_json, is_named=options["clock_file"] is not None)
+        _show_all(config, latest_of_all(redis, limit), as_json, is_named=options["clock_file"] is not None)
         return
-    records = list(read(redis, name, count))
+    records = list(read(redis, name, limit))
     zone = _zone(config, redis, name, is_known=bool(records))
     if as_json:
         echo_json(records)

@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from clock.api import Batches, BatchRef
-from clock.cli.job_arguments import limit_option
 from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import answering_settings, limit_option, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option, utc
 from clock.inspection.jobs.batches import BatchView, batch_json
 
@@ -18,7 +17,7 @@ from clock.inspection.jobs.batches import BatchView, batch_json
 @click.command()
 @click.argument("bid", required=False)
 @click.option("--seal", is_flag=True, help="Seal the batch BID: its opener will not add more jobs.")
-@limit_option
+@limit_option()
 @json_option
 @shared_options
 @click.pass_context

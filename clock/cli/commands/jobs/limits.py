@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from clock.cli.groups import CommandGroup
-from clock.cli.job_arguments import limit_option
 from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import answering_settings, limit_option, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.errors import JobError
 from clock.inspection.jobs.limits import LimitView, blocked_jobs, places
@@ -34,7 +33,7 @@ def limits(ctx: click.Context) -> None:
 
 
 @limits.command("list", short_help="List the limits.")
-@limit_option
+@limit_option()
 @json_option
 @shared_options
 def list_command(limit: int = 100, as_json: bool = False, **options: Any) -> None:
@@ -56,7 +55,7 @@ def list_command(limit: int = 100, as_json: bool = False, **options: Any) -> Non
 
 @limits.command("show", short_help="Show the jobs that hold NAME, and those that it blocks.")
 @click.argument("name")
-@limit_option
+@limit_option()
 @json_option
 @shared_options
 def show_command(name: str, limit: int, as_json: bool, **options: Any) -> None:

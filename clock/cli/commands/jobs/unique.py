@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from clock.cli.groups import CommandGroup
-from clock.cli.job_arguments import confirm, limit_option, yes_option
+from clock.cli.job_arguments import confirm, yes_option
 from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import answering_settings, limit_option, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option, utc
 from clock.store.jobs.flow import unique_locks
 
@@ -20,7 +20,7 @@ def unique() -> None:
 
 
 @unique.command("list", short_help="List the locks.")
-@limit_option
+@limit_option()
 @json_option
 @shared_options
 def list_command(limit: int, as_json: bool, **options: Any) -> None:
