@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import sys
-from types import ModuleType
 
 TYPE_CHECKING = False  # no module is imported here that an application may hide
 if TYPE_CHECKING:
@@ -86,33 +85,6 @@ def add_application(clock_file: Path, root: Path | None = None) -> None:
 def _application_folders() -> list[str]:
     named = [] if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return [folder for folder in sys.path if folder in {*named, "", os.getcwd()}]  # noqa: PTH109  # as above
-
-
-def hint(error: BaseException) -> str:
-    """A note on the likely cause of an import error of the application's code; "" if it is not known."""
-    if isinstance(error, ModuleNotFoundError) and error.name == "django.tasks":
-        return "; with Django before 6: pip install django-tasks, and import from django_tasks"
-    return clash(error)
-
-
-def clash(error: BaseException) -> str:
-    """A note for an error of the application's code that a module with an occupied name may have caused.
-
-    "" if the application's import path has no file of that name.
-    """
-    if not isinstance(error, (ImportError, AttributeError)):
-        return ""
-    obj = getattr(error, "obj", None)
-    name = (obj.__name__ if isinstance(obj, ModuleType) else error.name) or ""
-    top = name.partition(".")[0]
-    taken = getattr(sys.modules.get(top), "__file__", None)
-    if taken is None:
-        return ""
-    files = (os.path.join(folder, f"{top}{end}") for folder in sys.path for end in (".py", ""))  # noqa: PTH118
-    file = next((file for file in files if os.path.exists(file)), taken)  # noqa: PTH110
-    if taken.startswith(os.path.abspath(file)):  # noqa: PTH100
-        return ""
-    return f"; {file} has the name of {taken}, which is imported in its place: rename it"
 
 
 _is_own_process = _is_command_line()

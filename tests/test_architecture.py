@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "shutdown": {"forking"},
     "config": {"errors", "import_path", "printable"},
     "printable": set[str](),
+    "import_hints": {"printable"},
     "problems": {"errors", "clocks"},
     "log": {"errors", "forking", "printable"},
 }

@@ -30,9 +30,8 @@ _OTHER_WORDS = {
 
 def check_perform(job: JobClass) -> None:
     """Check that a worker can call `perform` and the hooks that the class defines. Raises JobError."""
-    perform = vars(job).get("perform")
-    if perform is not None:
-        _check(job.__qualname__, perform)
+    if "perform" in vars(job):
+        _check(job.__qualname__, vars(job)["perform"])
     for name in OURS:
         if name in vars(job):
             raise JobError(f"{job.__qualname__}.{name} hides a method of Job; rename yours")

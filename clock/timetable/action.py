@@ -63,6 +63,11 @@ def is_enqueueable(found: object) -> TypeGuard[Enqueueable]:
     return all(hasattr(found, name) for name in ("perform_async", "prepared_push", "check_arguments", "wire_name"))
 
 
+def is_job_class(found: type) -> bool:
+    """Whether it is a job class. The class of `SomeJob.set(...)` is a different one."""
+    return isinstance(getattr(found, "wire_name", None), str) and is_enqueueable(found)
+
+
 class PreparedPush(Protocol):
     """Pushes of one job whose JSON is made already, except for the arguments and the fields of the firing."""
 

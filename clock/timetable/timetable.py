@@ -65,7 +65,10 @@ class SyncedEvents:
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """The events of the clock file at `path`, in its order, and the settings of the file."""
+    """The events of the clock file at `path`, in its order, and the settings of the file.
+
+    `folder` is the current folder that the file has set, for its functions.
+    """
 
     path: Path
     events: Sequence[Event]
@@ -75,6 +78,7 @@ class Timetable:
     synced: Sequence[SyncedEvents] = ()
     zone_source: str = ""  # in words: the source of the zone in `settings`
     names: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)  # that the file defines
+    folder: Path = field(default=Path(), repr=False, compare=False)
     scheduler: Scheduler | None = field(default=None, repr=False, compare=False)  # holds the fluent declarations
     by_name: Mapping[str, Event] = field(init=False, repr=False, compare=False)
 

@@ -363,6 +363,7 @@ def _by_keyword(self: object, *, size: int) -> None: ...
         ({"perform": _by_keyword}, "perform can't have keyword-only arguments such as 'size'"),
         ({"perform": lambda: None}, "perform has no self; write def perform(self, ...)"),
         ({"perform": staticmethod(print)}, "perform is a staticmethod; write def perform(self, ...)"),
+        ({"perform": None}, "perform is a NoneType; write def perform(self, ...)"),
         ({"perform": 7}, "perform is a int; write def perform(self, ...)"),
         ({"run": lambda self: None}, "SendWrongJob.run hides a method of Job; rename yours"),
         (

@@ -45,6 +45,21 @@ def are_without_gap_or_double(found: list[int]) -> bool:
     return found == list(range(found[0], found[-1] + 1, 2000))
 
 
+def test_functions_run_in_the_folder_that_the_clock_file_changes_to(app: App) -> None:
+    app.write("data/mail.txt", "a letter")
+    app.write(
+        "lib/clock.py",
+        "import os\nfrom clock import every\nos.chdir('data')\n"
+        "every().second.do(lambda: print(open('mail.txt').read(), flush=True)).named('reads')\n",
+    )
+
+    clock = app.start("lib/clock.py")
+    clock.wait_for("a letter")
+
+    assert clock.end() == 0, clock.output
+    assert app.clock("check").returncode == 0
+
+
 @pytest.mark.slow
 def test_a_clock_killed_before_a_due_instant_and_started_after_it_enqueues_it_once(often: App) -> None:
     redis = often.redis()

@@ -12,7 +12,7 @@ collect_ignore = ["every_construct"]  # a clock file holds no doctests, and is n
 HEAD = """
 from datetime import datetime, time, timedelta; from functools import partial
 from clock import DUE_AT, Job, configure, cron, error_handler, every, handler, on, repeat, rrule, sun, sync_events
-from tests.timetable.jobs import SendLetterJob, Waiter, act, give, holidays, stream, wait
+from tests.timetable.jobs import NoJob, SendLetterJob, Waiter, act, give, holidays, stream, wait
 """
 
 

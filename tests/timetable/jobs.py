@@ -10,6 +10,10 @@ class SendLetterJob(Job):
     def perform(self, address: str, copies: int = 1) -> None: ...
 
 
+class NoJob:
+    def perform(self) -> None: ...
+
+
 def holidays(day: date) -> bool:
     return day == date(2026, 12, 25)
 

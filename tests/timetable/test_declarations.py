@@ -138,6 +138,16 @@ BAD = [
     ("every().day.describe(5).do(act)", "description is 5; it must be a string"),
     ("every().day.tag([1]).do(act)", "tag got ([1],); tags must be hashable, such as strings"),
     ("every().day.do('act')", "do() needs a job class or a function, but got 'act'. Import it, and write do(act)"),
+    (
+        "every().day.do(SendLetterJob(), 'a')",
+        "do() got an instance of SendLetterJob; write do(SendLetterJob, 'a')",
+    ),
+    ("every().day.do(NoJob)", "do got NoJob, which has perform but is not a job; write class NoJob(Job)"),
+    ("sync_events(act, every=timedelta(1), do=NoJob)", "do got NoJob, which has perform but is not a job"),
+    (
+        "every().day.at('06:00', 'PST').do(act)",
+        "unknown time zone 'PST'; an abbreviation is not a zone: write a place",
+    ),
     ("every().day.do(None)", "do() needs a job class or a function, but got None. Do not call it: write do("),
     (
         "every().day.do(SendLetterJob)",

@@ -213,6 +213,45 @@ def test_a_file_that_changes_the_current_folder_is_refused_with_its_line(
     assert message in str(error.value)
 
 
+def test_a_file_that_changes_the_current_folder_changes_it_for_its_functions_alone(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "from clock import every\nevery().day.do(print).named('daily')"
+    path = write("lib/clock.py", f"import os\nos.chdir(os.path.dirname(__file__))\n{line}\n")
+    monkeypatch.chdir(tmp_path)
+
+    first, second = load("lib/clock.py"), load("lib/clock.py")
+
+    assert [first.folder, second.folder, Path.cwd()] == [path.parent, path.parent, tmp_path]
+
+
+@pytest.mark.parametrize(
+    "line", ["return", "await print()", "break", "nonlocal x", "yield", "from x import *; return"]
+)
+def test_a_statement_that_needs_a_function_or_a_loop_is_told_with_its_line(write: Write, line: str) -> None:
+    path = write("lib/clock.py", f"x = 1\n{line}\n")
+
+    with pytest.raises(DeclarationError, match=r"clock\.py:2: SyntaxError: "):
+        load(path)
+
+
+def test_a_misspelt_import_from_clock_is_answered_with_the_closest_name(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "clock").write_text("#!/usr/bin/python\n")  # the program is not a module
+    monkeypatch.syspath_prepend(tmp_path / "bin")
+
+    with pytest.raises(DeclarationError, match=r"clock\.py:1: .*; did you mean 'every'\?$"):
+        load(write("clock.py", "from clock import evry\n"))
+    with pytest.raises(
+        DeclarationError, match=r"clock\.py:1: [^;]*has no attribute 'evry'; did you mean 'every'\?$"
+    ):
+        load(write("other/clock.py", "import clock; clock.evry()\n"))
+    with pytest.raises(DeclarationError, match=r"clock\.py:1: [^;]*$"):
+        load(write("third/clock.py", "from clock import TaskQueueManager\n"))
+
+
 def test_a_module_of_jobs_that_a_clock_file_imports_may_have_hooks_of_the_worker(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,7 +56,9 @@ def test_a_new_process_finds_a_clock_file_that_changes_the_current_folder(
     elsewhere.mkdir()
     Path("clock.py").write_text(f"{FILE}\nimport os\nos.chdir({str(elsewhere)!r})\n")
 
-    make_importable(load("clock.py"))
+    loaded = load("clock.py")
+    monkeypatch.chdir(loaded.folder)
+    make_importable(loaded)
 
     assert Path.cwd() == elsewhere
     assert names_again()["double"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Never, ParamSpec, Self, TypeVar, overload
 import schedule
 
 from clock.errors import DeclarationError, JobError, UnknownWord
-from clock.timetable.action import Action, Call, Enqueue, is_enqueueable
+from clock.timetable.action import Action, Call, Enqueue, is_enqueueable, is_job_class
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.callable_checks import check_call, check_called
 from clock.timetable.clock_file.draft import Entry
@@ -268,6 +268,9 @@ class Builder(schedule.Job):
             raise self._error(str(error)) from None
 
     def _action(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Action:
+        if is_job_class(type(function)):
+            name = type(function).__name__
+            raise self._error(f"do() got an instance of {name}; write do({', '.join([name, *map(shown, args)])})")
         if is_enqueueable(function):
             if kwargs:
                 raise self._error(

@@ -36,6 +36,11 @@ def check_call(
 
 def check_plain(where: str, what: str, function: Any) -> None:
     """Check that a call does the work, and does not only prepare it. Raises DeclarationError."""
+    if isinstance(function, type) and hasattr(function, "perform"):
+        name = name_of(function)
+        raise DeclarationError(
+            f"{where}{what} got {name}, which has perform but is not a job; write class {name}(Job)"
+        )
     for kind, is_one in _NOT_PLAIN.items():
         if is_one(function) or is_one(type(function).__call__):
             raise DeclarationError(

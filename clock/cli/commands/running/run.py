@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -61,5 +62,6 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
     with handling(signals), health(config, redis, metrics, clock=process):
         if begun:  # by the caller of the command, which waits for it
             begun()
+        os.chdir(timetable.folder)
         process.run()
     end_processes()

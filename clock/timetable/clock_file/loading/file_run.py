@@ -15,7 +15,7 @@ from typing import Any
 
 from clock.errors import ClockError, ConfigurationError, DeclarationError, described
 from clock.forking import child_ends_here
-from clock.import_path import hint
+from clock.import_hints import hint
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.loading.ending import Ending, EndOfDeclarations, async_passing, is_ending, passing
 from clock.timetable.clock_file.loading.source_file import ASYNC_PASSING, END, IS_ENDING, PASSING, SourceFile

@@ -3,8 +3,9 @@
 It runs under a separate module name, because as `clock` it would hide this package; for the same reason its
 folder never goes to the front of the import path. A script for the `schedule` package runs as `__main__`.
 
-A load leaves the process as it was: the import path, the `schedule` package, and the modules that declared
-something, which the next load runs again. Other modules that the file imports stay imported, as for any program.
+A load leaves the process as it was: the current folder, the import path, the `schedule` package, and the modules
+that declared something, which the next load runs again. Other modules that the file imports stay imported, as for
+any program.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,12 +67,13 @@ def load(
         _modules(draft),
         standing_in(scheduler) as own,
         drafting(draft),
+        chdir(os.curdir),
     ):
         names = run(source, draft.ending)
         adopt(own, names.values())
         if find_job is not None:
             draft.entries += filter(None, (entry_in_yaml(event, find_job) for event in declared))
-        timetable = replace(draft.finish(), names=names)
+        timetable = replace(draft.finish(), names=names, folder=Path.cwd())
     if not source.is_script:
         _check_guard(source, is_empty=not (timetable.events or timetable.synced))
     return timetable

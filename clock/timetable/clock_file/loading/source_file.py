@@ -47,10 +47,7 @@ class SourceFile:
         try:
             return ast.parse(self.content, self.file)
         except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", None) or 1
-            text = (getattr(error, "text", None) or "").strip()
-            what = f"{type(error).__name__}: {getattr(error, 'msg', error)}{text and ': '}{text}"
-            raise DeclarationError(f"{self.path}:{line}: {what}") from error
+            raise self._unreadable(error) from error
 
     @cached_property
     def is_script(self) -> bool:
@@ -65,8 +62,17 @@ class SourceFile:
         if LOOP.encode() in self.content:
             names = self.functions_that_mention({LOOP}) | {LOOP}
             tree = ast.fix_missing_locations(_LetTheEndPass(names).visit(deepcopy(tree)))
-        code: CodeType = compile(tree, self.file, "exec", dont_inherit=True)
+        try:
+            code: CodeType = compile(tree, self.file, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:  # such as a `return` outside of a function
+            raise self._unreadable(error) from error
         return code
+
+    def _unreadable(self, error: SyntaxError | ValueError) -> DeclarationError:
+        line = getattr(error, "lineno", None) or 1
+        text = (getattr(error, "text", None) or "").strip()
+        what = f"{type(error).__name__}: {getattr(error, 'msg', error)}{text and ': '}{text}"
+        return DeclarationError(f"{self.path}:{line}: {what}")
 
     @cached_property
     def functions(self) -> dict[str, Function]:

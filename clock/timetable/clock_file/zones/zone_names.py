@@ -42,6 +42,30 @@ _RAILS = {
     "Wellington": "Pacific/Auckland",
 }
 
+#: Abbreviations that are not in the tz database, with a place that uses each. The closest name would be wrong.
+_ABBREVIATIONS = {
+    "AEDT": "Australia/Sydney",
+    "AEST": "Australia/Sydney",
+    "AKDT": "America/Anchorage",
+    "AKST": "America/Anchorage",
+    "BST": "Europe/London",
+    "CDT": "America/Chicago",
+    "CEST": "Europe/Berlin",
+    "CST": "America/Chicago",
+    "EDT": "America/New_York",
+    "EEST": "Europe/Athens",
+    "IST": "Asia/Kolkata",
+    "JST": "Asia/Tokyo",
+    "KST": "Asia/Seoul",
+    "MDT": "America/Denver",
+    "MSK": "Europe/Moscow",
+    "NZDT": "Pacific/Auckland",
+    "NZST": "Pacific/Auckland",
+    "PDT": "America/Los_Angeles",
+    "PST": "America/Los_Angeles",
+    "SGT": "Asia/Singapore",
+    "WEST": "Europe/Lisbon",
+}
 _WITHOUT_PLACE = {"factory", "localtime", "posixrules"}
 _OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(\d{1,2})(?::?(\d\d)|\.(\d+))?", re.IGNORECASE)  # +5:30, +0530, +5.5
 
@@ -70,6 +94,8 @@ def hint_of_zone(name: str) -> str:
     ("; write 'America/New_York'", "; write 'Asia/Kuala_Lumpur'", "; did you mean 'Europe/Berlin'?")
     >>> hint_of_zone("UTC+2")
     "; an offset is not a place: write 'Europe/Berlin', or 'Etc/GMT-2' (with the sign reversed)"
+    >>> hint_of_zone("PST")
+    "; an abbreviation is not a zone: write a place, such as 'America/Los_Angeles'"
     """
     if offset := _OFFSET.fullmatch(name):
         sign, hours, *parts = offset.groups(default="")
@@ -77,10 +103,11 @@ def hint_of_zone(name: str) -> str:
         is_whole = not "".join(parts).strip("0")
         also = f", or {fixed!r} (with the sign reversed)" if is_whole and find_zone(fixed) else ""
         return f"; an offset is not a place: write 'Europe/Berlin'{also}"
+    if place := _ABBREVIATIONS.get(name.upper()):
+        return f"; an abbreviation is not a zone: write a place, such as {place!r}"
     known = sorted(_by_lower_case().values())
     city = "/" + name.removesuffix(" Is.").replace(" ", "_")
-    place = _RAILS.get(name) or next((zone for zone in known if zone.endswith(city)), None)
-    if place:
+    if place := _RAILS.get(name) or next((zone for zone in known if zone.endswith(city)), None):
         return f"; write {place!r}"
     return "; " + closest(name, known, "use a name of the tz database: 'Europe/Berlin'")
 
