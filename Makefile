@@ -94,6 +94,7 @@ clean: ## Remove what was made, data included
 	@echo "Installing what is measured beside clock..."
 	@.venv/bin/python -m venv .benchmarks
 	@.benchmarks/bin/$(INSTALL) --editable '.[benchmarks]'
+	@.benchmarks/bin/$(INSTALL) --target .benchmarks/apscheduler4 'apscheduler==4.0.0a6' # excludes the third version
 	@touch $@
 
 .versions/%.built: .venv/dev

@@ -40,6 +40,7 @@ SCHEDULERS: dict[str, tuple[list[str], str, Named, bool]] = {
     "bare timer": (["-m", "benchmarks.schedulers.with_a_timer"], "jobs", lambda job: job["event"], True),
     "schedule": (["-m", "benchmarks.schedulers.with_schedule"], "jobs", lambda job: job["event"], False),
     "apscheduler": (["-m", "benchmarks.schedulers.with_apscheduler"], "jobs", lambda job: job["event"], True),
+    "apscheduler 4": (["-m", "benchmarks.schedulers.with_apscheduler4"], "jobs", lambda job: job["event"], True),
     "celery beat": (["-m", "benchmarks.schedulers.with_celery_beat"], "celery", _celery_event, False),
     "rq cron": (["-m", "benchmarks.schedulers.with_rq_cron"], "jobs", lambda job: job["event"], False),
 }
@@ -108,11 +109,11 @@ def measure(name: str, seconds: float) -> str:
         process.kill()
         errors = process.communicate()[1].decode().strip().splitlines()
     if failed or not arrived:
-        return f"{name:12} not measured: {errors[-1] if errors else 'no job arrived'}"
+        return f"{name:13} not measured: {errors[-1] if errors else 'no job arrived'}"
     late, drift = latenesses(arrived, named, aims)
     part = {share: late[min(len(late) - 1, int(len(late) * share))] for share in (0.5, 0.99)}
     return (
-        f"{name:12} p50 {part[0.5]:7.2f} ms  p99 {part[0.99]:7.2f} ms  longest {late[-1]:7.2f} ms  "
+        f"{name:13} p50 {part[0.5]:7.2f} ms  p99 {part[0.99]:7.2f} ms  longest {late[-1]:7.2f} ms  "
         f"drift {drift:+7.1f} ms a minute  ({len(late)} jobs)"
     )
 

@@ -44,9 +44,9 @@ CLOCK = _python("clock", "with_clock")
 SIDEKIQ = Program(
     "Sidekiq", ["ruby", str(RUBY), "push"], ["sidekiq", "-r", str(RUBY), "-c", str(THREADS), "-e", "production"]
 )
-#: Not measured: ChasquiMQ 1.3, whose XADD Redis 7.0 refuses; FluxQueue 0.3, whose worker is no package of PyPI;
-#: streaq, whose dependencies did not install here; APScheduler 4, an alpha that excludes APScheduler 3.
-NAMES = ("RQ", "Celery", "Dramatiq", "Huey", "arq", "SAQ", "taskiq", "tarsk")
+#: Not measured: ChasquiMQ 1.3, whose XADD Redis 7.0 refuses; FluxQueue 0.3, of which
+#: only the client installs, as its worker is not a package of PyPI.
+NAMES = ("RQ", "Celery", "Dramatiq", "Huey", "arq", "SAQ", "taskiq", "streaQ", "tarsk")
 PEERS = [_python(name, f"with_{name.lower()}") for name in NAMES]
 
 
