@@ -35,6 +35,8 @@ class BlockingWait:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._client_id: int | None = None  # of the connection that waits
+        self._is_known = threading.Event()  # not set: a wait was sent, and `_client_id` is not read yet
+        self._is_known.set()
         self._further: dict[str, _FurtherQueue] = {}
 
     def then(self, command: Command, queues: Sequence[str], seconds: float) -> Any:
@@ -49,19 +51,23 @@ class BlockingWait:
         wait: Command = ("BLMOVE", first, first, "RIGHT", "RIGHT", seconds)
         with translated(), lent(self._redis, waits=seconds) as link:
             try:
+                self._is_known.clear()
                 link.send_packed_command(link.pack_commands([("CLIENT", "ID"), wait, command]))
                 self._client_id = _number(link)
+                self._is_known.set()
                 for queue in further:
                     queue.watch(self._client_id)
                 link.read_response()
                 return link.read_response()
             finally:
                 self._client_id = None
+                self._is_known.set()
                 for queue in further:
                     queue.rest()
 
     def end(self) -> None:
         """End the wait at once, if there is one and Redis allows it. Raises StoreUnavailable, StoreError."""
+        self._is_known.wait()
         waits = self._client_id
         if waits is not None:
             with translated():

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
+from clock.errors import StoreUnavailable
 from clock.store.jobs import blocking_wait
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.server.connection import connect
@@ -118,6 +120,53 @@ def test_a_wait_is_ended_from_another_thread_and_afterwards_there_is_none_to_end
     assert waiting.result() == 0
     redis.config_resetstat()
     wait.end()
+    assert calls(redis, "client|unblock") == 0
+
+
+@pytest.fixture
+def may_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The waiting thread reads the number of its connection only after the test has set this."""
+    number, may_read = blocking_wait._number, threading.Event()
+
+    def read(link: object) -> int | None:
+        assert may_read.wait(PATIENCE_SECONDS)
+        return number(link)
+
+    monkeypatch.setattr(blocking_wait, "_number", read)
+    yield may_read
+    may_read.set()
+
+
+def test_a_wait_is_ended_although_its_thread_has_not_read_the_number_of_its_connection(
+    redis: Redis, waiter: Redis, may_read: threading.Event
+) -> None:
+    wait = BlockingWait(waiter)
+    waiting = Waiting(wait, [A], A)
+    has_blocked(waiter, 1)
+
+    ending = threading.Thread(target=wait.end, daemon=True)
+    ending.start()
+    ending.join(0.05)
+    may_read.set()
+    ending.join(PATIENCE_SECONDS)
+
+    assert waiting.result() == 0
+
+
+def test_a_wait_whose_connection_is_lost_before_its_number_is_read_leaves_none_to_end(
+    redis: Redis, waiter: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(link: object) -> int | None:
+        raise RedisConnectionError("lost")
+
+    monkeypatch.setattr(blocking_wait, "_number", lose)
+    wait = BlockingWait(waiter)
+    with pytest.raises(StoreUnavailable):
+        wait.then(("PING",), [A], LONG)
+    redis.config_resetstat()
+
+    wait.end()
+
     assert calls(redis, "client|unblock") == 0
 
 
