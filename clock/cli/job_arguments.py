@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from clock.errors import ClockError
 from clock.job.payload import instant
 from clock.printable import printable, shortened_list
 from clock.store import Redis
+from clock.timetable.typed_times import typed_length
 
 F = TypeVar("F", bound=Callable[..., Any])
 END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: another program's score may be later
@@ -28,20 +28,18 @@ SHOWN_FROM = 2_000  # with this many jobs a progress bar is useful
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
 
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-
 
 class Age(click.ParamType[float]):
-    """A stretch of time: `90s`, `15m`, `2h`, `7d`, `1w`."""
+    """A length of time: `90s`, `15m`, `2 hours`, `7d`, `1w`."""
 
     name = "age"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The seconds. Fails with the accepted forms."""
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(value))
-        if match is None:
+        try:
+            return typed_length(str(value)).total_seconds()
+        except ValueError:
             self.fail(f"{value!r} is not an age; write 90s, 15m, 2h, 7d or 1w", param, ctx)
-        return float(match[1]) * _UNITS[match[2]]
 
 
 #: Condition: its option, type, metavar and help.

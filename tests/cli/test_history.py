@@ -210,7 +210,7 @@ def test_the_whole_clock_is_paused_until_an_instant(clock: Command, redis: Redis
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nightly", "--until", "soon"], "--until 'soon': not a time; use"),
+        (["nightly", "--until", "soon"], "--until is 'soon'; use 2026-12-24"),
         (["nightly", "--until", "yesterday"], "--until 'yesterday' is in the past"),
         (["nightly", "--until", "2020-01-01"], "--until '2020-01-01' is in the past"),
         (["nightly", "--until", "0001-01-01T00:00+14:00"], "is outside the years 1 to 9999"),

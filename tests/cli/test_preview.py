@@ -80,8 +80,8 @@ def test_a_span_without_firings_is_said_to_be_one(clock_file: Path) -> None:
         (["--from", "soon"], "--from is 'soon'; use 2026-12-24"),
         (["--to", "a while"], "--to is 'a while'; use"),
         (["--from", "2026-01-02", "--to", "2026-01-01"], "--to 2026-01-01 is not after --from"),
-        (["--to", "99999999w"], "after the year 9999"),
-        (["--from", "0001-01-01", "--to", "1d"], "must be in the years 1900 to 9000"),
+        (["--to", "99999999w"], "--to '99999999w' is outside the years 1 to 9999"),
+        (["--from", "0002-01-01", "--to", "1d"], "must be in the years 1900 to 9000"),
         (["--from", "2026-01-01", "--to", "9999-12-31"], "must be in the years 1900 to 9000"),
     ],
 )

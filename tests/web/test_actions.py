@@ -275,7 +275,7 @@ def test_an_invalid_schedule_is_refused_with_what_is_wrong(ana: Visitor, wrong: 
     assert ana.post("/act/put_schedule", **fields, version=0).status in (400, 409)
 
 
-@pytest.mark.parametrize("until", ["2026-03-30 08:00", "tomorrow 08:00", "2026-03-30 06:00+00:00"])
+@pytest.mark.parametrize("until", ["2026-03-30 08:00", "tomorrow 08:00", "2026-03-30 06:00+00:00", "19h"])
 def test_an_event_is_paused_until_a_time_of_its_zone(ana: Visitor, until: str) -> None:
     asked = ana.text("/act/pause", event="reminders")
     found = ana.post("/act/pause", SAME_SITE, event="reminders", until=until)

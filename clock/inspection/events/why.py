@@ -20,7 +20,7 @@ from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.timetable import Event
 from clock.timetable.anchors import depends_on_anchor
-from clock.timetable.day_names import dated
+from clock.timetable.typed_times import dated
 
 SECOND = timedelta(seconds=1)
 #: A clock that runs and reaches Redis decides each due instant in time.
@@ -47,7 +47,7 @@ def periods_of(text: str, zone: tzinfo, now: datetime) -> list[AskedPeriod]:
     change. Raises UnreadableTime.
     """
     try:
-        text = dated(text.strip(), now.astimezone(zone))
+        text = dated(text, now.astimezone(zone))
         return _periods(text, datetime.fromisoformat(text), zone)
     except ValueError:
         raise UnreadableTime(text) from None

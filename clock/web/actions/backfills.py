@@ -40,8 +40,8 @@ def _plan(visit: Visit) -> BackfillPlan:
     event = visit.data.declared.get(name)
     if event is None:
         raise BadInput(t("fire.not_here", name=name), 409)
-    start = instant("from", field(visit, "from"), event.zone)
-    end = instant("to", field(visit, "to"), event.zone) or visit.now
+    start = instant("from", field(visit, "from"), visit.now, event.zone)
+    end = instant("to", field(visit, "to"), visit.now, event.zone) or visit.now
     if start is None or start >= end:
         raise BadInput(t("backfill.period", start=field(visit, "from"), end=field(visit, "to") or "now"))
     plan = _events(visit).plan_backfill(name, start, end)

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
 
 from clock.api import Events
 from clock.errors import UnknownEvent
 from clock.inspection.events.repairs import ALL_EVENTS, pause_event, resume_event
 from clock.inspection.events.shown_actions import shown_action
-from clock.timetable.day_names import dated
 from clock.web.actions.action import Action, Input, Question, change, done, field, fields, question
 from clock.web.input.inputs import BadInput, choice, instant, limited
 from clock.web.page import Page, Visit
 from clock.web.request import Response
 
-LENGTHS: Mapping[str, timedelta] = {
-    "15m": timedelta(minutes=15),
-    "1h": timedelta(hours=1),
-    "4h": timedelta(hours=4),
-    "1d": timedelta(days=1),
-    "7d": timedelta(days=7),
-}
+LENGTHS = ("15m", "1h", "4h", "1d", "7d")
 LONGEST_NOTE = 300
 
 
@@ -66,12 +59,9 @@ def _zone(visit: Visit, names: Sequence[str]) -> tzinfo:
 
 
 def _until(visit: Visit, zone: tzinfo) -> datetime | None:
-    text, chosen = field(visit, "until"), choice("for", field(visit, "for"), LENGTHS)
-    here = visit.now.replace(second=0, microsecond=0).astimezone(zone)
-    until = instant("until", dated(text, here, ahead=True), zone)
-    if until is None:
-        return visit.now + LENGTHS[chosen] if chosen else None
-    if until <= visit.now:
+    text = field(visit, "until").strip() or choice("for", field(visit, "for"), LENGTHS)
+    until = instant("until", text, visit.now, zone, ahead=True)
+    if until is not None and until <= visit.now:
         raise BadInput(visit.texts("pause.past_until", text=text))
     return until
 

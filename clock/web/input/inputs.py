@@ -10,6 +10,7 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime, tzinfo
 
 from clock.errors import InvalidCursor
+from clock.timetable.typed_times import typed_instant
 from clock.web.request import MOST_BODY_BYTES, MOST_FIELDS, Request
 from clock.web.texts import Texts
 
@@ -66,13 +67,12 @@ def choice(name: str, text: str, known: Collection[str]) -> str:
     return text
 
 
-def instant(name: str, text: str, zone: tzinfo = UTC) -> datetime | None:
-    """A time in UTC; without an offset it is one of `zone`. None: the text is empty. Raises BadInput."""
+def instant(name: str, text: str, now: datetime, zone: tzinfo = UTC, *, ahead: bool = False) -> datetime | None:
+    """A time in UTC, as `typed_instant` reads it in `zone`. None: the text is empty. Raises BadInput."""
     if not text.strip():
         return None
     try:
-        found = datetime.fromisoformat(text.strip())
-        at = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        at = typed_instant(text, now.astimezone(zone), ahead=ahead).astimezone(UTC)
     except (ValueError, OverflowError):
         at = None
     if at is None or not FIRST_DAY <= at.date() <= LAST_DAY:

@@ -62,7 +62,7 @@ def list_command(as_json: bool, **options: Any) -> None:
 @click.option("--every", metavar="TEXT", help="Period: '10 minutes', '2 hours', '1 day'.")
 @click.option("--at", metavar="TIMES", help="Times of day for --every: '06:00' or '06:00, 18:00'.")
 @click.option("--tz", metavar="ZONE", help="Time zone; default: UTC.")
-@click.option("--until", metavar="WHEN", help="No runs after this: '2026-12-31' or '2026-12-31 18:00', in --tz.")
+@click.option("--until", metavar="DATE", help="No runs after this: '2026-12-31' or '2026-12-31 18:00', in --tz.")
 @click.option("--args", metavar="JSON", help="Arguments as a JSON list; default: [].")
 @click.option("--queue", metavar="NAME", help="Queue; default: the job's.")
 @click.option(

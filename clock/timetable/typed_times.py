@@ -1,0 +1,73 @@
+"""Times that a person types: a date, the name of a day ("yesterday 06:00"), a length ("2h", "7 days")."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from clock.printable import brief
+from clock.timetable.periods import parse_period
+
+ACCEPTED_TIME = "2026-12-24, '2026-12-24 06:00', '2026-12-24 06:00+01:00', 'monday 06:00', 12h or 7d"
+_CALENDAR_DAYS = re.compile(r"\s*(\d+)\s*(d|days?|w|weeks?)\s*", re.IGNORECASE)
+_DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def dated(text: str, now: datetime, *, ahead: bool = False) -> str:
+    """The text with the name of a day at its start replaced by the date, seen from `now`. `now` is the minute.
+
+    A weekday is the latest one, including today; `ahead`: the next one after today.
+
+    >>> now = datetime(2026, 11, 28, 18, 30)  # a Saturday
+    >>> dated("yesterday 06:00", now), dated("monday", now), dated("Mon 08:00", now, ahead=True), dated("now", now)
+    ('2026-11-27 06:00', '2026-11-23', '2026-11-30 08:00', '2026-11-28 18:30')
+    """
+    text = text.strip()
+    word, space, time = text.partition(" ")
+    day = word.lower()
+    if day == "now" and not space:
+        return f"{now:%Y-%m-%d %H:%M}"
+    weekday = next((number for number, name in enumerate(_WEEKDAYS) if day in (name, name[:3])), None)
+    if day in _DAYS:
+        days = _DAYS[day]
+    elif weekday is not None:
+        days = (weekday - now.weekday() - 1) % 7 + 1 if ahead else -((now.weekday() - weekday) % 7)
+    else:
+        return text
+    return f"{now + timedelta(days=days):%Y-%m-%d}{space}{time}"
+
+
+def typed_length(text: str) -> timedelta:
+    """The length of a text, which names its units. Raises ValueError.
+
+    >>> typed_length("90s"), typed_length("1h30m"), typed_length("2 weeks")
+    (datetime.timedelta(seconds=90), datetime.timedelta(seconds=5400), datetime.timedelta(days=14))
+    """
+    if text.strip().isdecimal():
+        raise ValueError(f"{brief(text)} has no unit")
+    return parse_period(text)
+
+
+def typed_instant(text: str, here: datetime, *, ahead: bool = False, start: datetime | None = None) -> datetime:
+    """The instant of a text, in the zone of `here`, the present moment, unless the text has an offset.
+
+    A length counts from `start`, or from now; whole days and weeks are days of the calendar. `ahead` is for
+    `dated`. Raises ValueError, OverflowError.
+
+    >>> here = datetime(2026, 11, 28, 18, 30, tzinfo=UTC)
+    >>> [str(typed_instant(text, here)) for text in ("yesterday 06:00", "2h", "2026-12-24 06:00+01:00")]
+    ['2026-11-27 06:00:00+00:00', '2026-11-28 20:30:00+00:00', '2026-12-24 06:00:00+01:00']
+    """
+    try:
+        found = datetime.fromisoformat(dated(text, here, ahead=ahead))
+    except ValueError:
+        return _after(here if start is None else start, text)
+    return found if found.tzinfo else found.replace(tzinfo=here.tzinfo)
+
+
+def _after(start: datetime, text: str) -> datetime:
+    length = typed_length(text)
+    if _CALENDAR_DAYS.fullmatch(text):
+        return start + length
+    return (start.astimezone(UTC) + length).astimezone(start.tzinfo)
