@@ -255,7 +255,7 @@ def test_slow_clients_do_not_keep_a_probe_from_its_answer(server: HealthServer) 
             client.sendall(b"GET /live HT")
 
         assert get(server, "/live") == (200, "ok\n")
-        assert threading.active_count() == before
+        assert threading.active_count() <= before  # threads of earlier tests may end
 
 
 def test_a_slow_page_holds_up_no_probe(vitals: list[Vitals]) -> None:

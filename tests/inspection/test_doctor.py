@@ -1,8 +1,11 @@
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
@@ -30,6 +33,11 @@ def configured(redis: Redis) -> Iterator[Redis]:
 def finding(redis: Redis, subject: str, around: Circumstances = HERE) -> Finding:
     [found] = [item for item in examine(redis, around) if item.subject == subject]
     return found
+
+
+def test_without_redis_nothing_is_examined() -> None:
+    with closing(Redis(port=1, retry=Retry(NoBackoff(), 0))) as none, pytest.raises(StoreUnavailable):
+        examine(none, HERE)
 
 
 @pytest.mark.parametrize(("policy", "grade"), [("noeviction", Grade.GOOD), ("allkeys-lru", Grade.BAD)])

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -350,6 +351,18 @@ def test_a_connection_that_is_lost_makes_the_pool_leave_its_server(own: Pool) ->
     own.release(link)
 
     assert own.has_left(link)
+
+
+def test_commands_that_cannot_be_sent_to_a_socket_name_it(redis_url: str) -> None:
+    with closing(client(redis_url, 1, Limits(wait=20, connect=4, answer=10))) as redis:
+        link: Any = redis.connection_pool.get_connection()
+        link._sock.shutdown(socket.SHUT_RDWR)
+
+        with pytest.raises(RedisConnectionError) as caught:
+            link.send_command("PING")
+        redis.connection_pool.release(link)
+
+    assert caught.value.__notes__ == [f"Socket: {link.path}"]
 
 
 def test_a_connection_that_another_thread_closes_while_it_reads_is_lost_or_has_its_answer(own: Pool) -> None:

@@ -1,10 +1,13 @@
 import json
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from clock import Job
 from clock.clocks import to_ms
@@ -113,6 +116,11 @@ def test_an_unreadable_job_of_a_dead_worker_goes_back_with_those_before_it(
 
     assert recover(redis, clock=fake_clock) == 2
     assert redis.llen("queue:default") == 2
+
+
+def test_parked_jobs_are_not_sought_without_redis() -> None:
+    with closing(Redis(port=1, retry=Retry(NoBackoff(), 0))) as none, pytest.raises(StoreUnavailable):
+        unpark(Delayed(none))
 
 
 def test_parked_jobs_that_cannot_be_read_do_not_end_the_worker(
