@@ -268,9 +268,7 @@ def detach() -> bool:
 def main(worker_pid: int) -> None:
     """Run a heartbeat process whose channel is stdin."""
     if detach():
-        run_beside(
-            worker_pid, socket.socket(fileno=os.dup(0))
-        )  # pragma: no cover  # tests kill its process
+        run_beside(worker_pid, socket.socket(fileno=os.dup(0)))  # pragma: no cover  # tests kill its process
 
 
 def _assignment(channel: socket.socket, worker: OtherProcess) -> Assignment | None:
