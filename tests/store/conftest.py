@@ -2,6 +2,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ from redis.exceptions import RedisError
 from clock.clocks import SystemClock
 from clock.store.server.connection import connect
 from tests.patience import PATIENCE_SECONDS
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as found:
+        yield found
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 Answer = Callable[[list[bytes]], bytes | None]  # of a command's words; None: the connection is closed
 
@@ -26,6 +26,35 @@ def serving(answer: Answer) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_accept, args=(server, answer), daemon=True).start()
         yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+def port_in(url: str) -> int:
+    """The port of such a server."""
+    return int(url.rpartition(":")[2].partition("/")[0])
+
+
+class Several:
+    """Several such servers, with their addresses and their answers to one command. They answer OK to others.
+
+    `asked` are the places of those that got the command, in the order of time.
+    """
+
+    def __init__(self, stack: ExitStack, command: bytes, *answers: bytes) -> None:
+        self.answers = list(answers)
+        self.asked: list[int] = []
+        self._command = command
+        answer = self._answer
+        urls = [
+            stack.enter_context(serving(lambda words, place=place: answer(place, words)))  # type: ignore[misc]
+            for place in range(len(answers))
+        ]
+        self.addresses = [("127.0.0.1", port_in(url)) for url in urls]
+
+    def _answer(self, place: int, words: list[bytes]) -> bytes:
+        if words[0] != self._command:
+            return b"+OK\r\n"
+        self.asked.append(place)
+        return self.answers[place]
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from redis import Redis
 from clock.errors import StoreError, StoreUnavailable
 from clock.store.server import sending
 from clock.store.server.client import PUSH_SECONDS
+from clock.store.server.cluster import ClusterPool
 from clock.store.server.connection import connect
-from clock.store.server.pool import Pool
+from clock.store.server.pool import Link, Pool
 from clock.store.server.sending import Command, push_seconds, send, send_one, send_to_places
 from tests.servers import push
-from tests.store.talking import serving
+from tests.store.talking import port_in, serving
 
 QUEUE = "queue:default"
 READY = {b"INFO": b"$21\r\nredis_version:7.4.0\r\n\r\n", b"CLIENT": b"+OK\r\n", b"SADD": b":1\r\n"}
@@ -321,10 +322,9 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
     monkeypatch.setattr(sending, "PAUSE_SECONDS", 0.001)
     owner, other = Node(), Node()
     with serving(owner) as here, serving(other) as there:
-        ports = [int(url.rpartition(":")[2].partition("/")[0]) for url in (here, there)]
-        owner.owner = other.owner = ports[0]
-        with closing(connect(f"redis+cluster://127.0.0.1:{ports[0]}", namespace="shop")) as redis:
-            yield FakeCluster(owner, other, ports[1], redis)
+        owner.owner = other.owner = port_in(here)
+        with closing(connect(f"redis+cluster://127.0.0.1:{owner.owner}", namespace="shop")) as redis:
+            yield FakeCluster(owner, other, port_in(there), redis)
 
 
 def ask_of(cluster: FakeCluster) -> bytes:
@@ -361,6 +361,14 @@ def test_a_command_that_a_moving_slot_refuses_is_sent_again_until_its_time_is_ov
     assert cluster.owner.received == ["a"] * 6
 
 
+def test_a_command_that_a_moving_slot_refuses_at_one_place_is_sent_there_again(cluster: FakeCluster) -> None:
+    cluster.owner.answer(AGAIN)
+
+    send_to_places([[(cluster.redis, lpush("a"))]], within=30)
+
+    assert cluster.owner.received == ["a", "a"]
+
+
 class Waits:
     """A clock on which only waits take time. They return at once."""
 
@@ -388,6 +396,28 @@ def test_a_command_that_a_moving_slot_refuses_until_its_time_is_over_raises_why(
 
     assert caught.value.cause == "try_again"
     assert cluster.owner.received == ["b"] * 3
+
+
+def test_the_node_that_has_the_key_may_take_the_time_that_is_left(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, given = Waits(), list[float]()
+    clock.seconds = 100.0
+    monkeypatch.setattr(sending, "monotonic", clock.monotonic)
+    monkeypatch.setattr(sending, "PAUSE_SECONDS", 1)
+    link_to = ClusterPool.link_to
+
+    def link_noting(pool: ClusterPool, address: tuple[str, int], seconds: float) -> Link:
+        given.append(seconds)
+        return link_to(pool, address, seconds)
+
+    monkeypatch.setattr(ClusterPool, "link_to", link_noting)
+
+    for within in (30.0, 0.5):  # the shorter one is as long as a pause, at least
+        cluster.owner.answer(ask_of(cluster))
+        send(cluster.redis, [lpush("a")], within=within)
+
+    assert given == [30, 1]
 
 
 def test_a_slot_that_has_moved_is_followed(cluster: FakeCluster) -> None:
