@@ -12,13 +12,15 @@ from redis.crc import key_slot
 from redis.exceptions import AskError, MovedError, RedisError, ResponseError
 from redis.retry import Retry
 
-from clock.store.server.cluster import Address, ClusterNodes
+from clock.store.server.cluster import MOST_NODES, Address, ClusterNodes
 from clock.store.server.connection import connect, lent
 from clock.store.server.faults import fault_of
 from clock.store.server.pool import Link, TcpLink
 from tests.store.talking import Several, port_in, serving
 
 SLOT = key_slot(b"shop")
+LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"
+NO_PERMISSION = b"-NOPERM no permission for 'cluster'\r\n"
 DISABLED = b"-ERR This instance has cluster support disabled\r\n"
 
 Node = tuple[bytes | None, int]  # host and port, as a node names them; None: unknown
@@ -85,24 +87,33 @@ def test_nodes_that_another_node_has_named_are_asked_when_it_is_gone(stack: Exit
     found = of(nodes.addresses[0])
 
     assert found.primary() == nodes.addresses[0]
-    nodes.answers[0] = b"-LOADING Redis is loading the dataset in memory\r\n"
+    nodes.answers[0] = LOADING
     assert found.primary() == ("10.0.0.1", 7001)
 
     assert nodes.asked == [0, 0, 1]
 
 
-def test_when_the_pool_leaves_an_owner_another_node_is_asked_first(stack: ExitStack) -> None:
-    nodes = Several(stack, b"CLUSTER", *[slots((0, 16_383, [ONE]))] * 3)
+def test_when_the_pool_leaves_an_owner_the_node_that_named_it_is_asked_last(stack: ExitStack) -> None:
+    nodes = Several(stack, b"CLUSTER", *[b""] * 3)
+    nodes.answers = [slots((0, 16_383, [(None, port) for _, port in nodes.addresses]))] * 3
     found = of(*nodes.addresses)
 
     found.primary()
     found.turn_to_the_next()
-    found.primary()
-    found.turn_to_the_next()
+    nodes.answers[1:] = [LOADING] * 2
     found.primary()
 
-    assert nodes.asked[:2] == [0, 1]
-    assert nodes.asked[2] != 1
+    assert nodes.asked == [0, 1, 2, 0]
+
+
+def test_of_very_many_nodes_only_the_first_are_asked(stack: ExitStack) -> None:
+    nodes = Several(stack, b"CLUSTER", *[LOADING] * (MOST_NODES + 1))
+
+    with pytest.raises(RedisError) as caught:
+        of(*nodes.addresses).primary()
+
+    assert nodes.asked == list(range(MOST_NODES))
+    assert fault_of(caught.value).cause == "unreachable"
 
 
 def test_the_node_that_a_moved_answer_names_is_asked_first_when_the_pool_leaves_the_old_owner(
@@ -124,11 +135,12 @@ def test_the_node_that_a_moved_answer_names_is_asked_first_when_the_pool_leaves_
     ("answers", "cause"),
     [
         ([slots()], "cluster_down"),
-        ([slots(), b"-LOADING Redis is loading the dataset in memory\r\n"], "cluster_down"),
-        ([b"-LOADING Redis is loading the dataset in memory\r\n", DISABLED], "not_a_cluster"),
-        ([b"-NOPERM no permission for 'cluster'\r\n", DISABLED], "not_a_cluster"),
-        ([b"-LOADING Redis is loading\r\n", b"-WRONGPASS invalid username-password pair\r\n"], "wrong_password"),
-        ([b"-LOADING Redis is loading\r\n"] * 2, "unreachable"),
+        ([slots(), LOADING], "cluster_down"),
+        ([LOADING, DISABLED], "not_a_cluster"),
+        ([NO_PERMISSION, DISABLED], "not_a_cluster"),
+        ([LOADING, b"-WRONGPASS invalid username-password pair\r\n"], "wrong_password"),
+        ([LOADING, NO_PERMISSION], "no_permission"),
+        ([LOADING] * 2, "unreachable"),
     ],
 )
 def test_an_error_says_why_no_node_has_named_the_owner(stack: ExitStack, answers: list[bytes], cause: str) -> None:

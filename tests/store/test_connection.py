@@ -18,6 +18,7 @@ from redis.exceptions import DataError
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import keys
 from clock.store.server import connection
+from clock.store.server.client import client
 from clock.store.server.connection import (
     ask,
     connect,
@@ -338,3 +339,12 @@ def test_an_impatient_client_has_one_connection(redis_url: str) -> None:
 
         assert (pool.max_connections, pool.limits.answer, pool.namespace.name) == (1, 3.0, "shop")
         assert redis.ping()
+
+
+def test_a_server_answers_if_a_connection_made_for_asking_gets_an_answer(redis_url: str, free_port: int) -> None:
+    with closing(client(redis_url, 1)) as works:
+        assert connection.answers(works)
+    with serving(lambda _: None) as url, closing(client(url, 1)) as hangs_up:
+        assert not connection.answers(hangs_up)
+    with closing(client(f"redis://127.0.0.1:{free_port}", 1)) as refuses:
+        assert not connection.answers(refuses)

@@ -72,15 +72,15 @@ class ClusterNodes:
             ranges = link.read_response()
         finally:
             link.disconnect()
-        owners = [nodes[0] for first, last, *nodes in ranges if first <= self._slot <= last]
+        owner = next((nodes[0] for first, last, *nodes in ranges if first <= self._slot <= last), None)
         known = [_address(node, host) for _, _, *nodes in ranges for node in nodes]
-        return (_address(owners[0], host) if owners else None), known
+        return (_address(owner, host) if owner else None), known
 
     def _fault(self, errors: list[RedisError]) -> FoundFault:
         if len(errors) < len(self._addresses[:MOST_NODES]):
             return FoundFault(f"no node owns the slot {self._slot}", CLUSTER_FAULTS["no_owner"])
         for error in errors:
-            if isinstance(error, ResponseError) and "cluster support disabled" in str(error):
+            if "cluster support disabled" in str(error):
                 return FoundFault(plain(error), CLUSTER_FAULTS["not_a_cluster"])
         for error in errors:
             if not fault_of(error).may_pass:

@@ -215,8 +215,9 @@ def with_shards(redis: Redis, settings: ShardSettings) -> Redis:
     opened = []
     for address in others:
         again = replace(opening, address=address)
-        opened.append(again())
-        renew_in_child(opened[-1], again)
+        shard = again()
+        renew_in_child(shard, again)
+        opened.append(shard)
     join(redis, Shards([home, *others], opened))
     return redis
 
