@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from clock.worker.running import coroutines
-from clock.worker.running.coroutines import run_on_loop
+from clock.worker.running.coroutines import cancel_all, run_on_loop
+from tests.patience import PATIENCE_SECONDS
 
 
 async def the_loop(found: list[asyncio.AbstractEventLoop]) -> None:
@@ -56,3 +57,37 @@ def test_a_loop_whose_thread_does_not_start_is_made_again_for_the_next_job(
             run_on_loop(the_loop([]))
 
     run_on_loop(the_loop([]))
+
+
+@pytest.mark.parametrize("is_patient", [True, False])
+def test_at_the_end_a_task_that_a_job_has_left_is_cancelled_and_its_finally_has_some_time(
+    is_patient: bool,
+) -> None:
+    left, ended = list[asyncio.Task[None]](), threading.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(PATIENCE_SECONDS)
+        finally:
+            await asyncio.sleep(0.01 if is_patient else PATIENCE_SECONDS)
+            ended.set()
+
+    async def leave() -> None:
+        left.append(asyncio.create_task(work()))
+        await asyncio.sleep(0)
+
+    run_on_loop(leave())
+
+    cancel_all(PATIENCE_SECONDS if is_patient else 0.01)
+
+    assert ended.is_set() is is_patient
+    cancel_all(PATIENCE_SECONDS)  # the `finally` is cancelled as well
+
+
+def test_an_end_without_coroutine_jobs_has_nothing_to_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_on_loop(the_loop([]))
+    cancel_all(PATIENCE_SECONDS)
+
+    monkeypatch.setattr(coroutines, "_loop", None)
+    cancel_all(PATIENCE_SECONDS)
+    assert list(coroutines.stacks()) == []

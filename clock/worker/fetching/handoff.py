@@ -171,7 +171,7 @@ class Handoff:
             if self._stopped or (self._jobs and not (self.pace.is_short and active > 1)):
                 return
             self._resting.append(slot)
-        if self._low >= 0 and not self._jobs:
+        if len(self._jobs) <= self._low:
             self.call()
         slot.wake.acquire()
 

@@ -23,7 +23,6 @@ logger = logging.getLogger("clock.worker")
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None  # guarded by _lock
 _loop_thread: int | None = None  # guarded by _lock
-_jobs: set[asyncio.Task[Any] | None] = set()  # used on the loop alone
 _dropped: list[object] = []  # in a forked child: what its parent runs; kept, as Python warns of lost coroutines
 
 
@@ -41,31 +40,28 @@ def run_on_loop(coroutine: Coroutine[Any, Any, object]) -> None:
 
 async def _outcome(coroutine: Coroutine[Any, Any, object]) -> BaseException | None:
     """The error of the coroutine: a SystemExit must reach the job's thread, and not end the loop."""
-    task = asyncio.current_task()
-    if task is not None:  # pragma: no branch  # a coroutine on a loop has a task
-        _jobs.add(task)
     try:
         with child_ends_here():
             async with arenewed_connections():
                 await coroutine
     except BaseException as error:  # noqa: BLE001  # it is raised again in the job's thread
         return error
-    finally:
-        _jobs.discard(task)
     return None
 
 
 def cancel_all(patience_seconds: float) -> None:
-    """Cancel the jobs that run, as asyncio does at its end, and give their `finally` so long to be done."""
+    """Cancel all tasks of jobs, as `asyncio.run` does at its end, and give their `finally` so long to be done."""
     if _loop is not None:
-        with suppress(TimeoutError):  # one of them blocks the loop
+        with suppress(TimeoutError):  # a task blocks the loop
             asyncio.run_coroutine_threadsafe(_cancel(patience_seconds), _loop).result(patience_seconds)
 
 
 async def _cancel(patience_seconds: float) -> None:
-    cancelled = [task for task in _jobs if task is not None and task.cancel()]
-    if cancelled:
-        await asyncio.wait(cancelled, timeout=patience_seconds)
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=patience_seconds)
 
 
 def stacks() -> Iterator[tuple[str, str]]:

@@ -144,7 +144,7 @@ class Processor:
         self, claimed: Claimed, payload: Payload, state: RunState, took: float, error: Discard | None
     ) -> None:
         """Acknowledge a job that is done or dropped, with its result if it keeps one."""
-        if "result_ttl" in payload and keeps_result(payload):
+        if keeps_result(payload):
             kept = kept_error(payload, "dropped", error) if error else kept_value(payload, state.result)
             write_gathered_lines()
             self._moves.finish_with(claimed, Ending(kept, lock_pair(payload), "dropped" if error else "done"))
@@ -168,9 +168,10 @@ class Processor:
 
     def _begin_unique(self, claimed: Claimed, payload: Payload) -> bool:
         """Start a unique job; False: a newer push has replaced it, and it was removed."""
-        field, pair = unique_field(payload), lock_pair(payload)
-        if field is None or pair is None or not (field.until == "start" or field.conflict == "replace"):
+        field = unique_field(payload)
+        if field is None or not (field.until == "start" or field.conflict == "replace"):
             return True
+        pair = (field.key, str(payload.get("jid")))
         if self._moves.begin_unique(claimed, pair, until_start=field.until == "start"):
             return True
         self._report(JobRun(payload, claimed.queue, "dropped", error=Discard("a newer push has replaced it")))
@@ -270,8 +271,8 @@ def _report_error(error: BaseException, what: str, payload: Payload, queue: str)
     if worker_hooks.has_error_handlers():
         context: dict[str, object] = {"context": what, "job": deepcopy(payload), "queue": queue}
         if isinstance(error, UnreadablePayload):
-            args = arguments(payload)
-            context = {"context": "Invalid JSON for job", "jobstr": args[0] if args else "", "queue": queue}
+            [text] = arguments(payload)  # of `wrapped`
+            context = {"context": "Invalid JSON for job", "jobstr": text, "queue": queue}
         with JobLogContext(payload):
             worker_hooks.report(error, context)
 
