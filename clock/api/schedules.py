@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from clock.api.awaitable import awaitable
@@ -33,9 +33,9 @@ class ScheduleFields(TypedDict, total=False):
     """When a schedule is due, and how its job is pushed. Give one of `cron`, `every`, `rrule` and `sun`.
 
     `every` is a timedelta, seconds, or a text like "10 minutes". `at` is a time of day or a list. The default
-    of `tz` is UTC. Nothing is due after `until`: a datetime or a text, in `tz` if it has no offset. `args` is a
-    list; "DUE_AT" in it is replaced by the due instant. `monitor` is True, a slug, or a dict of slug, grace and
-    max_runtime.
+    of `tz` is UTC. Nothing is due after `until`: a datetime or a text, in `tz` if it has no offset. `except_on`
+    is a code such as "DE-BY", a date, or a list of them. `args` is a list; "DUE_AT" in it is replaced by the due
+    instant. `monitor` is True, a slug, or a dict of slug, grace and max_runtime.
     """
 
     cron: str
@@ -45,14 +45,20 @@ class ScheduleFields(TypedDict, total=False):
     at: str | Sequence[str]
     tz: str
     until: datetime | str
+    except_on: str | date | Sequence[str | date] | Set[str | date]
+    otherwise: str
     spread: timedelta | float | str
+    salt: str
     jitter: timedelta | float | str
+    gap: str
+    fold: str
     args: Sequence[Any]
     queue: str
     catch_up: str
     catch_up_within: timedelta | float | str
     overlap: str
     description: str
+    tags: Sequence[str] | Set[str]
     monitor: bool | str | Mapping[str, Any]
 
 
@@ -194,7 +200,7 @@ def _given(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_stored_as_json(value: object) -> bool:
     """False for a ZoneInfo, for instance. The check of the event covers the items of a list or a mapping."""
-    return isinstance(value, (str, int, float, timedelta, datetime, Mapping, Collection))
+    return isinstance(value, (str, int, float, timedelta, date, Mapping, Collection))
 
 
 def _job_name(name: str, job: Any) -> str:

@@ -50,7 +50,8 @@ class SyncedEvents:
     `job_of` returns the job class of a row, if rows have different ones; it may raise ClockError. If it
     returns no rows and `is_optional`, the log does not mention it. `version`, if given, returns something that
     differs after a change of the rows: while it does not, the clock does not read them again. `adjust_event`,
-    if given, changes the event of each row before the clock uses it.
+    if given, changes the event of each row before the clock uses it. `check_row`, if given, raises
+    DeclarationError for a row that is refused.
     """
 
     load: Callable[[], Iterable[object]]
@@ -61,6 +62,7 @@ class SyncedEvents:
     is_optional: bool = False
     version: Callable[[], object] | None = None
     adjust_event: Callable[[Event], Event] | None = None
+    check_row: Callable[[Any], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

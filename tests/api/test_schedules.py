@@ -1,9 +1,10 @@
 """Schedules made at run time: compare-and-set, and a model of what a clock makes of random changes."""
 
+import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,13 +16,14 @@ from clock import Job, api
 from clock.clocks import to_ms
 from clock.errors import DeclarationError, ScheduleConflict
 from clock.inspection.audit import changes
-from clock.inspection.events.schedules import next_runs, with_schedules, with_stored_events
+from clock.inspection.events.schedules import event_of, next_runs, with_schedules, with_stored_events
 from clock.job.push.client import using_clock
+from clock.lint.against.stored_events import stored_schedules
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger import timetable_changes
 from clock.store.ledger.ledger import RedisLedger
 from clock.ticker import ON_THE_LOOP, Signature, Ticker
-from clock.timetable import Timetable, load, with_rows
+from clock.timetable import Timetable, load, read_rows, with_rows
 from tests.ticker.jobs import FetchNewsJob
 
 NOW = datetime(2026, 11, 24, 6, 0, 30, tzinfo=UTC)
@@ -257,6 +259,79 @@ def test_empty_fields_of_a_stored_schedule_count_as_missing(redis: Redis, tmp_pa
 
     assert str(known["morning"].zone) == "UTC"
     assert next_runs(known["feed"], NOW)[0] == NOW.replace(microsecond=0) + timedelta(hours=1)
+
+
+def write_as_another_program(redis: Redis, name: str, fields: dict[str, Any]) -> None:
+    stored = {"job": "FetchNewsJob", "args": [1], "every": "1 day", "at": "06:00", **fields}
+    redis.hset("clock:schedules", name, f"1 1\n{{}}\n{json.dumps(stored)}")
+
+
+OF_THE_CLOCK_FILE: Sequence[dict[str, Any]] = [
+    {"except_on": "2026-11-25"},
+    {"except_on": ["2026-11-25", "DE-BY"], "otherwise": "next"},
+    {"except_on": [date(2026, 11, 25)]},
+    {"except_on": {date(2026, 11, 25), "2026-12-24"}},
+    {"tags": ["a", "b"]},
+    {"tags": {"a", "b"}},
+    {"spread": "1 hour", "salt": "s"},
+    {"gap": "skip", "fold": "both"},
+]
+
+
+@pytest.mark.parametrize("fields", OF_THE_CLOCK_FILE)
+def test_a_schedule_has_the_fields_of_the_clock_file_in_each_reader(
+    redis: Redis, timetable: Timetable, fields: Any
+) -> None:
+    schedules = api.Schedules()
+    schedules.put("feed", job="FetchNewsJob", args=[1], every="1 day", at="06:00", **fields)
+
+    [stored] = schedules.stored()
+    of_clock = with_stored_events(timetable, redis).by_name["feed"]
+    of_put = schedules.event("feed", **stored.fields)
+
+    assert next_runs(of_clock, NOW) == next_runs(of_put, NOW)
+    assert of_clock.tags == of_put.tags == set(fields.get("tags", ()))
+    assert (NOW.replace(day=25, hour=6, minute=0, second=0) in next_runs(of_put, NOW)) is (
+        "except_on" not in fields and "spread" not in fields
+    )
+    assert list(stored_schedules(redis, timetable)) == []
+    assert not schedules.preview("feed", **stored.fields).restarts
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"tagz": ["a"]}, "unknown field 'tagz'; did you mean 'tags'"),
+        ({"enabled": False}, "unknown field 'enabled'; the fields are cron, rrule, sun,"),
+        ({"name": "other"}, "unknown field 'name'"),
+        ({"attributes": {}}, "unknown field 'attributes'"),
+        ({"was": "old"}, "unknown field 'was'"),
+        ({"tags": "a"}, "tags is 'a'; it must be a list of tags"),
+        ({"tags": [[1]]}, "tags is [[1]]; it must be a list of tags"),
+        ({"except_on": 7}, "except_on is 7; it must be"),
+        ({"gap": "no"}, "gap is 'no'; it must be"),
+        ({"otherwise": "next"}, "otherwise needs except_on"),
+        ({"job": 7}, "job is 7; it must be the name of a job class"),
+        ({"job": None}, "job is None; it must be the name of a job class"),
+    ],
+)
+def test_each_reader_refuses_a_schedule_of_another_program_with_the_same_sentence(
+    redis: Redis, timetable: Timetable, fields: dict[str, Any], text: str
+) -> None:
+    write_as_another_program(redis, "odd", fields)
+    write_as_another_program(redis, "feed", {})
+
+    [stored] = [one for one in api.Schedules().stored() if one.name == "odd"]
+    [source] = with_schedules(timetable, redis).synced
+    of_clock = read_rows(source, source.load(), timetable.settings)
+    [of_check] = stored_schedules(redis, timetable)
+    with pytest.raises(DeclarationError) as of_put:
+        event_of("odd", stored.fields)
+
+    assert [event.name for event in of_clock.events] == ["feed"]
+    assert f"'odd': {text}" in str(of_put.value)
+    assert [str(error) for error in of_clock.errors] == [f"schedule in Redis: {of_put.value}"]
+    assert of_check.text == f"this schedule in Redis would never run: {of_put.value}"
 
 
 def test_without_a_zone_a_schedule_is_in_utc(redis: Redis) -> None:

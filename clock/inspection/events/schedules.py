@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -24,8 +24,11 @@ from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 READ_EVERY = timedelta(seconds=5)  # a change takes effect within this time
 SOURCE = "schedule in Redis"
 DEFAULT_ZONE = "UTC"
-TIMING = ("cron", "rrule", "sun", "every", "at", "tz", "until", "spread", "jitter")
-REST = ("job", "args", "queue", "catch_up", "catch_up_within", "overlap", "description", "monitor")
+_KINDS = ("cron", "rrule", "sun", "every", "at", "tz", "until")
+_SETS = ("except_on", "tags")  # which JSON stores as lists
+TIMING = (*_KINDS, "except_on", "otherwise", "spread", "salt", "jitter", "gap", "fold")
+REST = ("job", "args", "queue", "catch_up", "catch_up_within", "overlap", "description", "tags", "monitor")
+FIELDS = (*TIMING, *REST)
 YEARS = timedelta(days=366 * 100)
 
 ImportJobs = Callable[..., object]
@@ -62,7 +65,9 @@ def unlisted_rows(redis: Redis, timetable: Timetable) -> int:
 
 
 def _source(load: Callable[[], Sequence[Any]], version: Callable[[], object] | None = None) -> SyncedEvents:
-    return SyncedEvents(load, READ_EVERY, print, SOURCE, job_of=job_of, is_optional=True, version=version)
+    return SyncedEvents(
+        load, READ_EVERY, print, SOURCE, job_of=job_of, is_optional=True, version=version, check_row=_check_row
+    )
 
 
 def job_of(row: Any) -> Any:
@@ -74,14 +79,9 @@ def job_of(row: Any) -> Any:
 def event_of(name: str, fields: Mapping[str, Any]) -> Event:
     """The event of a schedule, whose job is checked. Raises DeclarationError with all names that are close."""
     check_name(name)
-    unknown = [field for field in fields if field not in (*TIMING, *REST)]
-    if unknown:
-        hint = closest(unknown[0], (*TIMING, *REST), f"the fields are {', '.join((*TIMING, *REST))}")
-        raise DeclarationError(f"{name!r}: unknown field {brief(unknown[0])}; {hint}")
-    _check_known(str(fields.get("job", "")))
-    declared = SyncedEvents(list, READ_EVERY, print, SOURCE, job_of=job_of)
-    row = _row_of(name, fields)
-    read = read_rows(declared, [row], Settings(tz=UTC))
+    if isinstance(fields.get("job"), str):
+        _check_known(fields["job"])
+    read = read_rows(_source(list), [_row_of(name, fields)], Settings(tz=UTC))
     if read.errors:
         raise DeclarationError(str(read.errors[0]).removeprefix(f"{SOURCE}: "))
     return read.events[0]
@@ -114,15 +114,23 @@ def split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Durations become seconds, and datetimes become text.
     """
-    plain = {name: _plain(value) for name, value in fields.items() if value is not None}
+    given = {name: _listed(value) if name in _SETS else value for name, value in fields.items()}
+    plain = {name: _plain(value) for name, value in given.items() if value is not None}
     timing = {name: value for name, value in plain.items() if name in TIMING}
     return timing, {name: value for name, value in plain.items() if name not in TIMING}
+
+
+def _listed(value: object) -> object:
+    """The items of a list or a set as JSON has them: dates as texts."""
+    if isinstance(value, (list, tuple)):
+        return list(map(_plain, value))
+    return sorted(map(_plain, value), key=str) if isinstance(value, (set, frozenset)) else value
 
 
 def _plain(value: object) -> object:
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # a datetime is one, too
         return value.isoformat()
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
@@ -143,11 +151,22 @@ def _row(schedule: StoredSchedule) -> dict[str, Any]:
 def _row_of(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The row that a schedule means. An empty field counts as missing; a clock file's zone has no effect.
 
-    A period runs first after it has passed: an edit must not fire.
+    A period runs first after it has passed: an edit must not fire. `fields` are the fields as they are stored.
     """
     given = {field: value for field, value in fields.items() if value not in ("", None)}
     first = {"skip_first_run": True} if "every" in given and "at" not in given else {}
-    return {"name": name, "args": [], "tz": DEFAULT_ZONE, **given, **first}
+    return {"args": [], "tz": DEFAULT_ZONE, **given, **first, "name": name, "fields": fields}
+
+
+def _check_row(row: Mapping[str, Any]) -> None:
+    """Refuse an unknown field, and a job that is not a name. Raises DeclarationError."""
+    where, fields = f"{SOURCE}: {row['name']!r}: ", row["fields"]
+    unknown = [field for field in fields if field not in FIELDS]
+    if unknown:
+        hint = closest(unknown[0], FIELDS, f"the fields are {', '.join(FIELDS)}")
+        raise DeclarationError(f"{where}unknown field {brief(unknown[0])}; {hint}")
+    if not isinstance(fields.get("job"), str):
+        raise DeclarationError(f"{where}job is {brief(fields.get('job'))}; it must be the name of a job class")
 
 
 @cache

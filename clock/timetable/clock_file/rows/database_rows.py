@@ -75,6 +75,8 @@ def selected(statement: Any, session: Callable[[], AbstractContextManager[Any]])
 
 
 def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | None:
+    if synced.check_row:
+        synced.check_row(row)
     values = _values(row)
     enabled, identity, name = values.pop("enabled", True), values.pop("id", None), values.pop("name", None)
     if enabled not in (True, False):  # a text such as "false" would count as true
