@@ -16,7 +16,7 @@ from pathlib import Path
 
 PACKAGES = (
     *("clockd", "redis", "hiredis", "msgspec", "apscheduler", "arq", "celery", "dramatiq", "huey", "rq", "saq"),
-    *("taskiq", "schedule"),
+    *("taskiq", "tarsk-redis", "streaq", "schedule"),
 )
 
 
