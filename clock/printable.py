@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from difflib import get_close_matches
 
 #: Characters that are escaped: control characters (C0, DEL and C1, which start escape sequences), U+2028 and
@@ -100,6 +100,16 @@ def shortened_list(items: Sequence[str], most: int = 10, *, between: str = ", ")
     """
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return between.join(items[:most]) + more
+
+
+def local_time(at: datetime, zone: tzinfo | None) -> str:
+    """An instant for people; without a zone, in that of the machine.
+
+    >>> from datetime import UTC
+    >>> local_time(datetime.fromisoformat("2026-11-29 15:02:00+02:00"), UTC)
+    '2026-11-29 13:02:00 UTC'
+    """
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def duration(seconds: float) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.errors import UnreadableTime
-from clock.printable import counted, duration
+from clock.printable import counted, duration, local_time
 from clock.store import Redis, listing
 from clock.store.ledger import history, overdue, pauses
 from clock.store.ledger.decision import DecisionKind
@@ -86,7 +86,7 @@ def recorded(redis: Redis, event: str, when: AskedPeriod) -> list[str]:
     """The history of a period, in UTC, for an event that is no longer declared."""
     records = [record for record in history.read(redis, event) if _is_about(record, when)]
     lines = [line for record in reversed(records) for line in record_lines(record, UTC)]
-    return lines or [f"{_shown(when.start, UTC)}: no records of {event!r}"]
+    return lines or [f"{local_time(when.start, UTC)}: no records of {event!r}"]
 
 
 def latest_of_all(redis: Redis, count: int) -> list[tuple[str, history.Record]]:
@@ -104,9 +104,9 @@ def _due_of(named: tuple[str, Mapping[str, Any]]) -> int:
 
 def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     """A record of the history in words: a line, and one line for each job with a known outcome."""
-    due = _shown(from_ms(record["due"]), zone)
+    due = local_time(from_ms(record["due"]), zone)
     if record.get("count", 1) > 1:
-        due = f"{_shown(from_ms(record['first']), zone)} to {due} ({record['count']} runs)"
+        due = f"{local_time(from_ms(record['first']), zone)} to {due} ({record['count']} runs)"
     parts = [_words(record["decision"])]
     parts += [MISSED_BECAUSE] if record["decision"] == DecisionKind.MISSED else []
     parts += [record["reason"]] if record.get("reason") else []
@@ -151,11 +151,11 @@ def _words(decision: str) -> str:
 
 def _outcome(outcome: Mapping[str, Any], zone: tzinfo) -> str:
     retry_at = outcome.get("retry_at")
-    retry = f"retry due at {_shown(from_ms(retry_at), zone)}" if retry_at else "will be retried"
+    retry = f"retry due at {local_time(from_ms(retry_at), zone)}" if retry_at else "will be retried"
     failures = {"retry": ("failed", f", {retry}"), "dead": ("failed", ", for good")}
     word, then = failures.get(outcome["outcome"], (outcome["outcome"], ""))
     error = f": {outcome['error']}" if outcome.get("error") else ""
-    return f"{word} at {_shown(from_ms(outcome['at']), zone)} (ran {outcome['took_ms']} ms){then}{error}"
+    return f"{word} at {local_time(from_ms(outcome['at']), zone)} (ran {outcome['took_ms']} ms){then}{error}"
 
 
 def _shortened(blocks: Sequence[Sequence[str]], event: str) -> Iterator[str]:
@@ -185,18 +185,18 @@ def _undecided_lines(
 
     for text, run in groupby(dues, state):
         first, *others = run
-        span = f" to {_shown(others[-1], event.zone)} ({len(others) + 1} runs)" if others else ""
-        yield f"{_shown(first, event.zone)}{span}: {text}"
+        span = f" to {local_time(others[-1], event.zone)} ({len(others) + 1} runs)" if others else ""
+        yield f"{local_time(first, event.zone)}{span}: {text}"
 
 
 def _not_due(event: Event, anchor: datetime, when: AskedPeriod) -> Iterator[str]:
-    start = _shown(when.start, event.zone)
+    start = local_time(when.start, event.zone)
     if when.start < anchor and _was_due_before(anchor, event, when):
-        deployed = f"this schedule was first deployed at {_shown(anchor, event.zone)}"
+        deployed = f"this schedule was first deployed at {local_time(anchor, event.zone)}"
         yield f"{start}: did not run: {deployed}: {event.declaration}"
         return
     following = event.next_after(max(when.end - SECOND, anchor - SECOND), anchor=anchor)
-    upcoming = f"; the next run after that is at {_shown(following, event.zone)}" if following else ""
+    upcoming = f"; the next run after that is at {local_time(following, event.zone)}" if following else ""
     yield f"{start}: not scheduled then: {event.declaration}{upcoming}"
 
 
@@ -231,7 +231,3 @@ def _without_record(dues: Sequence[datetime], records: Sequence[Mapping[str, Any
         for due in dues
         if to_ms(due) not in known and not any(first <= to_ms(due) <= last for first, last in runs)
     ]
-
-
-def _shown(instant: datetime, zone: tzinfo) -> str:
-    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"

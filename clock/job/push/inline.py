@@ -29,7 +29,10 @@ def perform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, ob
 async def aperform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
     """Run the job of an order here and now, without blocking the event loop."""
     context = inline_context(order, args, kwargs)
-    return await await_end(order.job, context) if context else None
+    try:
+        return await await_here(order.job, context) if context else None
+    except Discard:
+        return None
 
 
 def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
@@ -39,14 +42,6 @@ def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddl
     """
     try:
         return run_here(job, context, middleware)
-    except Discard:
-        return None
-
-
-async def await_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
-    """Run the job without blocking the event loop: a plain `perform` runs in a thread."""
-    try:
-        return await await_here(job, context, middleware)
     except Discard:
         return None
 

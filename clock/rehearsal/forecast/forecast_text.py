@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 from datetime import UTC, datetime, tzinfo
 from html import escape
 
-from clock.printable import counted, shortened_list
+from clock.printable import counted, local_time, shortened_list
 from clock.rehearsal.forecast.forecast import Forecast, Minute
 
 SHOWN = 20  # events, names
@@ -24,10 +24,8 @@ def to_text(made: Forecast, zone: tzinfo) -> str:
 
 def _summary(made: Forecast) -> Iterator[str]:
     load = made.load
-    yield (
-        f"{len(load.runs):,} jobs from {_at(load.start, load.start.tzinfo)} to {_at(load.end, load.end.tzinfo)} "
-        f"on {counted(made.slots, 'slot')}: {made.busy:.0%} busy"
-    )
+    start, end = (local_time(at, at.tzinfo) for at in (load.start, load.end))
+    yield (f"{len(load.runs):,} jobs from {start} to {end} on {counted(made.slots, 'slot')}: {made.busy:.0%} busy")
     if load.assumed:
         yield f"Not measured yet, so the default is used: {shortened_list(load.assumed, SHOWN)}"
     if load.in_clock:
@@ -44,7 +42,7 @@ def _late(made: Forecast, zone: tzinfo) -> Iterator[str]:
     yield "Late jobs:"
     conditional = set(made.load.conditional)
     for one in made.late[:SHOWN]:
-        due = _at(datetime.fromtimestamp(one.worst.run.due, zone), zone)
+        due = local_time(datetime.fromtimestamp(one.worst.run.due, zone), zone)
         name = _named(one.event, conditional)
         yield f"  {name}: {one.late:,} of {one.runs:,} late; worst {_length(one.worst.late)}, due {due}"
     if len(made.late) > SHOWN:
@@ -166,10 +164,6 @@ def _hour(part: float, begin: float, end: float, zone: tzinfo) -> str:
         f'<line x1="{x:.0f}" x2="{x:.0f}" y1="{_TOP}" y2="{_TOP + _HEIGHT}" stroke="#ddd"/>'
         f'<text x="{x:.0f}" y="{_TOP + _HEIGHT + 16}" text-anchor="middle" fill="#555">{at:%a %H:%M}</text>'
     )
-
-
-def _at(at: datetime, zone: tzinfo | None) -> str:
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _length(seconds: float) -> str:

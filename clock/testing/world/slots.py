@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from clock.errors import StoreError
 from clock.job import Job
@@ -19,9 +19,7 @@ from clock.job.payload import Payload, read_payload
 from clock.job.run.job_run import JobRun
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.jobs.in_progress import InProgress
-from clock.store.jobs.job_results import NOTHING_ELSE, Ending
 from clock.store.jobs.moves import Claimed
-from clock.store.ledger.held_pushes import Push
 from clock.worker.fetching.fetcher import RETRY_SECONDS, Fetcher
 from clock.worker.fetching.handoff import Slot
 from clock.worker.running.firing_outcomes import FiringOutcomes
@@ -29,6 +27,15 @@ from clock.worker.running.job_moves import JobMoves
 from clock.worker.running.processor import Processor
 
 OUTCOMES = ("done", "retry", "dead", "dropped", "parked", "killed", "interrupted")
+
+#: The steps that are taken when the time of the job is over, and the outcome that each means if none is noted.
+_LATE_STEPS: Mapping[str, str | None] = {
+    "finish_with": None,
+    "forget_cancellation": None,
+    "park": "parked",
+    "set_aside": "interrupted",
+    "unmark": None,
+}
 
 #: How long a job takes, from its payload.
 Lasts = Callable[[Payload], timedelta]
@@ -95,52 +102,13 @@ class _LateReports:
     def free(self, slot: Slot) -> None:
         self.calls.append(partial(self._fetcher.free, slot))
 
-    def park(self, job: Claimed, class_name: str) -> None:
-        self.outcome = "parked"
-        self.calls.append(partial(self._moves.park, job, class_name))
+    def __getattr__(self, name: str) -> Any:
+        """A step of the job, which is taken at once unless it is a late one."""
+        return partial(self._later, name) if name in _LATE_STEPS else getattr(self._moves, name)
 
-    def finish_with(self, job: Claimed, ending: Ending) -> None:
-        self.calls.append(partial(self._moves.finish_with, job, ending))
-
-    def hold_rates(self, jid: str, names: Sequence[str], seconds: float) -> float:
-        return self._moves.hold_rates(jid, names, seconds)
-
-    def begin_unique(self, job: Claimed, lock: tuple[str, str], *, until_start: bool) -> bool:
-        return self._moves.begin_unique(job, lock, until_start=until_start)
-
-    @property
-    def some_are_cancelled(self) -> bool:
-        return self._moves.some_are_cancelled
-
-    def is_cancelled(self, jid: str) -> bool:
-        return self._moves.is_cancelled(jid)
-
-    def forget_cancellation(self, jid: str) -> None:
-        self.calls.append(partial(self._moves.forget_cancellation, jid))
-
-    def set_aside(
-        self,
-        job: Claimed,
-        payload: Payload,
-        *,
-        where: str,
-        score: float,
-        ran: bool = True,
-        ending: Ending = NOTHING_ELSE,
-    ) -> None:
-        self.outcome = self.outcome or "interrupted"
-        self.calls.append(
-            partial(self._moves.set_aside, job, payload, where=where, score=score, ran=ran, ending=ending)
-        )
-
-    def save(self, job: Claimed, fields: Mapping[str, object], pushes: Sequence[Push]) -> bool:
-        return self._moves.save(job, fields, pushes)
-
-    def mark(self, job: Claimed) -> None:
-        self._moves.mark(job)
-
-    def unmark(self, job: Claimed) -> None:
-        self.calls.append(partial(self._moves.unmark, job))
+    def _later(self, name: str, *args: Any, **options: Any) -> None:
+        self.outcome = self.outcome or _LATE_STEPS[name]
+        self.calls.append(partial(getattr(self._moves, name), *args, **options))
 
 
 class DirectMoves(JobMoves):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clock.api import BackfillPlan, Events
+from clock.printable import local_time
 from clock.web.actions.action import Action, Question, change, done, field
 from clock.web.input.inputs import BadInput, instant
 from clock.web.page import Page, Visit
@@ -22,7 +23,7 @@ def _ask(visit: Visit) -> Question:
         title=t("backfill.title" if count else "backfill.nothing", n=count, name=plan.event.name),
         text=t("backfill.text", zone=zone, skipped=skipped, note=plan.note),
         button=t("backfill.button") if count else "",
-        names=[f"{run.at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}: {run.state.value}" for run in plan.runs],
+        names=[f"{local_time(run.at, zone)}: {run.state.value}" for run in plan.runs],
     )
 
 

@@ -14,7 +14,7 @@ from clock.cli.times import span_of
 from clock.cli.timetables import all_events
 from clock.clocks import to_ms
 from clock.config import Config
-from clock.printable import counted
+from clock.printable import counted, local_time
 from clock.store import Redis
 from clock.store.ledger.held_pushes import jid_of
 from clock.store.server.connection import set_default
@@ -143,4 +143,4 @@ def _as_json(plan: BackfillPlan, ran: list[BackfilledRun], *, dry_run: bool) -> 
 
 
 def _shown(plan: BackfillPlan, at: datetime) -> str:
-    return f"{at.astimezone(plan.event.zone):%Y-%m-%d %H:%M:%S %Z}"
+    return local_time(at, plan.event.zone)

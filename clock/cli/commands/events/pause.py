@@ -21,6 +21,7 @@ from clock.inspection.events.repairs import (
     pause_event,
     resume_event,
 )
+from clock.printable import local_time
 from clock.timetable import find_event
 
 
@@ -60,8 +61,8 @@ def pause(
     end = None if until is None else later("--until", until, now, zone)
     made = pause_event(redis, event, now, until=end, by=by or user_of_process(), note=note)
     audit(redis, *(("pause_all", "all events") if event == ALL_EVENTS else ("pause", event)))
-    lasts = f"until {made.until.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if made.until else "until it is resumed"
-    echo(f"Paused {_subject(event)} from {made.start.astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
+    lasts = f"until {local_time(made.until, zone)}" if made.until else "until it is resumed"
+    echo(f"Paused {_subject(event)} from {local_time(made.start, zone)} {lasts}")
 
 
 @click.command()

@@ -30,7 +30,7 @@ from clock.cli.output import echo, json_option
 from clock.cli.times import later
 from clock.inspection import trim_dead
 from clock.job.payload import seconds
-from clock.printable import counted, duration
+from clock.printable import counted, duration, local_time
 from clock.store.jobs.dead import DeadLimits
 
 
@@ -123,7 +123,7 @@ def _reschedule(name: str, place: type[JobSet]) -> click.Command:
         now = clock.now()
         at = later("--at", when, now, now.astimezone().tzinfo or UTC)
         jobs = place(redis=redis)
-        question = f"Reschedule {{}} of `{place.name}` to {at.astimezone():%Y-%m-%d %H:%M:%S %Z}?"
+        question = f"Reschedule {{}} of `{place.name}` to {local_time(at, None)}?"
         action = partial(jobs.reschedule, at)
         moved = Selection(redis, jobs, wanted).change(action, question, yes, "Rescheduling", "reschedule_jobs")
         echo(f"Rescheduled: {moved}")

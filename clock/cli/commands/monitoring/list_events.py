@@ -13,7 +13,7 @@ from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.timetables import load_timetable
 from clock.inspection.events.event_rows import EventRow, due_of, events
 from clock.inspection.events.schedules import unlisted_rows, with_stored_events
-from clock.printable import counted
+from clock.printable import counted, local_time
 
 
 @click.command("list")
@@ -63,7 +63,6 @@ def _next(view: EventRow) -> str:
 def _last(view: EventRow) -> str | None:
     if view.last is None:
         return None
-    due = due_of(view.last).astimezone(view.zone)
     reason = f" ({view.last['reason']})" if "reason" in view.last else ""
     failed = ", job failed" if view.has_failed_job else ""
-    return f"{due:%Y-%m-%d %H:%M:%S %Z} {view.last['decision']}{reason}{failed}"
+    return f"{local_time(due_of(view.last), view.zone)} {view.last['decision']}{reason}{failed}"
