@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from clock.errors import NoEvents, described
 from clock.lint.dst_hazards import elapsed_periods, hazards_of
 from clock.lint.job_names import naming_warning
-from clock.lint.trigger_rules import asked_for_a_year, large_steps, moved_astray
+from clock.lint.trigger_rules import asked_for_a_year, large_steps, moved_astray, quartz_weekday
 from clock.rehearsal.coincidence import coincidences
 from clock.rehearsal.event_job import job_class_of, push_of, queue_of
 from clock.timetable import Event, Settings, Timetable
@@ -138,6 +138,16 @@ def cron_steps(look: Look) -> Iterator[Finding]:
             text = f"{step.term!r} is {step.field} {step.value} alone, because the step is larger than the field"
             hint = "; every 90 minutes is every(90).minutes" if step.field == "minute" else ""
             yield _warn("step", event, text + hint)
+
+
+def quartz_weekdays(look: Look) -> Iterator[Finding]:
+    """Numbers of weekdays in a cron expression that may be from Quartz."""
+    for event in look.timetable.events:
+        if weekday := quartz_weekday(event):
+            text = (
+                f"weekday {weekday!r}: Monday is 1 here, and 2 in Quartz, which '?' comes from; write names: mon"
+            )
+            yield _warn("weekday", event, text)
 
 
 def moved_days(look: Look) -> Iterator[Finding]:
@@ -319,6 +329,7 @@ RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     works_while_loading,
     never_fires,
     cron_steps,
+    quartz_weekdays,
     moved_days,
     refuses_everything,
     dst_hazards,
@@ -338,6 +349,7 @@ RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
 RULES_OF_ONE: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     never_fires,
     cron_steps,
+    quartz_weekdays,
     moved_days,
     dst_hazards,
     looks_like_wall_time,

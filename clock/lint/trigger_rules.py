@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +41,17 @@ def large_steps(event: Event) -> Iterator[LargeStep]:
             if step.isdecimal() and int(step) > field.high - field.low:
                 [value] = numbers(field, term)
                 yield LargeStep(term, field.name, value)
+
+
+def quartz_weekday(event: Event) -> str:
+    """The weekday field of the event's cron expression, if it may be from Quartz, which counts from Sunday as 1.
+
+    Only Quartz requires a `?` in one of the day fields. Empty: another expression, or no number in the field.
+    """
+    if not event.schedule.startswith(CRON):
+        return ""
+    *_, day, _, weekday = fields_of(event.schedule.removeprefix(CRON))
+    return weekday if day == "?" and re.search(r"(?<![#/])\d", weekday) else ""
 
 
 def moved_astray(event: Event, start: datetime) -> datetime | None:

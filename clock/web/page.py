@@ -59,7 +59,7 @@ class Visit:
 
     def _link(self, **more: str) -> str:
         query = {name: values for name, values in self.request.query.items() if name != "format"}
-        text = urlencode({**query, **more}, doseq=True)
+        text = urlencode({**query, **more}, doseq=True, errors="replace")
         return self.request.link(self.request.path) + (f"?{text}" if text else "")
 
     @property

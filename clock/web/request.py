@@ -64,7 +64,8 @@ class Request:
     def link(self, path: str, **query: object) -> str:
         """A link to a page of the dashboard; fields without a value are left out."""
         fields = {name.rstrip("_"): str(value) for name, value in query.items() if value not in (None, "")}
-        return quote(self.mount + path, errors="replace") + (f"?{urlencode(fields)}" if fields else "")
+        text = urlencode(fields, errors="replace")  # a name in Redis may be text that is not valid UTF-8
+        return quote(self.mount + path, errors="replace") + (f"?{text}" if fields else "")
 
     @property
     def wants_json(self) -> bool:

@@ -212,6 +212,20 @@ def test_steps_within_their_fields_are_fine() -> None:
     assert texts("step", 'cron("*/40 */23 */2 */6 */3").do(print).named("even")') == []
 
 
+@pytest.mark.parametrize("weekday", ["2", "2#1", "6L", "2-6", "MON,3"])
+def test_a_weekday_number_of_an_expression_that_may_be_from_quartz_is_warned_of(weekday: str) -> None:
+    [text] = texts("weekday", f'cron("0 0 12 ? * {weekday}").do(print).named("odd")')
+
+    assert "Monday is 1 here, and 2 in Quartz" in text
+
+
+@pytest.mark.parametrize(
+    "expression", ["0 0 12 ? * MON#1", "0 0 12 1 * ?", "0 12 * * 2", "0 12 ? * ?", "0 0 12 ? * fri/2"]
+)
+def test_other_weekdays_are_not_warned_of(expression: str) -> None:
+    assert texts("weekday", f'cron("{expression}").do(print).named("odd")') == []
+
+
 HOLIDAYS = "HOLIDAYS = {date(2026, 12, 25), date(2026, 1, 1)}"
 
 

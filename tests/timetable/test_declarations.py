@@ -313,6 +313,14 @@ BAD = [
     ("handler('act')", "handler got 'act'; it must be a function"),
     ("error_handler(None)", "error_handler got None; it must be a function"),
     ("on('after_tick')(5)", "on('after_tick') got 5; it must be a function"),
+    (
+        "sync_events(wait, every=timedelta(1), do=act)",
+        "sync_events got wait, an async function, which does nothing",
+    ),
+    (
+        "sync_events(lambda row: [], every=timedelta(1), do=act)",
+        "sync_events got lambda row: [], which takes (row)",
+    ),
     ("sync_events([], every=timedelta(1), do=act)", "sync_events got []; it must be a function"),
     (
         "sync_events(act, every=60, do=act)",

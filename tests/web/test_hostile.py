@@ -106,6 +106,17 @@ def test_an_unreadable_payload_is_shown_as_it_is(ana: Visitor, redis: Redis, mem
     assert ana.get("/job", jid="", **{"in": "retry", "at": NOW_SECONDS}).status == 200
 
 
+def test_a_job_with_text_that_is_not_valid_utf_8_hides_no_other_job(ana: Visitor, redis: Redis) -> None:
+    member = b'{"class":"%s","jid":"%s","args":["%s"],"queue":"%s","error_class":"%s"}' % ((rb"\ud800",) * 5)
+    redis.sadd("queues", "default")
+    redis.lpush("queue:default", member)
+    for place in ("schedule", "retry", "dead"):
+        redis.zadd(place, {member: NOW_SECONDS, b'{"class":"SendMailJob","jid":"b","args":[]}': NOW_SECONDS})
+
+    _check(ana.page("/queue", name="default"))
+    assert all("SendMailJob" in ana.page(path) for path in ("/scheduled", "/retries", "/dead"))
+
+
 def test_arguments_of_10_mb_are_cut(ana: Visitor, redis: Redis) -> None:
     redis.sadd("queues", "default")
     for number in range(3):

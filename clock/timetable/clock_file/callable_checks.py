@@ -34,6 +34,12 @@ def check_call(
     _check(where, "do", function, args, kwargs, called("", args, kwargs)[1:-1])
 
 
+def check_source(where: str, function: Any) -> None:
+    """Check the function of `sync_events` that returns the rows, or yields them. Raises DeclarationError."""
+    if not inspect.isgeneratorfunction(function):
+        check_called(where, "sync_events", function)
+
+
 def check_plain(where: str, what: str, function: Any) -> None:
     """Check that a call does the work, and does not only prepare it. Raises DeclarationError."""
     if isinstance(function, type) and hasattr(function, "perform"):

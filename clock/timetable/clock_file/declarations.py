@@ -15,7 +15,7 @@ import schedule
 from clock.errors import DeclarationError
 from clock.timetable.action import Enqueueable
 from clock.timetable.clock_file import at_run_time, clockwork_form, draft
-from clock.timetable.clock_file.callable_checks import check_called
+from clock.timetable.clock_file.callable_checks import check_called, check_source
 from clock.timetable.clock_file.fluent import FluentJob
 from clock.timetable.clock_file.options import check_option, hint
 from clock.timetable.clock_file.rows.database_rows import selected
@@ -255,6 +255,7 @@ def sync_events(
         raise DeclarationError(f"{where}: sync_events got a select; pass a session= too, such as a sessionmaker")
     if not callable(load):
         raise DeclarationError(f"{where}: sync_events got {source!r:.80}; it must be a function")
+    check_source(f"{where}: ", load)
     check_option(f"{where}: sync_events: ", "every", every)
     if not callable(do) and not hasattr(do, "perform_async"):
         raise DeclarationError(f"{where}: sync_events: do is {do!r:.80}; it must be a job class or a function")

@@ -29,6 +29,22 @@ WORDS = {
 #: A zone after an expression: a name of the tz database or an offset from UTC.
 _ZONE = re.compile(r"[A-Za-z]\w*(/[\w+-]+)+|[A-Z][A-Za-z]+([+-]?\d[A-Z]*)?|Z|utc|[+-]\d\d:?\d\d", re.ASCII)
 
+#: Texts of other programs in place of an expression, with the advice, in which `\1` is a part of the text.
+_OTHER_FORMS = [
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), advice)
+    for pattern, advice in (
+        (r"(?:cron_)?tz=(\S+)\s", r"it starts with the zone \1; pass the zone as tz"),
+        (r"@every\b", "@every is not supported; write a period, such as every(5).minutes"),
+        (r"@reboot\b", "nothing runs because a process starts; call the function in a release step"),
+        (r"@", f"use {', '.join(WORDS)}"),
+        (r"every ", "sentences are not supported; write a cron expression, or a period under every"),
+        (r"(?:cron|rate)\(", r"write the five fields alone, or a period such as every(5).minutes"),
+        (r".*\s#", "comments are not supported; use .describe(...)"),
+        (r"\s*\S*~", "~ is not supported; write a number, and use .spread(...) to spread events"),
+        (r"(?:\S+\s+){6}[\d*?,/-]+\s*$", "a year field is not supported; use until"),
+    )
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Fields:
@@ -41,16 +57,13 @@ class Fields:
 
 def fields_of(expression: str) -> list[str]:
     """The six fields of an expression, seconds first. Raises ValueError with a correction."""
-    text = WORDS.get(expression.lower(), expression).lower()
-    fields = text.split()
+    text = WORDS.get(expression.lower(), expression)
+    fields = text.lower().split()
     if zone := split_zone(expression)[1]:
         raise ValueError(f"it ends with the zone {zone}; pass the zone as tz")
-    if text.startswith("@"):
-        raise ValueError(f"use {', '.join(WORDS)}")
-    if text.startswith("every "):
-        raise ValueError("sentences are not supported; write a cron expression, or a period under every")
-    if len(fields) == 7:
-        raise ValueError("a year field is not supported; use until")
+    for other, advice in _OTHER_FORMS:
+        if found := other.match(text):
+            raise ValueError(found.expand(advice))
     if len(fields) not in (5, 6):
         raise ValueError(f"it has {len(fields)} fields; it must have five, or six with seconds first")
     return fields if len(fields) == 6 else ["0", *fields]
