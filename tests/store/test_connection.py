@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -245,6 +246,30 @@ def test_a_process_without_a_free_file_descriptor_cannot_reach_redis() -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     assert caught.value.cause == "unreachable"
+
+
+def test_a_command_without_an_answer_is_not_sent_again() -> None:
+    received = []
+
+    def answered(words: list[bytes]) -> bytes | None:
+        received.append(words[0])
+        return {b"INFO": b"$21\r\nredis_version:7.4.0\r\n\r\n", b"SET": None}.get(words[0], b"+OK\r\n")
+
+    with (
+        serving(answered) as url,
+        closing(connect(url)) as redis,
+        pytest.raises(StoreUnavailable),
+        translated(),
+    ):
+        redis.set("x", 1)
+
+    assert received.count(b"SET") == 1
+
+
+@pytest.mark.parametrize(("query", "is_asked"), [("", True), ("?socket_keepalive=false", False)])
+def test_a_connection_asks_whether_the_other_side_is_still_there(query: str, is_asked: bool) -> None:
+    with serving(lambda _: b"+OK\r\n") as url, closing(client(url + query, 1)) as redis, lent(redis) as link:
+        assert bool(link._sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) is is_asked
 
 
 def test_a_connection_that_another_thread_opens_is_used(server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,17 @@
 """Every option that the query of a Redis URL may hold, for each kind of URL."""
 
 import logging
+from contextlib import closing
 from ssl import TLSVersion
 
 import pytest
+import redis as library
 
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store.server import address
 from clock.store.server.client import client
 from clock.store.server.connection import connect
+from clock.store.server.pool import Link, TcpLink, TlsLink
 from clock.store.server.url_options import read_query
 from tests.servers import Servers, port_of
 
@@ -249,6 +252,64 @@ def test_a_database_that_the_server_does_not_have_is_named(servers: Servers) -> 
         connect(f"redis://127.0.0.1:{port_of(server)}/2")
     assert caught.value.cause == "no_such_database"
     assert not isinstance(caught.value, StoreUnavailable)
+
+
+@pytest.mark.parametrize(("url", "database"), [(UNIX, 0), (f"{UNIX}?db=3", 3), (TCP, 0), ("redis://one/2", 2)])
+def test_a_database_is_in_the_path_or_for_a_socket_in_the_query(url: str, database: int) -> None:
+    with closing(client(url, 1)) as redis:
+        assert redis.get_connection_kwargs().get("db", 0) == database
+
+
+@pytest.mark.parametrize(
+    ("query", "is_checked"),
+    [
+        ("", True),
+        ("?ssl_check_hostname=false", False),
+        ("?ssl_cert_reqs=none", False),
+        ("?ssl_cert_reqs=optional", True),
+    ],
+)
+def test_the_name_in_a_certificate_is_checked_unless_the_query_turns_it_off(query: str, is_checked: bool) -> None:
+    with closing(client(TLS + query, 1)) as redis:
+        assert redis.get_connection_kwargs()["ssl_check_hostname"] is is_checked
+
+
+@pytest.mark.parametrize(
+    ("url", "server", "guide"),
+    [
+        ("redis+sentinel://one/main", TcpLink, TcpLink),
+        ("redis+sentinel://one/main?ssl=true", TlsLink, TcpLink),
+        ("redis+sentinel://one/main?sentinel_ssl=true", TcpLink, TlsLink),
+        ("rediss+sentinel://one/main", TlsLink, TlsLink),
+        ("rediss+sentinel://one/main?sentinel_ssl=false", TlsLink, TcpLink),
+        ("redis+cluster://one", TcpLink, TcpLink),
+        ("rediss+cluster://one", TlsLink, TlsLink),
+    ],
+)
+def test_servers_and_those_that_name_the_primary_are_reached_by_tls_if_the_url_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, url: str, server: type[Link], guide: type[Link]
+) -> None:
+    made: list[tuple[type[Link], dict[str, object]]] = []
+
+    class Guide:
+        def __init__(self, *_: object, kind: type[Link], **connection: object) -> None:
+            made.append((kind, connection))
+
+    for name in ("Sentinels", "ClusterNodes"):
+        monkeypatch.setattr(f"clock.store.server.client.{name}", Guide)
+
+    with closing(client(url, 1, namespace="shop")) as redis:
+        [(kind, connection)] = made
+
+    assert (issubclass(redis.connection_pool.connection_class, server), kind) == (True, guide)
+    assert ("ssl_check_hostname" in redis.get_connection_kwargs()) is (server is TlsLink)
+    assert ("ssl_check_hostname" in connection) is (guide is TlsLink)
+    assert not {"namespace", "db"} & set(connection)
+
+
+def test_the_version_of_the_client_library_is_not_read_for_each_connection() -> None:
+    with closing(client(TCP, 1)) as redis:
+        assert ("driver_info" in redis.get_connection_kwargs()) is hasattr(library, "DriverInfo")
 
 
 def test_the_number_of_connections_in_a_url_is_for_pushes_only() -> None:

@@ -96,13 +96,10 @@ def _pool(address: Address, limits: Limits, max_connections: int, namespace: Nam
     options = address.options
     connection: dict[str, Any] = {
         "namespace": namespace,
-        **about_library(),
+        **_of_all(),
         "socket_keepalive": True,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,  # the library's default differs between its releases, and so do the answers
         **options.connection,
         **address.connection,
-        **{name: value for name, value in options.connection.items() if name == "db"},
     }
     tls = {"ssl_check_hostname": options.tls.get("ssl_cert_reqs") != "none", **options.tls}
     if address.sentinels:
@@ -145,14 +142,21 @@ def _sentinels(address: Address, tls: dict[str, Any]) -> Sentinels:
     given = address.options.sentinel
     is_tls = bool(given.get("sentinel_ssl", address.scheme == "rediss+sentinel"))
     connection = {
-        **about_library(),
+        **_of_all(),
         "username": given.get("sentinel_username"),
         "password": given.get("sentinel_password"),
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
         **(tls if is_tls else {}),
     }
     return Sentinels(address.sentinels, address.service, kind=TlsLink if is_tls else TcpLink, **connection)
+
+
+def _of_all() -> dict[str, object]:
+    """Options of all connections."""
+    return {
+        **about_library(),
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,  # the library's default differs between its releases, and so do the answers
+    }
 
 
 @cache
