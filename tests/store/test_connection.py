@@ -36,6 +36,7 @@ from clock.store.server.connection import (
     translated,
     using_default,
 )
+from clock.store.server.durable import durable_of
 from clock.store.server.embedded import embedded
 from clock.testing import FakeClock
 from tests.patience import PATIENCE_SECONDS
@@ -348,6 +349,13 @@ def test_a_durable_answer_without_confirmation_raises(answers: list[bytes], caus
             read()
 
     assert caught.value.cause == cause
+
+
+def test_a_connection_waits_for_as_many_replicas_as_it_was_opened_with_and_that_of_the_library_for_none(
+    redis_url: str,
+) -> None:
+    with closing(connect(redis_url, durable=2)) as ours, Redis() as of_the_library:
+        assert (durable_of(ours), durable_of(of_the_library)) == (2, 0)
 
 
 def test_how_a_connection_was_opened_is_known_of_those_of_connect(redis_url: str) -> None:

@@ -54,4 +54,4 @@ def _of_tls(text: str, scheme: str) -> str:
         return "Does the server speak TLS on this port?"
     if scheme in SENTINEL_SCHEMES and not is_of_sentinel:
         return "Does this port need TLS (?ssl=true)?"
-    return f"Does this port need TLS ({scheme.replace('redis', 'rediss', 1)}://)?"
+    return f"Does this port need TLS ({scheme.replace('redis', 'rediss')}://)?"
