@@ -14,6 +14,7 @@ from clock.store import keys
 from clock.store.invalid_values import is_number
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
+from clock.store.server.sending import ask_all, checked
 
 QUEUES_LOOKED_AT = 1_000
 
@@ -57,10 +58,8 @@ def wrong_keys(redis: Redis) -> list[WrongKey]:
 
 def _wrong(redis: Redis, wanted: Mapping[str, str]) -> tuple[list[WrongKey], set[str]]:
     """The keys that hold another type than wanted, and those that hold a string."""
-    with redis.pipeline(transaction=False) as pipeline:
-        for key in wanted:
-            pipeline.type(key)
-        types = dict(zip(wanted, (kind.decode() for kind in pipeline.execute()), strict=True))
+    kinds = checked(ask_all(redis, [("TYPE", key) for key in wanted]))
+    types = {key: kind.decode() for key, kind in zip(wanted, kinds, strict=True)}
     wrong = [
         WrongKey(name, full_key(redis, name), has, wanted[name])
         for name, has in types.items()

@@ -27,7 +27,8 @@ from clock.timetable import Event, SyncedEvents, Timetable, read_rows
 
 PLANNED_AT_ONCE = 100  # events: one or two ms of Redis's time, and of the loop's
 REREAD_SECONDS = 60.0  # also rows of the same version: a Redis that lost changes may give a version twice
-IDLE_SECONDS = 1.0  # how often leadership is checked, and a ledger that was away is tried again
+IDLE_SECONDS = 1.0  # how often a clock on standby checks its leadership, and a ledger that was away is asked again
+LONGEST_SECONDS = 3600.0  # of one wait: Python cannot wait for any time
 
 T = TypeVar("T")
 logger = logging.getLogger("clock.clock")
@@ -82,6 +83,7 @@ class DatabaseEvents:
         self._sources = [_Source(synced, problems.part("rows")) for synced in timetable.synced]
         self._changes: deque[Change] = deque()
         self._stop = threading.Event()
+        self._wake = threading.Event()  # set to look now
         self._yielding = BackgroundYield(plan, self._stop, clock=clock)
 
     @property
@@ -98,6 +100,7 @@ class DatabaseEvents:
     def stop(self) -> None:
         """Stop reading."""
         self._stop.set()
+        self._wake.set()
 
     def forget(self) -> None:
         """Another clock leads. Read the rows again before an event of them is declared or fired."""
@@ -105,6 +108,7 @@ class DatabaseEvents:
             source.part.rests()
             source.last = source.events or source.last
             source.events, source.is_loaded, source.ask_at = {}, False, float("-inf")
+        self._wake.set()
 
     def take(self) -> Iterator[Change]:
         """The changes since the last call."""
@@ -117,11 +121,12 @@ class DatabaseEvents:
             if self._leads() and self._clock.monotonic() >= source.ask_at:
                 self._ask(source)
         ahead = min((source.ask_at for source in self._sources), default=0.0) - self._clock.monotonic()
-        return min(IDLE_SECONDS, ahead) if self._leads() else IDLE_SECONDS
+        return min(LONGEST_SECONDS, ahead) if self._leads() else IDLE_SECONDS
 
     def _run(self) -> None:
-        while not self._clock.wait(self._stop, self._look_safely()):
-            pass
+        while not self._stop.is_set():
+            self._clock.wait(self._wake, self._look_safely())
+            self._wake.clear()
 
     def _look_safely(self) -> float:
         try:

@@ -49,6 +49,7 @@ class Heartbeat:
         self._unserved = unserved
         self._register = register
         self._identity = identity
+        self._about = asdict(identity.about)
         self._ticker = ticker
         self._leads = leads
         self._clock = clock
@@ -77,7 +78,7 @@ class Heartbeat:
         idle = timedelta(seconds=self._clock.monotonic() - self._ticker.last_round)
         undecided = self._ticker.oldest_undecided
         state = {
-            **asdict(self._identity.about),
+            **self._about,
             "leads": self._leads(),
             "last_round": to_ms(now - idle),
             "oldest_undecided": to_ms(undecided) if undecided else None,

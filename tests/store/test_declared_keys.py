@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from redis import Redis
 
 from clock.store.scripts import scripts, source
 from clock.store.server.client import client
+from clock.store.server.pool import Link
 from tests.store.every_script import USES
 
 NAMES = sorted(scripts())
@@ -35,6 +37,16 @@ class OnlyDeclared:
             self._allow(["*"])
         return [pack_command(tuple(args[0].split()) + args[1:])]
 
+    def packed(self, words: tuple[Any, ...]) -> bytes:
+        """A command that clock packs itself, as a link does."""
+        return b"".join(self.pack(*words))
+
+    def link_of(self, new_link: Callable[[], Link]) -> Link:
+        """A new connection whose commands pass here, whoever packs them."""
+        link = new_link()
+        link.packed = self.packed
+        return link
+
     def _allow(self, names: Any) -> None:
         patterns = [name.decode() if isinstance(name, bytes) else name for name in names]
         self._admin.acl_setuser(
@@ -52,7 +64,9 @@ def strict(redis: Redis, redis_url: str, packer: OnlyDeclared) -> Iterator[Redis
     """A connection of a user that may touch in a script only what the script's KEYS name."""
     redis.acl_setuser("strict", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all"])
     connection = client(redis_url.replace("//", "//strict:any@", 1), 5)
-    connection.connection_pool.connection_kwargs["command_packer"] = packer
+    pool: Any = connection.connection_pool
+    pool.connection_kwargs["command_packer"] = packer
+    pool.new_link = partial(packer.link_of, pool.new_link)
     yield connection
     connection.close()
     redis.acl_deluser("strict")

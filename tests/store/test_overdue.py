@@ -43,10 +43,10 @@ def test_a_key_of_another_type_in_the_place_of_the_marker_is_replaced(redis: Red
 
 
 def test_another_error_of_redis_is_raised(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> list[object]:
+    def refuse(*_: object) -> list[object]:
         return [ResponseError("NOPERM this user has no permissions"), 0, 0]
 
-    monkeypatch.setattr("redis.client.Pipeline.execute", refuse)
+    monkeypatch.setattr(next_due, "ask_all", refuse)
 
     with pytest.raises(StoreError):
         next_due.set_marker(redis, "feed", 1000)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store.server import sending
@@ -15,7 +16,16 @@ from clock.store.server.client import PUSH_SECONDS
 from clock.store.server.cluster import ClusterPool
 from clock.store.server.connection import connect
 from clock.store.server.pool import Link, Pool
-from clock.store.server.sending import Command, push_seconds, send, send_one, send_to_places
+from clock.store.server.sending import (
+    Command,
+    ask_all,
+    ask_script,
+    checked,
+    push_seconds,
+    send,
+    send_one,
+    send_to_places,
+)
 from tests.servers import push
 from tests.store.talking import port_in, serving
 
@@ -457,3 +467,26 @@ def test_a_push_that_fails_at_the_node_that_has_the_key_raises(
     assert caught.value.cause == cause
     assert ("0 of 1 confirmed it" in str(caught.value)) is (cause == "not_replicated")
     assert cluster.owner.received == ["a", "1"]
+
+
+def test_commands_of_one_round_trip_are_all_answered_though_one_is_refused(redis: Redis) -> None:
+    redis.set("text", "no list")
+
+    answers = ask_all(redis, [("INCR", "number"), ("LPUSH", "text", "a"), ("INCR", "number")])
+
+    assert (answers[0], answers[2]) == (1, 2)
+    assert isinstance(answers[1], ResponseError)
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        checked(answers)
+    assert redis.get("number") == b"2"
+
+
+def test_a_script_is_loaded_again_after_the_server_has_forgotten_it(redis: Redis) -> None:
+    counts = redis.register_script("return redis.call('INCR', KEYS[1])")
+    command = ("EVALSHA", counts.sha, 1, "number")
+
+    first = ask_script(redis, counts, [command])
+    redis.script_flush()
+    again = ask_script(redis, counts, [("PING",), command])
+
+    assert (first, again) == ([1], [b"PONG", 2])

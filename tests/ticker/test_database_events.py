@@ -530,7 +530,8 @@ def test_a_source_is_read_as_often_as_it_is_declared_and_by_the_leader_only(read
     standby = found.look_for(20)
 
     assert source.reads == 3
-    assert set(waits + standby) == {1.0}
+    assert waits[:3] == [10.0, 9.0, 8.0]
+    assert set(standby) == {1.0}
 
 
 def test_the_next_look_is_at_the_source_that_is_due_first(reading: Reads) -> None:
@@ -665,6 +666,19 @@ def test_rows_are_read_on_a_thread_until_the_clock_stops(reading: Reads, fake_cl
     eventually(lambda: source.reads == 2, "the second read")
     found.events.stop()
 
+    eventually(lambda: not is_reading(), "the end of the thread")
+
+
+def test_a_clock_that_leads_again_reads_its_rows_at_once(reading: Reads, fake_clock: FakeClock) -> None:
+    source = Source(every=timedelta(days=1))
+    found = reading(source)
+    found.events.start()
+    fake_clock.block_until(1)
+
+    found.events.forget()
+
+    eventually(lambda: source.reads == 2, "the second read")
+    found.events.stop()
     eventually(lambda: not is_reading(), "the end of the thread")
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from redis import Redis
 
@@ -13,6 +13,7 @@ from clock.problems import Problem
 from clock.store import keys
 from clock.store.invalid_values import json_object, seconds_in
 from clock.store.server.connection import translated
+from clock.store.server.sending import ask_all, checked
 
 NO_WORKER = "no_worker:"  # the cause of a problem, with the queue's name
 LOOKED_AT = 200  # queues at one check: if there are more, each check reads others
@@ -40,8 +41,9 @@ class UnservedQueues:
         A queue that was left behind long ago must not delay each deploy. Raises StoreUnavailable.
         """
         with translated():
-            waiting = _waiting(self._redis)
-            serving, stopping = _queues_by_state(self._redis, None if waiting else SEEN_WHILE_EMPTY)
+            queues, workers = _names(self._redis)
+            waiting = _waiting(self._redis, queues)
+            serving, stopping = _queues_by_state(self._redis, workers, None if waiting else SEEN_WHILE_EMPTY)
             now = self._clock.monotonic()
             self._served_at = dict.fromkeys(stopping, now) | self._served_at | dict.fromkeys(serving, now)
             late = {name: size for name, size in waiting.items() if self._is_late(_text(name), now)}
@@ -67,17 +69,22 @@ def unserved(redis: Redis) -> Unserved:
     Raises StoreUnavailable.
     """
     with translated():
-        waiting = _waiting(redis)
+        queues, workers = _names(redis)
+        waiting = _waiting(redis, queues)
         if waiting:
-            serving, _ = _queues_by_state(redis)
+            serving, _ = _queues_by_state(redis, workers)
             waiting = {name: size for name, size in waiting.items() if _text(name) not in serving}
         return _with_latest(redis, waiting)
 
 
-def _waiting(redis: Redis) -> dict[bytes, int]:
+def _names(redis: Redis) -> list[list[bytes]]:
+    """The names of the queues, and of the workers."""
+    return checked(ask_all(redis, [("SMEMBERS", keys.QUEUES), ("SMEMBERS", keys.PROCESSES)]))
+
+
+def _waiting(redis: Redis, queues: Sequence[bytes]) -> dict[bytes, int]:
     """How many jobs wait, by queue; the empty queues are left out."""
-    found: Any = redis.smembers(keys.QUEUES)
-    names = random.sample(sorted(found), min(len(found), LOOKED_AT))
+    names = random.sample(sorted(queues), min(len(queues), LOOKED_AT))
     sizes = _asked(redis, "LLEN", [keys.QUEUE.encode() + name for name in names])
     return {name: size for name, size in zip(names, sizes, strict=True) if isinstance(size, int) and size}
 
@@ -90,9 +97,10 @@ def _with_latest(redis: Redis, waiting: Mapping[bytes, int]) -> Unserved:
     }
 
 
-def _queues_by_state(redis: Redis, most: int | None = None) -> tuple[set[str], set[str]]:
+def _queues_by_state(
+    redis: Redis, identities: Sequence[bytes], most: int | None = None
+) -> tuple[set[str], set[str]]:
     """The queues of the living workers that take jobs, and those of the quiet ones; of `most` workers."""
-    identities = list(cast("set[bytes]", redis.smembers(keys.PROCESSES)))
     if most is not None:
         identities = random.sample(identities, min(len(identities), most))
     beats = _asked(redis, "HMGET", identities, "info", "quiet")
@@ -113,12 +121,9 @@ def _queues_of(info: bytes | None) -> set[str]:
     return set(map(str, queues)) if isinstance(queues, list) else set()
 
 
-def _asked(redis: Redis, command: str, names: list[bytes], *further: object) -> list[Any]:
+def _asked(redis: Redis, command: str, names: Sequence[bytes], *further: str | int) -> list[Any]:
     """The answers of a command for each key; an exception for one of another type."""
-    with redis.pipeline(transaction=False) as pipeline:
-        for name in names:
-            pipeline.execute_command(command, name, *further)  # type: ignore[no-untyped-call]  # untyped there
-        return pipeline.execute(raise_on_error=False)
+    return ask_all(redis, [(command, name, *further) for name in names]) if names else []
 
 
 def _enqueued_at(payload: object) -> float:

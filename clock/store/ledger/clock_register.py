@@ -16,6 +16,7 @@ from clock.store.invalid_values import json_object
 from clock.store.ledger.entry import LATEST_MS
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
+from clock.store.server.sending import ask_all, checked
 from clock.store.wrong_type import typed
 
 
@@ -44,11 +45,13 @@ class ClockRegister:
     def beat(self, identity: str, state: Mapping[str, object], *, now: datetime, seconds: float) -> None:
         """Register the clock for some seconds from `now`, with its report. Raises StoreUnavailable."""
         now_ms, kept_ms = to_ms(now), int(seconds * 1000)
-        with translated(), self._redis.pipeline() as pipeline:
-            pipeline.zremrangebyscore(keys.CLOCKS, "-inf", f"({now_ms}")
-            pipeline.zadd(keys.CLOCKS, {identity: now_ms + kept_ms})
-            pipeline.set(keys.CLOCK + identity, json.dumps(state), px=kept_ms)
-            pipeline.execute()
+        commands = [
+            ("ZREMRANGEBYSCORE", keys.CLOCKS, "-inf", f"({now_ms}"),
+            ("SET", keys.CLOCK + identity, json.dumps(state), "PX", kept_ms),
+            ("ZADD", keys.CLOCKS, now_ms + kept_ms, identity),  # last: a name in the register has a report
+        ]
+        with translated():
+            checked(ask_all(self._redis, commands))
 
     def leave(self, identity: str) -> None:
         """Remove a stopped clock from the register. Raises StoreUnavailable."""

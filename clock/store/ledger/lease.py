@@ -11,6 +11,7 @@ from redis import Redis
 from clock.store import keys
 from clock.store.scripts import script
 from clock.store.server.connection import lent, translated
+from clock.store.server.sending import ask_script
 
 logger = logging.getLogger("clock.clock")
 
@@ -46,17 +47,14 @@ class Lease:
         With `leave_free`, a lease without a holder is not taken: it ended too early, so Redis lost it, and its
         holder takes it again.
         """
-        with translated(), self._redis.pipeline(transaction=False) as pipeline:
-            self._take(
-                keys=[keys.LEASE],
-                args=[self._identity, self._release, self._rank, int(seconds * 1000), int(leave_free)],
-                client=pipeline,
-            )
-            pipeline.time()
-            (holder, left_ms, replaced), (whole, microseconds) = pipeline.execute()
+        own = self._identity, self._release, self._rank, int(seconds * 1000), int(leave_free)
+        commands = [("EVALSHA", self._take.sha, 1, keys.LEASE, *own), ("TIME",)]
+        with translated():
+            answers = ask_script(self._redis, self._take, commands)
+        (holder, left_ms, replaced), (whole, microseconds) = answers
         if replaced:
             logger.error("In Redis, the key %s held %s; a clock replaced it.", keys.LEASE, keys.shown(replaced))
-        server_time = datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=microseconds)
+        server_time = datetime.fromtimestamp(int(whole), UTC) + timedelta(microseconds=int(microseconds))
         return Tenure(holder.decode(errors="replace"), int(left_ms) / 1000, server_time)
 
     def give_back(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from redis import Redis
 
@@ -11,6 +9,7 @@ from clock.store import keys
 from clock.store.invalid_values import is_wrong_type
 from clock.store.ledger.entry import instant_ms
 from clock.store.server.connection import translated
+from clock.store.server.sending import Command, ask_all
 
 Marker = tuple[str | None, int]  # event and due instant in ms; (None, 0): nothing will be due
 
@@ -41,14 +40,15 @@ def set_marker(redis: Redis, event: str | None, due_ms: int) -> Marker:
 
 def _replace(redis: Redis, event: str | None, due_ms: int) -> Marker | None:
     """Set the marker; what it was. None: the key holds something else."""
-    with redis.pipeline(transaction=False) as pipeline:
-        pipeline.hmget(keys.NEXT_DUE, "event", "due")
-        pipeline.exists(keys.LEDGER_ANCHOR)  # no decision reads it: its loss would show at the next start
-        if event is None:
-            pipeline.delete(keys.NEXT_DUE)
-        else:
-            pipeline.hset(keys.NEXT_DUE, mapping={"event": event, "due": due_ms})
-        found: Any = pipeline.execute(raise_on_error=False)
+    new: Command = ("HSET", keys.NEXT_DUE, "event", event, "due", due_ms) if event else ("DEL", keys.NEXT_DUE)
+    found = ask_all(
+        redis,
+        [
+            ("HMGET", keys.NEXT_DUE, "event", "due"),
+            ("EXISTS", keys.LEDGER_ANCHOR),  # no decision reads it: its loss would show at the next start
+            new,
+        ],
+    )
     for error in found:
         if isinstance(error, Exception):
             if is_wrong_type(error):

@@ -15,6 +15,7 @@ from clock.store.invalid_values import text
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
+from clock.store.server.sending import ask_all, checked
 from clock.store.wrong_type import typed
 
 _COUNTER = b""  # the field of the latest version
@@ -52,10 +53,9 @@ def version(redis: Redis) -> tuple[int, bytes]:
 
     Raises StoreUnavailable, WrongType.
     """
-    with typed(full_key(redis, keys.SCHEDULES), "hash"), redis.pipeline(transaction=False) as pipeline:
-        pipeline.hlen(keys.SCHEDULES)
-        pipeline.hget(keys.SCHEDULES, _COUNTER)
-        count, latest = pipeline.execute()
+    commands = [("HLEN", keys.SCHEDULES), ("HGET", keys.SCHEDULES, _COUNTER)]
+    with typed(full_key(redis, keys.SCHEDULES), "hash"):
+        count, latest = checked(ask_all(redis, commands))
     return count, latest or b""
 
 

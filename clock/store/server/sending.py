@@ -1,4 +1,4 @@
-"""Sends independent commands in few round trips. Pushes use it."""
+"""Sends independent commands in few round trips: pushes, and what a process sends each few seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import Any
 
 from hiredis import pack_command
 from redis import Redis
-from redis.exceptions import AskError, BusyLoadingError, MovedError, RedisError, ResponseError
+from redis.commands.core import Script
+from redis.exceptions import (
+    AskError,
+    BusyLoadingError,
+    MovedError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+)
 
 from clock.clocks import SystemClock, monotonic
 from clock.errors import StoreError
@@ -76,6 +84,44 @@ def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -
     except StoreError as error:
         error.answered = answered
         raise
+
+
+def ask_all(redis: Redis, commands: Sequence[Command]) -> list[Any]:
+    """The answers to commands that one round trip takes to Redis. The error of a refused command is its answer.
+
+    A pipeline of the client library costs twice as much. Raises the client library's errors.
+    """
+    with lent(redis) as link:
+        pack: Callable[..., bytes] = getattr(link, "packed", pack_command)
+        link.send_packed_command([b"".join([pack(command) for command in commands])])
+        return [_answer_of(link) for _ in commands]
+
+
+def checked(answers: list[Any]) -> list[Any]:
+    """The answers. Raises the first error among them."""
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return answers
+
+
+def ask_script(redis: Redis, script: Script, commands: Sequence[Command]) -> list[Any]:
+    """The answers to commands that run `script` by its hash: a server that was restarted gets it again.
+
+    All these commands may be repeated. Raises the first error.
+    """
+    try:
+        return checked(ask_all(redis, commands))
+    except NoScriptError:
+        redis.script_load(script.script)
+        return checked(ask_all(redis, commands))
+
+
+def _answer_of(link: Any) -> Any:
+    try:
+        return link.read_response(disconnect_on_error=False)  # the answers to the other commands come next
+    except (ResponseError, BusyLoadingError) as error:
+        return error
 
 
 def send_to_places(batches: Iterable[Sequence[tuple[Redis, Sequence[Command]]]], *, within: float) -> None:

@@ -19,11 +19,12 @@ from clock.store.server.connection import translated
 from clock.store.server.durable import durable_of
 from clock.store.server.faults import store_error
 from clock.store.server.namespace import namespace_of
+from clock.store.server.sending import ask_script
 from clock.store.server.shards import shards_of
 
 NAMED = 5  # commands in one line
 
-Command = tuple[str, ...]  # and the arguments by which Redis finds its keys and channels
+Command = tuple[str, ...]  # a command, and the arguments by which Redis finds its keys and channels
 
 _EVENT, _DAY = "EVENT", ":2026-11-24"
 
@@ -147,16 +148,30 @@ def of_shards() -> list[Command]:
     return [*_SCRIPTS, *_commands({"": "TIME", **_SHARDS})]
 
 
-def refused(redis: Redis, wanted: Sequence[Command]) -> list[Command]:
-    """The wanted commands that this user may not run. Empty for Redis before 7, which cannot answer.
+class Refused:
+    """Asks Redis which of the wanted commands this user may not run. The question is made once."""
 
-    Raises StoreUnavailable, StoreError.
-    """
-    namespace = namespace_of(redis)
-    asked = [namespace.prefixed(command) for command in wanted] if namespace else wanted
-    with translated():
-        places = script(redis, "refused")(args=[msgspec.msgpack.encode(asked)])
-    return [wanted[int(place) - 1] for place in places]
+    def __init__(self, redis: Redis, wanted: Sequence[Command]) -> None:
+        self._redis = redis
+        self._wanted = wanted
+        self._script = script(redis, "refused")
+        namespace = namespace_of(redis)
+        asked = [namespace.prefixed(command) for command in wanted] if namespace else wanted
+        self._question = ("EVALSHA", self._script.sha, 0, msgspec.msgpack.encode(asked))
+
+    def ask(self) -> list[Command]:
+        """The refused commands. Empty for Redis before 7, which cannot answer.
+
+        Raises StoreUnavailable, StoreError.
+        """
+        with translated():
+            [places] = ask_script(self._redis, self._script, [self._question])
+        return [self._wanted[int(place) - 1] for place in places]
+
+
+def refused(redis: Redis, wanted: Sequence[Command]) -> list[Command]:
+    """The wanted commands that this user may not run. Raises StoreUnavailable, StoreError."""
+    return Refused(redis, wanted).ask()
 
 
 def check_permissions(redis: Redis) -> None:

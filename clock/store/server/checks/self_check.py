@@ -14,9 +14,9 @@ from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable
 from clock.problems import Problem, Problems
 from clock.store.key_types import wrong_keys_among
-from clock.store.server.checks.permissions import Command, refusal, refused
+from clock.store.server.checks.permissions import Command, Refused, refusal
 
-LOOK_SECONDS = 2.0  # an ERROR line is due within 5 s
+LOOK_SECONDS = 3.0  # an ERROR line is due within 5 s
 
 
 class SelfCheck:
@@ -32,7 +32,7 @@ class SelfCheck:
         problems: Problems,
     ) -> None:
         self._redis = redis
-        self._commands = commands
+        self._refused = Refused(redis, commands)
         self._names = names
         self._clock = clock
         self._permissions, self._types = problems.part("permissions"), problems.part("keys")
@@ -40,7 +40,7 @@ class SelfCheck:
     def look(self) -> None:
         """Look once. If Redis does not answer, the parts that need it report that."""
         try:
-            found = refused(self._redis, self._commands)
+            found = self._refused.ask()
             if found:
                 raise refusal(found)
             wrong = wrong_keys_among(self._redis, self._names)
