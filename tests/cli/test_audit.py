@@ -12,6 +12,7 @@ from click.testing import Result
 from redis import Redis
 
 from clock.inspection.audit import changes
+from clock.store import keys
 from clock.store.ledger import pauses
 
 Clock = Callable[..., Result]
@@ -32,6 +33,10 @@ CLOCK_FILE = "from clock import every\nevery().day.at('06:00').do(print).named('
         ("dead clear --yes", "delete_jobs", "dead: all", 2),
         ("dead reschedule --class A --at 2h --yes", "reschedule_jobs", "dead: class: A", 1),
         ("retry kill --class A --yes", "bury_jobs", "retry: class: A", 1),
+        ("cancel AAAAAAAAAAAA", "cancel_job", "AAAAAAAAAAAA", 1),
+        ("limits set crm 10", "set_limit", "crm: 10", 1),
+        ("limits reset crm", "set_limit", "crm: as in the code", 1),
+        ("unique free PolishJob:3f --yes", "free_lock", "PolishJob:3f", 1),
     ],
 )
 def test_a_change_is_recorded_with_who_what_and_how_many(
@@ -42,6 +47,7 @@ def test_a_change_is_recorded_with_who_what_and_how_many(
     redis.lpush("queue:mail", *jobs)
     for place in ("dead", "retry"):
         redis.zadd(place, dict.fromkeys(jobs, 1e9))
+    redis.hset("clock:unique", "PolishJob:3f", "gone|0|0")
     (application / "lib").mkdir()
     (application / "lib/clock.py").write_text(CLOCK_FILE)
 
@@ -52,6 +58,15 @@ def test_a_change_is_recorded_with_who_what_and_how_many(
     change = entry.change
     assert (change.who, change.what, change.target, change.count) == (getpass.getuser(), what, target, count)
     assert change.source.startswith("command line on ")
+
+
+def test_a_repair_is_recorded_with_the_number_of_things_that_it_repaired(redis: Redis, clock: Clock) -> None:
+    redis.hset(keys.LEDGER_ORPHANED, "removed", 1)
+
+    clock("doctor", "--repair", "--yes")
+    clock("doctor", "--repair", "--yes")
+
+    assert [(entry.change.what, entry.change.count) for entry in changes(redis, 10)] == [("repair", 1)]
 
 
 def test_a_command_that_changes_nothing_is_not_recorded(redis: Redis, clock: Clock) -> None:

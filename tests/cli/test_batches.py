@@ -8,6 +8,7 @@ from redis import Redis
 
 from clock import Batch, Job
 from clock.api import BatchRef, JobRef
+from clock.inspection.audit import changes
 from tests.worker.conftest import Bench
 
 Clock = Callable[..., Result]
@@ -48,12 +49,13 @@ def test_a_batch_is_shown_with_its_failures(clock: Clock, open_batch: str) -> No
     assert [(one["how"], one["class_name"]) for one in found["failures"]] == [("cancelled", "PickCherryJob")]
 
 
-def test_a_batch_whose_opener_failed_is_sealed_by_hand(clock: Clock, open_batch: str) -> None:
+def test_a_batch_whose_opener_failed_is_sealed_by_hand(clock: Clock, open_batch: str, redis: Redis) -> None:
     assert clock("batches", open_batch, "--seal").output.startswith(f"{open_batch}: sealed\n")
 
     view = BatchRef(open_batch).view()
     assert view is not None
     assert view.state == "sealed"
+    assert [(entry.change.what, entry.change.target) for entry in changes(redis, 10)] == [("seal_batch", view.bid)]
 
 
 def test_an_unknown_batch_and_a_seal_without_an_id_are_refused(clock: Clock, redis: Redis) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from clock.api import Batches, BatchRef
+from clock.cli.auditing import audit
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, limit_option, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option, utc
@@ -37,6 +38,7 @@ def batches(ctx: click.Context, /, bid: str | None, seal: bool, limit: int, as_j
         return
     ref = BatchRef(bid, redis=redis)
     if seal and ref.seal():
+        audit(redis, "seal_batch", bid)
         echo(f"{bid}: sealed")
     view = ref.view()
     if view is None:

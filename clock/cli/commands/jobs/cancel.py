@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from clock.api import JobRef
+from clock.cli.auditing import audit
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, json_option
@@ -30,6 +31,8 @@ def cancel(ctx: click.Context, /, jids: tuple[str, ...], as_json: bool, **option
         raise click.UsageError("a jid is empty; give jids as perform_async returns them")
     redis, _ = opened(answering_settings(**options))
     found = {jid: JobRef(jid, redis=redis).cancel() for jid in jids}
+    if cancelled := [jid for jid, is_cancelled in found.items() if is_cancelled]:
+        audit(redis, "cancel_job", ", ".join(cancelled), len(cancelled))
     if as_json:
         echo_json([{"jid": jid, "cancelled": is_cancelled} for jid, is_cancelled in found.items()])
     else:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from clock.api import Limits
+from clock.cli.auditing import audit
 from clock.cli.groups import CommandGroup
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, limit_option, shared_options
@@ -14,10 +16,9 @@ from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.errors import JobError
 from clock.inspection.jobs.limits import LimitView, blocked_jobs, places
 from clock.inspection.jobs.limits import limits as all_limits
-from clock.job.flow.limits import LARGEST, check_name
+from clock.job.flow.limits import LARGEST
 from clock.printable import counted, shortened_list
 from clock.store import Redis
-from clock.store.jobs.flow import limit_holders
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
@@ -36,7 +37,7 @@ def limits(ctx: click.Context) -> None:
 @limit_option()
 @json_option
 @shared_options
-def list_command(limit: int = 100, as_json: bool = False, **options: Any) -> None:
+def list_command(limit: int, as_json: bool, **options: Any) -> None:
     """List the limits that jobs hold or wait for, or that were set: name, maximum, holders, blocked jobs.
 
     \b
@@ -95,13 +96,13 @@ def set_command(name: str, maximum: int, **options: Any) -> None:
     \b
     Example: python -m clock limits set crm 10
     """
-    try:
-        check_name("Limit", name)
-    except JobError as error:
-        raise click.UsageError(str(error)) from None
     redis, _ = opened(answering_settings(**options))
     in_use = any(view.name == name and (view.holders or view.blocked) for view in all_limits(redis, shown=0))
-    freed = limit_holders.set_maximum(redis, name, maximum)
+    try:
+        freed = Limits(redis=redis).set_maximum(name, maximum)
+    except JobError as error:
+        raise click.UsageError(str(error)) from None
+    audit(redis, "set_limit", f"{name}: {maximum}")
     echo(f"{name}: at most {counted(maximum, 'job')} at a time; {freed:,} blocked jobs can run now")
     if not in_use:
         echo(f"Note: no job has this limit at this moment. {_names_in_use(redis)}")
@@ -117,7 +118,8 @@ def reset_command(name: str, **options: Any) -> None:
     Example: python -m clock limits reset crm
     """
     redis, _ = opened(answering_settings(**options))
-    freed = limit_holders.set_maximum(redis, name, None)
+    freed = Limits(redis=redis).reset(name)
+    audit(redis, "set_limit", f"{name}: as in the code")
     echo(f"{name}: the maximum in the code counts; {freed:,} blocked jobs can run now")
 
 

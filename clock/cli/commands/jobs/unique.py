@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from clock.cli.auditing import audit
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import confirm, yes_option
 from clock.cli.opening import opened
@@ -59,5 +60,7 @@ def free(ctx: click.Context, /, key: str, yes: bool, **options: Any) -> None:
     redis, _ = opened(answering_settings(**options))
     confirm(f"Free the lock {key}? Its job may still wait or run.", yes)
     is_freed = unique_locks.drop(redis, key)
+    if is_freed:
+        audit(redis, "free_lock", key)
     echo("freed" if is_freed else f"{key}: unknown lock")
     ctx.exit(0 if is_freed else 1)

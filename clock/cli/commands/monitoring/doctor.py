@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
 
+from clock.cli.auditing import audit
 from clock.cli.job_arguments import confirm, yes_option
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
@@ -46,12 +48,8 @@ def doctor(ctx: click.Context, /, repair: bool, deep: bool, yes: bool, as_json: 
     redis, clock = opened(config, names_wrong_keys=False)
     if repair:
         confirm("Requeue the jobs of unregistered workers and delete the state of removed events?", yes)
-        _repair(redis)
+        _repair(redis, clock.now(), deep=deep)
     now = clock.now()
-    if repair and deep:
-        echo(f"Locks without a job freed: {free_lost_locks(redis, now)}")
-        echo(f"Places of limits without a job freed: {free_lost_holders(redis, now)}")
-        echo(f"Jobs of batches corrected: {correct_children(redis, now)}")
     url = config.redis or os.environ.get("REDIS_URL") or "unix://"
     found = examine(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
     if deep:
@@ -76,6 +74,18 @@ def _show(finding: Finding) -> None:
         echo_wrapped(f"-> {finding.advice}", first=" " * 8, indent=" " * 11)
 
 
-def _repair(redis: Redis) -> None:
-    echo(f"Dead workers whose jobs are requeued: {adopt_jobs(redis)}")
-    echo(f"Removed events deleted: {forget_events(redis)}")
+def _repair(redis: Redis, now: datetime, *, deep: bool) -> None:
+    done = {
+        "Dead workers whose jobs are requeued": adopt_jobs(redis),
+        "Removed events deleted": forget_events(redis),
+    }
+    if deep:
+        done |= {
+            "Locks without a job freed": free_lost_locks(redis, now),
+            "Places of limits without a job freed": free_lost_holders(redis, now),
+            "Jobs of batches corrected": correct_children(redis, now),
+        }
+    for words, count in done.items():
+        echo(f"{words}: {count}")
+    if any(done.values()):
+        audit(redis, "repair", "clock doctor", sum(done.values()))
