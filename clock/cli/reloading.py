@@ -90,7 +90,8 @@ def _keep_server(arguments: list[str]) -> None:
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, start_new_session=True)  # noqa: S603  # our own command line, no shell
+    # It inherits the descriptors that this process was started to inherit, such as the socket of `clock dev`.
+    return subprocess.Popen(command, start_new_session=True, close_fds=False)  # noqa: S603  # our own command
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:

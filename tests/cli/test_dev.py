@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,53 +15,71 @@ Clock = Callable[..., Result]
 Commands = Mapping[str, Sequence[str]]
 
 
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Commands]:
-    """The commands that `clock dev` would have run."""
-    found: list[Commands] = []
+class Started:
+    """The commands that `clock dev` would have run, and the port of the socket that its dashboard inherits."""
 
-    def run(commands: Commands) -> int:
-        found.append(commands)
+    def __init__(self) -> None:
+        self.commands: list[Commands] = []
+        self.ports: list[int] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def run(self, commands: Commands, listener: socket.socket | None) -> int:
+        self.commands.append(commands)
+        if listener:
+            self.ports.append(listener.getsockname()[1])
+            assert str(listener.fileno()) in commands["web"]
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
         return 0
 
-    monkeypatch.setattr(dev, "_run_processes", run)
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    found = Started()
+    monkeypatch.setattr(dev, "_run_processes", found.run)
     return found
 
 
 @pytest.fixture
 def taken_port() -> Iterator[None]:
     """The default port of the dashboard is in use."""
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if other.connect_ex(("127.0.0.1", PORT)):
-            other = socket.create_server(("127.0.0.1", PORT))
+    with suppress(OSError), socket.create_server(("127.0.0.1", PORT)):
         yield
-        other.close()
+        return
+    yield  # another program of this machine uses it
 
 
 def test_without_a_folder_of_jobs_no_worker_is_started_and_the_next_step_is_named(
-    clock: Clock, started: list[Commands]
+    clock: Clock, started: Started
 ) -> None:
     shown = clock("dev", "lib/clock.py")
 
-    assert started[0].keys() == {"clock", "web"}
+    assert started.commands[0].keys() == {"clock", "web"}
     assert "no jobs folder: running only the clock. To create one: clock new job SendReceipts" in shown.output
 
 
 def test_without_the_packages_of_the_dashboard_clock_and_worker_are_started(
-    clock: Clock, application: Path, started: list[Commands], monkeypatch: pytest.MonkeyPatch
+    clock: Clock, application: Path, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dev, "missing_packages", lambda: ["uvicorn"])
     (application / "jobs").mkdir()
 
     clock("dev", "-r", "jobs")
 
-    assert started == [{"clock": ["run", "--reload"], "worker": ["worker", "--reload", "-r", "jobs"]}]
+    assert started.commands == [{"clock": ["run", "--reload"], "worker": ["worker", "--reload", "-r", "jobs"]}]
 
 
 @pytest.mark.usefixtures("taken_port")
-def test_the_dashboard_gets_a_free_port_if_its_own_is_in_use(clock: Clock, started: list[Commands]) -> None:
+def test_the_dashboard_gets_a_free_port_if_its_own_is_in_use(clock: Clock, started: Started) -> None:
     clock("dev")
 
-    web = started[0]["web"]
-    assert int(web[web.index("--port") + 1]) not in (0, PORT)
+    assert started.ports[0] not in (0, PORT)
+
+
+def test_two_that_start_at_once_get_different_ports(clock: Clock, started: Started) -> None:
+    started.meanwhile = lambda: clock("dev")
+
+    clock("dev")
+
+    first, second = started.ports
+    assert first != second

@@ -34,9 +34,9 @@ def _application(application: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     gc.unfreeze()  # the command freezes what its process has loaded
 
 
-def statuses(clock: Clock, *words: str, login: str = "") -> tuple[list[int], str]:
+def statuses(clock: Clock, *words: str, port: int, login: str = "") -> tuple[list[int], str]:
     """Serve the dashboard until its overview was asked for without and with a login; the statuses, the output."""
-    port, found = free_port(), list[int]()
+    found = list[int]()
 
     def status(headers: dict[str, str]) -> int:
         request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers=headers)  # of this test
@@ -60,13 +60,14 @@ def statuses(clock: Clock, *words: str, login: str = "") -> tuple[list[int], str
 
     visitor = threading.Thread(target=visit)
     visitor.start()
-    shown = clock("web", "--port", str(port), *words)
+    shown = clock("web", *words)
     visitor.join()
     return found, shown.output.replace(str(port), "PORT")
 
 
 def test_the_dashboard_is_served_to_this_machine_until_ctrl_c(clock: Clock) -> None:
-    found, output = statuses(clock)
+    port = free_port()
+    found, output = statuses(clock, "--port", str(port), port=port)
 
     assert found == [200, 200]
     assert output.startswith("The dashboard is at http://127.0.0.1:PORT (read-only)\n")
@@ -77,7 +78,8 @@ def test_with_a_user_the_dashboard_asks_for_the_password(clock: Clock, monkeypat
     monkeypatch.setenv(USER, "ana")
     monkeypatch.setenv(PASSWORD, "apple")
 
-    found, output = statuses(clock, "--host", "0.0.0.0", "--allow-write", login="ana:apple")  # noqa: S104  # with a login
+    port, words = free_port(), ("--host", "0.0.0.0", "--allow-write")  # noqa: S104  # with a login
+    found, output = statuses(clock, "--port", str(port), *words, port=port, login="ana:apple")
 
     assert found == [401, 200]
     assert output.startswith("The dashboard is at http://0.0.0.0:PORT\n")
@@ -95,6 +97,21 @@ def test_half_a_login_is_refused(clock: Clock, monkeypatch: pytest.MonkeyPatch, 
 
     with pytest.raises(ConfigurationError, match=f"only one of {USER} and {PASSWORD} is set"):
         clock("web")
+
+
+def test_the_dashboard_is_served_on_a_socket_that_its_process_has_inherited(clock: Clock) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+
+    found, output = statuses(clock, "--fd", str(listener.detach()), port=port)
+
+    assert found == [200, 200]
+    assert output.startswith("The dashboard is at http://127.0.0.1:PORT (read-only)\n")
+
+
+def test_a_descriptor_that_is_not_a_socket_is_refused(clock: Clock) -> None:
+    with pytest.raises(ConfigurationError, match="cannot listen on the descriptor 9999: Bad file descriptor"):
+        clock("web", "--fd", "9999")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

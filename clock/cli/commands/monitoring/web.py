@@ -28,9 +28,10 @@ NEEDED = ("jinja2", "uvicorn")
 @click.option("--host", default=HOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", "-p", default=PORT, show_default=True, type=click.IntRange(0, 65_535), help="Port.")
 @click.option("--allow-write", is_flag=True, help="Allow changes: pause, run, retry, delete, quiet.")
+@click.option("--fd", type=click.IntRange(0), hidden=True)  # of a listening socket, inherited from `clock dev`
 @reload_option
 @shared_options
-def web(host: str, port: int, allow_write: bool, **options: Any) -> None:
+def web(host: str, port: int, fd: int | None, allow_write: bool, **options: Any) -> None:
     """Serve the dashboard of CLOCK_FILE until Ctrl-C. It is read-only without --allow-write.
 
     With CLOCK_WEB_USER and CLOCK_WEB_PASSWORD, it asks for them (HTTP basic authentication). Without them, it
@@ -58,7 +59,7 @@ def web(host: str, port: int, allow_write: bool, **options: Any) -> None:
         sign_in='Basic realm="clock", charset="UTF-8"' if user else None,
         hosts=None if user else LOCAL_HOSTS,
     )
-    with _listening(host, port) as listener:
+    with _listening(host, port) if fd is None else _inherited(fd) as listener:
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         echo(f"The dashboard is at {address}", "" if allow_write else " (read-only)")
         serving = uvicorn.Config(
@@ -78,6 +79,16 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise ConfigurationError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+
+
+def _inherited(fd: int) -> socket.socket:
+    """The listening socket of this descriptor. Raises ConfigurationError."""
+    try:
+        found = socket.socket(fileno=fd)
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on the descriptor {fd}: {error.strerror or error}") from None
+    found.set_inheritable(False)
+    return found
 
 
 def _check(host: str, user: str | None, password: str | None) -> None:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -54,22 +54,29 @@ def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) 
     if not require and not any(path.exists() for path in settings(None).require):
         del commands["worker"]
         echo("clock: no jobs folder: running only the clock. To create one: clock new job SendReceipts")
-    if not missing_packages():
+    listener = None if missing_packages() else _listening()
+    if listener:
         file = [str(clock_file)] if clock_file else []
-        commands["web"] = ["web", "--reload", "--allow-write", "--port", str(_free_port()), *file]
-    ctx.exit(_run_processes(commands))
+        commands["web"] = ["web", "--reload", "--allow-write", "--fd", str(listener.fileno()), *file]
+    with listener or nullcontext():
+        ctx.exit(_run_processes(commands, listener))
 
 
-def _free_port() -> int:
-    """The dashboard's default port, or any free port if another program listens there."""
-    with suppress(OSError), socket.create_server((HOST, PORT)):
-        return PORT
-    with socket.create_server((HOST, 0)) as server:
-        return int(server.getsockname()[1])
+def _listening() -> socket.socket:
+    """A socket for the dashboard, on its default port, or on any free port if another program listens there.
+
+    This process keeps it open: the port stays the same after edits, and no other program can get it.
+    """
+    with suppress(OSError):
+        return socket.create_server((HOST, PORT))
+    return socket.create_server((HOST, 0))
 
 
-def _run_processes(commands: Mapping[str, Sequence[str]]) -> int:
-    """Run the commands until one ends or a signal arrives. Returns the exit code for the shell."""
+def _run_processes(commands: Mapping[str, Sequence[str]], listener: socket.socket | None) -> int:
+    """Run the commands until one ends or a signal arrives. Returns the exit code for the shell.
+
+    `listener` is the socket that the dashboard inherits.
+    """
     stop = threading.Event()
     processes: list[_Process] = []
 
@@ -79,7 +86,8 @@ def _run_processes(commands: Mapping[str, Sequence[str]]) -> int:
 
     stopping = Stopping(stop.set, stop_now, clock=SystemClock())
     with handling(stopping.handlers()):
-        processes += [_start(label, arguments) for label, arguments in commands.items()]
+        for label, arguments in commands.items():
+            processes.append(_start(label, arguments, listener if label == "web" else None))
         copiers = [_copy_output(process, stop) for process in processes]
         stop.wait()
         failed = [process for process in processes if process.popen.poll()]
@@ -97,12 +105,13 @@ def _send(processes: Iterable[_Process], number: signal.Signals) -> None:
         process.popen.send_signal(number)
 
 
-def _start(label: str, arguments: Sequence[str]) -> _Process:
+def _start(label: str, arguments: Sequence[str], inherited: socket.socket | None) -> _Process:
     popen = subprocess.Popen(  # noqa: S603  # our own command line, no shell
         program.command(arguments, unbuffered=True),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        pass_fds=[inherited.fileno()] if inherited else [],
         start_new_session=True,  # only this process receives the terminal's Ctrl-C; it stops the others in order
     )
     return _Process(label, popen)
