@@ -222,6 +222,5 @@ def test_a_worker_whose_heartbeat_process_dies_starts_another(app: App, redis: R
     eventually(lambda: redis.get("stat:processed") == b"1", "the job has ended")
 
     assert worker.end() == 0
-    assert "No heartbeat for" not in worker.output
     assert ran(redis) == ["lock", "end of lock"]
     eventually(lambda: not helpers_of(worker), "no process is left over")

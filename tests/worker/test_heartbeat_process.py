@@ -306,6 +306,18 @@ def test_the_end_of_a_worker_is_reported(build: Build, redis: Redis, alarms: lis
     assert alarms == [5]
 
 
+@pytest.mark.parametrize(("is_replacement", "reported"), [(False, [NEVER]), (True, [NEVER, (0.0, 0.0)])])
+def test_a_heartbeat_process_that_replaces_another_one_sends_its_first_heartbeat_at_once(
+    build: Build, is_replacement: bool, reported: list[tuple[float, float]]
+) -> None:
+    beside = build()
+    beside.worker.ends_at = 3.0
+
+    beside.process.run(is_replacement=is_replacement)
+
+    assert beside.reports() == reported
+
+
 def test_the_end_of_a_worker_that_closes_the_channel_first_is_reported(
     build: Build, redis: Redis, fake_clock: FakeClock
 ) -> None:

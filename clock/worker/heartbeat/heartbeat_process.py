@@ -120,8 +120,14 @@ class HeartbeatProcess:
         self._since, self._last = float("inf"), float("-inf")  # the heartbeats without a gap: the first, the last
         self._end = End.ENDED
 
-    def run(self) -> None:
-        """Send heartbeats until the worker has ended, and report its end; or until it has closed the channel."""
+    def run(self, *, is_replacement: bool = False) -> None:
+        """Send heartbeats until the worker has ended, and report its end; or until it has closed the channel.
+
+        The worker may have been frozen since the predecessor of a replacement ended, so a replacement sends its
+        first heartbeat at once.
+        """
+        if is_replacement:
+            self._next_beat = self._looked
         self._report()
         while not self._worker.has_ended():
             if not self.turn() and not self._ends_now():
@@ -238,7 +244,7 @@ class HeartbeatProcess:
         self._silent = 0.0
 
 
-def run_beside(worker_pid: int, channel: socket.socket) -> None:
+def run_beside(worker_pid: int, channel: socket.socket, *, is_replacement: bool = False) -> None:
     """Wait for the assignment on `channel`, then send heartbeats until the worker has ended."""
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
@@ -251,7 +257,8 @@ def run_beside(worker_pid: int, channel: socket.socket) -> None:
         return
     configure_logging(assignment.log_format, assignment.log_level)
     redis = impatient_client(assignment.redis_url, SOCKET_SECONDS, assignment.namespace)
-    HeartbeatProcess(assignment, worker, channel, redis, clock=SystemClock()).run()
+    process = HeartbeatProcess(assignment, worker, channel, redis, clock=SystemClock())
+    process.run(is_replacement=is_replacement)
 
 
 def detach() -> bool:
@@ -266,9 +273,10 @@ def detach() -> bool:
 
 
 def main(worker_pid: int) -> None:
-    """Run a heartbeat process whose channel is stdin."""
+    """Run a heartbeat process, which replaces another one, and whose channel is stdin."""
     if detach():
-        run_beside(worker_pid, socket.socket(fileno=os.dup(0)))  # pragma: no cover  # tests kill its process
+        channel = socket.socket(fileno=os.dup(0))  # pragma: no cover  # tests kill its process
+        run_beside(worker_pid, channel, is_replacement=True)  # pragma: no cover
 
 
 def _assignment(channel: socket.socket, worker: OtherProcess) -> Assignment | None:
