@@ -13,70 +13,24 @@ from importlib.resources.abc import Traversable
 from redis import Redis
 from redis.commands.core import Script
 
-#: The parts in the order of the composed script: a part may call those before it.
-PARTS = (
-    "need",
-    "may_have",
-    "in_chunks",
-    "fields_of",
-    "is_outranked",
-    "is_covered",
-    "refuse_unless",
-    "refuse_unless_lists",
-    "push_job",
-    "lock_holder",
-    "take_lock",
-    "free_lock",
-    "free_lock_of",
-    "batch_keys",
-    "push_later",
-    "read_batch",
-    "count_children",
-    "state_of_child",
-    "move_child",
-    "add_child",
-    "fire_callback",
-    "settle_batch",
-    "end_child",
-    "revive_child",
-    "accepts_children",
-    "remove_batches",
-    "open_batch",
-    "seal_batch",
-    "end_job",
-    "try_end_job",
-    "has_failed",
-    "now_ms",
-    "rules_of",
-    "jid_of",
-    "limit_keys",
-    "places_of",
-    "save_places",
-    "limit_is_full",
-    "leave_queue",
-    "hand_over",
-    "free_places",
-    "count_limits",
-    "end_holder",
-    "rate_keys",
-    "rate_state",
-    "save_starts",
-    "save_rates",
-    "earliest_start",
-    "rate_slot",
-    "admit",
-    "admit_more",
-)
-
 
 @cache
 def source(name: str) -> str:
     """The text of the script `name`, after the texts of the parts that it calls."""
     text = scripts()[name].read_text(encoding="utf-8")
-    for part in reversed(PARTS):
-        if f"{part}(" in text or f"pcall({part}," in text:
-            text = _part(part) + text
-    return text
+    parts = dict.fromkeys(one for part in _called_in(text) for one in _with_called(part))
+    return "".join([_parts()[part] for part in parts]) + text
+
+
+@cache
+def _with_called(part: str) -> tuple[str, ...]:
+    """The names of the parts that a part calls, in an order in which each comes after those that it calls."""
+    others = [one for called in _called_in(_parts()[part]) if called != part for one in _with_called(called)]
+    return (*dict.fromkeys(others), part)
+
+
+def _called_in(text: str) -> list[str]:
+    return [part for part in _parts() if f"{part}(" in text or f"pcall({part}," in text]
 
 
 @cache
@@ -85,13 +39,11 @@ def scripts() -> dict[str, Traversable]:
     return dict(_named(files("clock.store").joinpath("lua")))
 
 
-def _part(name: str) -> str:
-    return _parts()[name].read_text(encoding="utf-8")
-
-
 @cache
-def _parts() -> dict[str, Traversable]:
-    return dict(_named(files("clock.store").joinpath("lua", "parts")))
+def _parts() -> dict[str, str]:
+    """The text of each part, by its name."""
+    found = _named(files("clock.store").joinpath("lua", "parts"))
+    return {name: file.read_text(encoding="utf-8") for name, file in sorted(found)}
 
 
 def _named(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
