@@ -5,6 +5,7 @@ from redis import Redis
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store.server.connection import connect, translated
+from clock.store.server.faults import is_refusal
 from clock.store.server.sending import send
 from tests.store.talking import answering
 
@@ -90,6 +91,20 @@ def test_a_fault_that_waiting_does_not_cure_is_a_store_error(
     error = met(answer, way)
 
     assert (type(error), error.cause) == (StoreError, cause), error
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("the key clock:history:a: NOPERM No permissions to access a key", True),
+        ("ERR ACL failure in script: User pusher has no permissions to run the 'xadd' command", True),
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", False),
+    ],
+)
+def test_an_answer_that_a_script_quotes_is_a_refusal_if_the_user_may_not_run_a_command(
+    text: str, is_one: bool
+) -> None:
+    assert is_refusal(text) is is_one
 
 
 def test_the_text_holds_what_is_wrong_the_servers_words_and_the_cure() -> None:

@@ -5,6 +5,7 @@ from queue import Empty, Full
 import pytest
 
 from clock.store.server.free_connections import FreeConnections
+from tests.patience import PATIENCE_SECONDS
 
 
 def filled(*links: str) -> FreeConnections:
@@ -38,12 +39,12 @@ def test_one_too_many_is_refused() -> None:
 
 def test_a_thread_that_waits_gets_the_next_one_that_is_returned() -> None:
     free, got = filled(), []
-    thread = threading.Thread(target=lambda: got.append(free.get(timeout=30)))
+    thread = threading.Thread(target=lambda: got.append(free.get(timeout=PATIENCE_SECONDS)))
     thread.start()
 
     free.put_nowait("a")
 
-    thread.join(30)
+    thread.join(PATIENCE_SECONDS)
     assert got == ["a"]
 
 
@@ -55,7 +56,7 @@ def test_no_connection_is_lost_or_given_twice_among_many_threads() -> None:
 
     def use() -> None:
         for _ in range(500):
-            link = free.get(timeout=30)
+            link = free.get(timeout=PATIENCE_SECONDS)
             with lock:
                 if link in in_use:
                     wrong.append(link)
@@ -68,7 +69,7 @@ def test_no_connection_is_lost_or_given_twice_among_many_threads() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(2 * PATIENCE_SECONDS)
     sys.setswitchinterval(interval)
 
     assert not wrong

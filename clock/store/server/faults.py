@@ -83,7 +83,7 @@ def plain(error: Exception) -> str:
     >>> plain(ResponseError(f"OOM command not allowed script: {'5e' * 20}, on @user_script:8."))
     'OOM command not allowed'
     """
-    text = _PLACE.sub("", _PIPELINE.sub("", str(error), count=1)).partition(" : <")[0]
+    text = _PLACE.sub("", _PIPELINE.sub("", str(error))).partition(" : <")[0]
     return text.strip().rstrip(".") or type(error).__name__
 
 
