@@ -16,6 +16,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import DataError
 
+from clock.config import Config
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import keys
 from clock.store.server import connection
@@ -38,6 +39,7 @@ from clock.store.server.connection import (
 )
 from clock.store.server.durable import durable_of
 from clock.store.server.embedded import embedded
+from clock.store.server.opening import redis_location
 from clock.testing import FakeClock
 from tests.patience import PATIENCE_SECONDS
 from tests.store.talking import serving
@@ -381,3 +383,15 @@ def test_a_server_answers_if_a_connection_made_for_asking_gets_an_answer(redis_u
         assert not connection.answers(hangs_up)
     with closing(client(f"redis://127.0.0.1:{free_port}", 1)) as refuses:
         assert not connection.answers(refuses)
+
+
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        (Config(), "the embedded Valkey of {folder}"),
+        (Config(redis="redis://one:7001"), "redis://one:7001"),
+        (Config(redis="redis://one:7001", namespace="shop"), "redis://one:7001, namespace shop"),
+    ],
+)
+def test_the_place_of_a_command_is_a_server_and_its_namespace(config: Config, place: str) -> None:
+    assert redis_location(config) == place.format(folder=Path.cwd())

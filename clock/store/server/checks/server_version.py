@@ -59,8 +59,7 @@ def check_server(redis: Redis) -> None:
     except NoPermissionError:
         info = _asked_by_hello(redis)
     mode = info.get("redis_mode", info.get("server_mode"))
-    is_cluster = mode == "cluster" or info.get("cluster_enabled") == 1
-    if is_cluster and not isinstance(redis.connection_pool, ClusterPool):
+    if mode == "cluster" and not isinstance(redis.connection_pool, ClusterPool):
         raise StoreError(f"this is a Redis Cluster (cluster mode on): {TO_USE_A_CLUSTER}.", cause="cluster")
     if mode == "sentinel":
         raise StoreError(
