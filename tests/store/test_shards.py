@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pytest
 from redis import Redis
@@ -14,7 +15,7 @@ from clock.store.jobs.shard_claims import ShardClaims
 from clock.store.ledger.held_pushes import holding
 from clock.store.server.connection import set_default
 from clock.store.server.opening import connected
-from clock.store.server.shards import every, names_of, place_of
+from clock.store.server.shards import added, by_place, every, likely_first, names_of, only, place_of
 from tests.store.sharded_jobs import AddNumbersJob, CallPartnerJob, FanOutSumsJob, RebuildOneJob, SendBulkMailJob
 
 Opens = Callable[..., Redis]
@@ -88,6 +89,47 @@ def test_jobs_that_an_event_pushes_stay_at_home(opened: Opens) -> None:
 
     assert sizes(home) == [0, 0, 0, 0]
     assert len(held.pushes) == 2
+
+
+def test_a_job_is_looked_for_in_its_shard_then_at_home_and_then_in_the_others(opened: Opens) -> None:
+    home = opened(4)
+    places = list(every(home))
+    jids = {place_of(home, str(number)): str(number) for number in range(100)}
+
+    found = {number: [places.index(place) for place in likely_first(home, jid)] for number, jid in jids.items()}
+
+    assert found == {0: [0, 1, 2, 3], 1: [1, 0, 2, 3], 2: [2, 0, 1, 3], 3: [3, 0, 1, 2]}
+    assert likely_first(places[1], jids[2]) == [places[1]]
+
+
+class Row(NamedTuple):
+    """A thing that was read in a shard."""
+
+    shard: int
+
+
+def test_things_of_a_shard_that_is_gone_are_those_of_the_home(opened: Opens) -> None:
+    home = opened(2)
+
+    found = by_place(home, [Row(1), Row(2), Row(0), Row(7), Row(1)])
+
+    assert [(place is home, rows) for place, rows in found] == [
+        (True, [Row(2), Row(0), Row(7)]),
+        (False, [Row(1), Row(1)]),
+    ]
+
+
+def test_counts_of_places_are_added() -> None:
+    assert added([{"mail": 2, "low": 1}, {}, {"mail": 3, "high": 4}]) == {"mail": 5, "low": 1, "high": 4}
+
+
+def test_a_connection_that_knows_no_shards_is_to_the_same_place(opened: Opens) -> None:
+    home = opened(2)
+
+    assert len(every(only(home))) == 1
+    assert only(home).connection_pool is home.connection_pool
+    alone = every(home)[1]
+    assert only(alone) is alone
 
 
 def test_without_the_setting_a_connection_is_its_own_only_place(opened: Opens) -> None:

@@ -138,8 +138,7 @@ def place_by(jid: str, count: int) -> int:
 def likely_first(redis: Redis, jid: str) -> Sequence[Redis]:
     """All places, in the order in which to look for a job: its shard, the home, the others."""
     places = list(every(redis))
-    if len(places) > 1:
-        places.insert(0, places.pop(place_of(redis, jid)))
+    places.insert(0, places.pop(place_of(redis, jid)))
     return places
 
 
