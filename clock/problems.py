@@ -57,6 +57,15 @@ class Problem:
     calm_seconds: float | None = None
 
 
+def skewed(seconds: float, who: str, *, blocks: bool) -> Problem:
+    """The problem of a machine whose clock is `seconds` ahead of Redis's; `who` uses Redis's time."""
+    text = (
+        f"Local clock differs from Redis by {seconds:+.1f} s. {who} Redis time, but your own code "
+        "uses the local clock. Sync both with NTP (timedatectl)."
+    )
+    return Problem("skew", text, blocks)
+
+
 class Part:
     """A loop of the process; `with part:` encloses its commands to Redis. For one thread."""
 

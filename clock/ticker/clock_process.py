@@ -92,6 +92,11 @@ class ClockProcess:
         self._ticker.listen(listener)
 
     @property
+    def clock(self) -> Clock:
+        """Redis's time, as this process knows it."""
+        return self._clock
+
+    @property
     def leads(self) -> bool:
         """Whether this clock is the leader."""
         return self._leader.leads

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from clock.clocks import Clock
 from clock.errors import StoreError
-from clock.problems import Problem, Problems
+from clock.problems import Problems, skewed
 from clock.store.ledger.lease import Lease, Tenure
 from clock.store.server.connection import SKEW_SECONDS
 
@@ -133,7 +133,8 @@ class Leader:
         correction = self._clock.correct(tenure.server_time, asked)
         moved, skew = correction.moved.total_seconds(), correction.skew.total_seconds()
         is_skewed = abs(skew) > SKEW_SECONDS
-        self._time.found(*([_skewed(skew)] if is_skewed else []))
+        blocks = abs(skew) > GROSS_SKEW_SECONDS
+        self._time.found(*([skewed(skew, "Events use", blocks=blocks)] if is_skewed else []))
         if abs(moved) > SKEW_SECONDS and is_skewed == self._is_skewed:
             logger.warning("Time jumped by %+.1f s: the machine was suspended, or Redis's clock was set", moved)
         self._is_skewed = is_skewed
@@ -156,12 +157,3 @@ class Leader:
         except StoreError:
             self._tenure = None
         return not self._stop.is_set()
-
-
-def _skewed(seconds: float) -> Problem:
-    return Problem(
-        "skew",
-        f"Local clock differs from Redis by {seconds:+.1f} s. Events use Redis time, but your own code "
-        "uses the local clock. Sync both with NTP (timedatectl).",
-        blocks=abs(seconds) > GROSS_SKEW_SECONDS,
-    )

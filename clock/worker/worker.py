@@ -29,11 +29,12 @@ from clock.store.server.checks.eviction import warn_of_eviction
 from clock.store.server.checks.permissions import of_worker
 from clock.store.server.checks.replicas import warn_of_replicas
 from clock.store.server.checks.self_check import SelfCheck
-from clock.store.server.connection import answers, server_time
+from clock.store.server.connection import answers
 from clock.worker.callbacks import Callbacks
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.heartbeat.heartbeat import BeatTasks, Heartbeat, WorkerDescription
 from clock.worker.heartbeat.heartbeat_link import HeartbeatLink
+from clock.worker.heartbeat.redis_time import RedisTime
 from clock.worker.heartbeat.watchdog import Watchdog
 from clock.worker.limits import Limits
 from clock.worker.maintenance.clock_watch import ClockWatch
@@ -105,6 +106,7 @@ class Worker:
             is_drained=self._is_drained,
         )
         self._moves = JobMoves(in_progress, self._fetcher.claims, clock=clock, problems=problems)
+        self._redis_time = RedisTime(redis, clock=clock, problems=problems)
         self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
         self._limits = Limits(options, self.quiet)
         outcomes = FiringOutcomes(redis, clock=clock, problems=problems)
@@ -349,13 +351,8 @@ class Worker:
         return bool(self._link and self._link.has_beaten_since(lately)) or answers(self._redis)
 
     def _describe(self, description: WorkerDescription, rtt_us: int) -> Beat:
-        self._keep_redis_time()
+        self._redis_time.follow()
         return description.beat(rtt_us)
-
-    def _keep_redis_time(self) -> None:
-        """Follow Redis's clock: by it the other workers decide that this worker is dead."""
-        asked = self._clock.monotonic()
-        self._clock.correct(server_time(self._redis), asked)
 
     def _named_duties(self) -> Mapping[str, Callable[[], object]]:
         """The duties of each heartbeat, by their names in the log."""

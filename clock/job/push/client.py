@@ -147,8 +147,8 @@ carrier = _carrier.get
 
 @contextmanager
 def using_clock(clock: Clock) -> Iterator[None]:
-    """Stamp payloads with the time of `clock` inside the block."""
-    global _clock  # the client's time is the process's own, except in tests
+    """Stamp payloads with the time of `clock` inside the block: in clocks and workers, with Redis's time."""
+    global _clock  # the client's time is that of the whole process
     before, _clock = _clock, clock
     try:
         yield

@@ -18,6 +18,7 @@ from clock.cli.reloading import reload_option
 from clock.cli.stopping import Stopping, end_processes, leave
 from clock.cli.timetables import timetable_to_run
 from clock.clocks import SystemClock
+from clock.job.push.client import using_clock
 from clock.log import log_to
 from clock.shutdown import handling
 from clock.store.server.connection import set_default
@@ -59,7 +60,7 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
         signal.SIGINT: stopping.ask_now,  # Ctrl-C does not wait for actions
         signal.SIGUSR1: process.log_timetable,
     }
-    with handling(signals), health(config, redis, metrics, clock=process):
+    with handling(signals), health(config, redis, metrics, clock=process), using_clock(process.clock):
         if begun:  # by the caller of the command, which waits for it
             begun()
         os.chdir(timetable.folder)

@@ -39,6 +39,7 @@ from clock.errors import WorkerStuck
 from clock.health import launcher_complaints
 from clock.health.statsd import statsd_in
 from clock.import_path import own_imports
+from clock.job.push.client import using_clock
 from clock.job.registry import import_jobs
 from clock.printable import shortened_list
 from clock.shutdown import handling
@@ -119,6 +120,7 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
     signals = {**stopping.handlers(), signal.SIGTSTP: process.quiet, signal.SIGTTIN: process.dump_threads}
     with (
         _leaving(process),
+        using_clock(clock),
         handling(signals),
         _standby(with_clock, config, metrics, stopping, process) as standby,
         health(config, home, metrics, clock=standby, worker=process, parents=folder),
