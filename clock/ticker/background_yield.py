@@ -70,16 +70,16 @@ class BackgroundYield:
 
     def yield_if_due(self) -> None:
         """If an event is almost due, wait until it has been fired, for a short time at most."""
-        due = self._soon()
+        due = self._soon(AHEAD)
         if not self._is_needed or due is None or due == self._served:
             return
         self._served = due
         end = self._clock.monotonic() + LONGEST_SECONDS
-        while self._soon() == due and self._clock.monotonic() < end:
+        while self._soon(AHEAD) == due and self._clock.monotonic() < end:
             self._clock.wait(self._stop, LOOK_SECONDS)
         self._clock.wait(self._stop, COMMIT_SECONDS)
 
-    def _soon(self, ahead: timedelta = AHEAD) -> datetime | None:
+    def _soon(self, ahead: timedelta) -> datetime | None:
         """The due instant that comes within `ahead`, or that is being fired."""
         due = self._plan.oldest_undecided
         return due if due is not None and due - self._clock.now() < ahead else None

@@ -120,8 +120,10 @@ class DatabaseEvents:
         for source in self._sources:
             if self._leads() and self._clock.monotonic() >= source.ask_at:
                 self._ask(source)
-        ahead = min((source.ask_at for source in self._sources), default=0.0) - self._clock.monotonic()
-        return min(LONGEST_SECONDS, ahead) if self._leads() else IDLE_SECONDS
+        if not self._leads():
+            return IDLE_SECONDS
+        now = self._clock.monotonic()
+        return min([LONGEST_SECONDS, *(source.ask_at - now for source in self._sources)])
 
     def _run(self) -> None:
         while not self._stop.is_set():

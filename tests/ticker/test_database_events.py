@@ -534,21 +534,25 @@ def test_a_source_is_read_as_often_as_it_is_declared_and_by_the_leader_only(read
     assert set(standby) == {1.0}
 
 
-def test_the_next_look_is_at_the_source_that_is_due_first(reading: Reads) -> None:
+def test_the_next_look_is_at_the_source_that_is_due_first(reading: Reads, fake_clock: FakeClock) -> None:
     found = reading(Source(every=timedelta(seconds=0.4)), Source(every=timedelta(seconds=0.7), source="others"))
 
-    assert round(found.events.look(), 3) == 0.4
+    first = found.events.look()
+    fake_clock.advance(timedelta(seconds=0.4))
+    second = found.events.look()
+
+    assert (round(first, 3), round(second, 3)) == (0.4, 0.3)
 
 
 def test_rows_of_a_version_that_was_read_are_read_again_after_a_minute(reading: Reads) -> None:
-    source = Source(version=lambda: "v1")
+    source = Source(version=lambda: "v1", every=timedelta(seconds=1))
+    found, reads = reading(source), []
 
-    found = reading(source)
-    found.look_for(60)
-    before = source.reads
-    found.look_for(1)
+    for seconds in (60, 1, 59, 1):
+        found.look_for(seconds)
+        reads.append(source.reads)
 
-    assert (before, source.reads) == (1, 2)
+    assert reads == [1, 2, 2, 3]
 
 
 def test_rows_are_read_again_when_their_version_changes_or_the_clock_leads_again(reading: Reads) -> None:
@@ -585,14 +589,30 @@ def test_rows_that_could_not_be_written_to_redis_are_read_again_a_second_later(r
     found = reading(source)
     found.ledger.is_away = True
 
-    found.look_for(3)
+    waits = found.look_for(3)
     problems = [problem.text for problem, _ in found.problems.lasting]
     found.ledger.is_away = False
     found.look_for(5)
 
+    assert waits == [1.0, 1.0, 1.0]
     assert problems == ["Redis is away"]
     assert source.reads == 4
     assert [event.name for event in found.events.events] == ["a"]
+
+
+def test_changes_that_could_not_be_written_to_redis_are_made_when_it_is_back(reading: Reads) -> None:
+    version = ["v1"]
+    source = Source(version=lambda: version[0])
+    found = reading(source)
+    found.look_for(1)
+
+    source.rows.append({"id": 2, "name": "b", "every": "1 hour"})
+    version[0], found.ledger.is_away = "v2", True
+    found.look_for(10)
+    found.ledger.is_away = False
+    found.look_for(1)
+
+    assert [event.name for event in found.events.events] == ["a", "b"]
 
 
 def test_each_change_of_the_rows_is_one_line_of_the_log(reading: Reads, caplog: pytest.LogCaptureFixture) -> None:
@@ -616,6 +636,20 @@ def test_each_change_of_the_rows_is_one_line_of_the_log(reading: Reads, caplog: 
         "Synced rows: 1 events, 1 new or changed, 1 gone",
         "Synced rows: 0 events, 0 new or changed, 1 gone",
     ]
+
+
+def test_other_contents_of_a_row_are_a_change_at_once_and_rows_as_before_are_none(reading: Reads) -> None:
+    source = Source()
+    found = reading(source)
+
+    found.look_for(20)
+    first = list(found.events.take())
+    source.rows[0]["args"] = ["other contents"]
+    found.look_for(10)
+    second = list(found.events.take())
+
+    assert [[item.event.name for item in change.planned] for change in first] == [["a"]]
+    assert [[event.name for event in change.same] for change in second] == [["a"]]
 
 
 @pytest.mark.parametrize("is_optional", [False, True])
