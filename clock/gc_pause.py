@@ -1,4 +1,4 @@
-"""Switch off Python's cyclic garbage collection while thousands of events are created or fired."""
+"""Memory while thousands of events are created or fired: no garbage collection, and what was freed goes back."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ def uncollected(events: int = MANY) -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def return_memory(events: int) -> None:
+    """Return memory that was freed to the system if there are many events. It takes some milliseconds.
+
+    The C library keeps the memory between objects that live on: after the start with 100,000 events, 20 MB.
+    Only glibc has this function.
+    """
+    if events >= MANY:
+        import ctypes
+
+        getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)

@@ -91,6 +91,7 @@ IN_FUNCTIONS = {
     "astral",
     "clock.web",
     "cryptography",
+    "ctypes",
     "dateutil",
     "holidays",
     "uvicorn",

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from clock.clocks import Clock, from_ms
 from clock.errors import Outranked, StoreError
-from clock.gc_pause import uncollected
+from clock.gc_pause import return_memory, uncollected
 from clock.problems import Part, Problems
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.ledger import Ledger
@@ -295,6 +295,7 @@ class Ticker:
         self._marker.forget()
         self._plan.read([*self._timetable.events, *self._database_events.events], self._clock.now())
         self._database_events.note_orphans()
+        return_memory(len(self._plan.planned))
 
     def _may_go_on(self) -> bool:
         return not self._stopped and self._leads()

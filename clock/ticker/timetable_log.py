@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from clock.clocks import Clock
 from clock.errors import StoreError
+from clock.gc_pause import return_memory
 from clock.store import Redis
 from clock.store.ledger import timetable_changes
 from clock.ticker.identity import ClockIdentity
@@ -44,6 +45,7 @@ class TimetableLog:
         """Wait until this clock leads, record its timetable, and return; return early if the clock has ended."""
         while not self._clock.wait(ended, LOOK_SECONDS):
             if self._leads() and self.note():
+                return_memory(len(self._timetable.events))
                 return
 
     def note(self) -> bool:
