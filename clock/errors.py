@@ -176,7 +176,7 @@ class SourceFailed(ClockError):
     """The function that returns the rows of `sync_events` raised."""
 
     def __init__(self, source: str, error: Exception) -> None:
-        super().__init__(f"{source}: the events cannot be read: {type(error).__name__}: {message_of(error)}")
+        super().__init__(f"{source}: the events cannot be read: {described(error)}")
 
 
 class ActionFailed(ClockError):
@@ -184,7 +184,7 @@ class ActionFailed(ClockError):
 
     def __init__(self, name: str, error: BaseException) -> None:
         self.event = name
-        self.what = f"{type(error).__name__}: {message_of(error)}"
+        self.what = described(error)
         super().__init__(f"{name!r} failed: {self.what} (use --log-level debug for the traceback)")
 
 
@@ -384,7 +384,7 @@ class HookFailed(ClockError):
     """A startup hook of the application raised, so the worker does not start."""
 
     def __init__(self, event: str, name: str, error: BaseException) -> None:
-        super().__init__(f"the {event} hook {name} failed: {type(error).__name__}: {message_of(error)}")
+        super().__init__(f"the {event} hook {name} failed: {described(error)}")
 
 
 class WorkerStuck(ClockError):

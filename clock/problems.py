@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from clock.clocks import Clock, to_ms
-from clock.errors import Outranked, StoreError, message_of
+from clock.errors import Outranked, StoreError, described
 
 ANSWER_SECONDS = 3.0  # an ERROR line is due within 5 s: a wait of 1 s and a check each second come on top
 REPEAT_SECONDS = 60.0
@@ -114,7 +114,7 @@ class Part:
                 self, (Problem(error.cause, str(error), is_retried=True),), error if may_end else None
             )
         else:
-            text = f"An error in clock ({self.name}): {type(error).__name__}: {message_of(error)}"
+            text = f"An error in clock ({self.name}): {described(error)}"
             self._owner.report(self, (Problem(f"error:{self.name}", text, is_retried=True),), traceback_of=error)
 
     def found(self, *problems: Problem) -> None:

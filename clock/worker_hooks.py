@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeVar, get_args
 
 from clock.django_connections import renewed_connections
-from clock.errors import HookFailed, JobError, message_of
+from clock.errors import HookFailed, JobError, described
 from clock.forking import child_ends_here
 
 #: Sidekiq's lifecycle events, with its meanings.
@@ -132,7 +132,7 @@ def _added(what: str, functions: list[Any], function: F, *names: str) -> F:
 
 
 def _log_failed(what: str, error: BaseException) -> None:
-    logger.error("%s failed: %s: %s", what, type(error).__name__, message_of(error), exc_info=error)
+    logger.error("%s failed: %s", what, described(error), exc_info=error)
 
 
 def _name(function: object) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from clock.errors import ConfigurationError, message_of
+from clock.errors import ConfigurationError, described
 from clock.forking import close_in_child
 from clock.health.probe_http import Answer, ProbeHttp, Request
 from clock.health.probes import Vitals
@@ -143,4 +143,4 @@ def _answer_of(page: Callable[[], Answer]) -> Answer:
         return page()
     except Exception as error:  # a page that fails must be answered, and end nothing
         logger.exception("Health: a page failed")
-        return _text("500 Internal Server Error", [f"{type(error).__name__}: {message_of(error)}"])
+        return _text("500 Internal Server Error", [described(error)])

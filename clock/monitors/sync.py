@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPException
 
-from clock.errors import ConfigurationError
+from clock.errors import ConfigurationError, described
 from clock.monitors import VARIABLES
 from clock.monitors.providers import Provider, Request
 from clock.monitors.sender import Refused, send
@@ -61,5 +61,5 @@ def _sent(request: Request, send: Callable[[Request], object]) -> str:
     except Refused as error:
         return f"refused: {error}"
     except (OSError, HTTPException) as error:
-        return f"not reached: {type(error).__name__}: {error}"
+        return f"not reached: {described(error)}"
     return ""

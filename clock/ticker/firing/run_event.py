@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from clock.clocks import Clock, to_ms
 from clock.django_connections import renewed_connections, uses_django
-from clock.errors import ConfigurationError, DeclarationError, message_of
+from clock.errors import ConfigurationError, DeclarationError, described, message_of
 from clock.forking import child_ends_here
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.held_pushes import holding
@@ -160,8 +160,7 @@ def run(timetable: Timetable, event: Event, due: Due, action_of: ActionOf | None
         except BaseException as error:  # noqa: BLE001  # sys.exit() in an action must not end the clock either
             what = f"{event.name!r} due {due.at.isoformat()} failed"
             report(timetable, error, what, log_lines.about(event.name, due.at))
-            reason = f"{type(error).__name__}: {message_of(error)}"
-            return Outcome(DecisionKind.ERROR, reason, counts=not is_asked)
+            return Outcome(DecisionKind.ERROR, described(error), counts=not is_asked)
 
 
 def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:
@@ -179,7 +178,7 @@ def report(
     The log has its traceback, except for errors in settings, clock files and rows: their message names the cure.
     """
     shown = None if isinstance(error, (ConfigurationError, DeclarationError)) else error
-    logger.error("%s: %s: %s", what, type(error).__name__, message_of(error), exc_info=shown, extra=about)
+    logger.error("%s: %s", what, described(error), exc_info=shown, extra=about)
     call_error_handlers(timetable, error)
 
 

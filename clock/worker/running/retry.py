@@ -20,7 +20,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Literal
 
-from clock.errors import message_of
+from clock.errors import described, message_of
 from clock.forking import child_ends_here
 from clock.job.context import Context
 from clock.job.options import in_seconds
@@ -179,4 +179,4 @@ def asks_to_be_dropped(job: JobClass, payload: Payload, error: BaseException) ->
 
 
 def _log_failed(hook: str, error: BaseException) -> None:
-    logger.error("%s failed: %s: %s", hook, type(error).__name__, message_of(error), exc_info=error)
+    logger.error("%s failed: %s", hook, described(error), exc_info=error)
