@@ -137,6 +137,34 @@ def retry(redis: Redis, at_ms: int) -> None:
     history.add_outcome(redis, "feed", JID, {"outcome": "retry"}, ended=False, retry_at=at_ms / 1000)
 
 
+def test_a_job_that_was_delayed_is_found_where_it_entered_its_queue_later(redis: Redis) -> None:
+    watch(redis)
+    redis.zadd("schedule", {payload(JID): (DUE + 90_000) / 1000})
+    unfinished = Unfinished(redis)
+    assert unfinished.count("feed", DUE + TRUSTED_MS) == 1
+
+    redis.delete("schedule")
+    fill(redis, "default", 10_000, first_ms=DUE + 80_000)
+    redis.lpush("queue:default", payload(JID, DUE + 90_000))
+    fill(redis, "default", 10_000, first_ms=DUE + 90_001)
+
+    assert {unfinished.count("feed", DUE + 3 * TRUSTED_MS + second * 1_000) for second in range(8)} == {1}
+    assert redis.hexists(keys.WATCHED + "feed", JID)
+
+
+def test_the_history_is_read_once_for_a_job_that_is_searched_again_and_again(redis: Redis) -> None:
+    redis.sadd("queues", "default")
+    redis.lpush("queue:default", payload(JID))
+    watch(redis)
+    unfinished = Unfinished(redis)
+    redis.config_resetstat()
+
+    assert [unfinished.count("feed", DUE + number * TRUSTED_MS) for number in range(1, 5)] == [1] * 4
+
+    assert calls(redis)["xrevrange"] == 1
+    assert calls(redis)["evalsha"] == 4
+
+
 def test_looking_for_many_events_takes_no_more_steps_than_for_one(redis: Redis) -> None:
     fill(redis, "default", 20_000, first_ms=DUE)
     for number in range(50):
