@@ -211,6 +211,26 @@ def test_a_server_that_does_not_answer_is_waited_for_while_its_keeper_runs(
     assert 0.5 <= waiting_clock.monotonic() < 0.6
 
 
+def test_a_server_that_another_process_starts_is_waited_for(
+    files: EmbeddedFiles,
+    keepers: Callable[..., Keepers],
+    waiting_clock: WaitingClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(embedded, "START_SECONDS", 0.5)
+    started = keepers()
+    files.home.mkdir()
+    keeper = os.open(files.keeper, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(keeper, fcntl.LOCK_EX)
+
+    with pytest.raises(StoreError, match="did not start"):
+        start_or_join(files.home.parent, clock=waiting_clock)
+
+    os.close(keeper)
+    assert started.started == []
+    assert waiting_clock.monotonic() >= 0.5
+
+
 def test_another_keeper_is_started_if_the_first_one_left_the_server_to_one_that_is_gone(
     files: EmbeddedFiles, keepers: Callable[..., Keepers], waiting_clock: WaitingClock
 ) -> None:
@@ -267,10 +287,11 @@ def test_a_server_that_runs_and_is_kept_is_joined(
     started = keepers()
     home = Path(redis_url.removeprefix("unix://")).parent
 
-    assert [start_or_join(home.parent) for _ in range(2)] == [redis_url] * 2
+    for _ in range(2):
+        assert start_or_join(home.parent) == redis_url
+        assert caplog.messages == [f"Using the embedded Valkey of {home} (set REDIS_URL to use another server)"]
 
     assert started.started == []
-    assert caplog.messages == [f"Using the embedded Valkey of {home} (set REDIS_URL to use another server)"]
 
 
 def test_an_embedded_server_needs_its_extra_and_a_system_that_supports_it(monkeypatch: pytest.MonkeyPatch) -> None:
