@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from redis import Redis
 
 from clock.cli.commands.running import worker
 from clock.errors import WorkerStuck
+from clock.store import keys
+from clock.worker import WorkerOptions
 
 Clock = Callable[..., Result]
 
@@ -39,3 +42,24 @@ def test_a_worker_that_is_cut_off_leaves_the_jobs_that_run_to_others(
 
     assert codes == left
     assert ("host:1:a" in capsys.readouterr().err) is runs_jobs
+
+
+@pytest.mark.parametrize(
+    ("prepare", "is_reported"),
+    [
+        (lambda redis: None, True),
+        (lambda redis: redis.zadd(keys.RETRY, {"job": 101}), True),
+        (lambda redis: redis.zadd(keys.RETRY, {"job": 99}), False),
+        (lambda redis: redis.zadd(keys.SCHEDULE, {"job": 99}), False),
+        (lambda redis: redis.sadd(keys.PARKED, "OldJob"), False),
+        (lambda redis: redis.lpush("queue:default", "job"), False),
+    ],
+)
+def test_a_burst_reports_that_no_job_waits_unless_jobs_come_at_its_start(
+    redis: Redis, capsys: pytest.CaptureFixture[str], prepare: Callable[[Redis], object], is_reported: bool
+) -> None:
+    prepare(redis)
+
+    worker._report_empty(redis, WorkerOptions(), now=100)
+
+    assert ("no job waits in the queues default" in capsys.readouterr().err) is is_reported

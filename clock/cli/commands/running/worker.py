@@ -39,12 +39,14 @@ from clock.errors import WorkerStuck
 from clock.health import launcher_complaints
 from clock.health.statsd import statsd_in
 from clock.import_path import own_imports
+from clock.job.payload import seconds
 from clock.job.push.client import using_clock
 from clock.job.registry import import_jobs
 from clock.printable import shortened_list
 from clock.shutdown import handling
 from clock.store import Redis, listing
 from clock.store.jobs.dead import DeadLimits
+from clock.store.jobs.delayed import Delayed, earliest
 from clock.store.server.connection import server_url, set_default
 from clock.store.server.opening import connected, redis_clock
 from clock.worker import Launcher, Queue, Worker, WorkerOptions
@@ -113,7 +115,7 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
         listeners.append(statsd.note_run)
         atexit.register(statsd.flush)
     if burst and chosen.parent_pid is None:
-        _report_empty(redis, chosen)
+        _report_empty(redis, chosen, seconds(clock.now()))
     process = Worker(redis, chosen, identity=name, clock=clock, link=link, listeners=listeners, post=post)
     link.assign(_assignment(config, name, post))
     stopping = _stopping(process, chosen)
@@ -144,8 +146,14 @@ def _options(config: Config) -> WorkerOptions:
     )
 
 
-def _report_empty(redis: Redis, options: WorkerOptions) -> None:
-    """Print that no job waits in the queues of a burst: it would end silently if a name is misspelled."""
+def _report_empty(redis: Redis, options: WorkerOptions, now: float) -> None:
+    """Print that no job waits in the queues of a burst: it would end silently if a name is misspelled.
+
+    Parked jobs, and delayed jobs that are due, come to their queues at the start of the worker.
+    """
+    delayed = Delayed(redis)
+    if earliest(delayed.first_due()) <= now or delayed.parked_classes():
+        return
     names, known = [queue.name for queue in options.queues], listing.queue_names(redis)
     if any(end is None or end[0] for end in listing.queue_ends(redis, names)):
         return
