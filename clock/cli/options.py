@@ -33,6 +33,19 @@ class Number(click.FloatRange):
         return float(super().convert(value, param, ctx))
 
 
+class GivenPath(click.Path):
+    """A path that is not empty: an empty one, of an unset shell variable, would be the current folder."""
+
+    def __init__(self, *, dir_okay: bool = True) -> None:
+        super().__init__(path_type=Path, dir_okay=dir_okay)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises click's BadParameter."""
+        if value == "":
+            self.fail("the path is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Count(click.IntRange):
     """A whole number from 1 to `most`, which Redis and Python can count."""
 
@@ -57,16 +70,14 @@ def setting_option(name: str, *flags: str, shows_default: bool = True) -> Callab
     return click.option(
         *(flags or setting.flags),
         name,
-        type=click.Path(path_type=Path) if setting.kind.option is Path else setting.kind.option,
+        type=GivenPath() if setting.kind.option is Path else setting.kind.option,
         multiple=is_repeated,
         metavar=setting.kind.metavar,
         help=f"{about}.",
     )
 
 
-config_option = click.option(
-    "--config", type=click.Path(path_type=Path), help=f"Settings file; default: {DEFAULT_FILES[0]}."
-)
+config_option = click.option("--config", type=GivenPath(), help=f"Settings file; default: {DEFAULT_FILES[0]}.")
 file_option = setting_option("clock_file", "--file", "-f")  # for commands whose argument is an event
 
 _WORKER = [setting_option(setting.name) for setting in SETTINGS if setting.is_of_worker]

@@ -130,7 +130,7 @@ QUEUES_SCHEMA = {
     },
 }
 
-COUNT = of_number(int, "it must be a whole number above 0", minimum=1, maximum=MOST)
+COUNT = of_number(int, f"it must be a whole number from 1 to {MOST:,}", minimum=1, maximum=MOST)
 THREADS = of_number(int, f"it must be a whole number from 1 to {MOST_THREADS:,}", minimum=1, maximum=MOST_THREADS)
 NUMBER = of_number(int, "it must be a whole number, 0 or above", minimum=0)
 SHARDS = of_number(int, f"it must be a number of shards, from 1 to {MOST_SHARDS}", minimum=1, maximum=MOST_SHARDS)

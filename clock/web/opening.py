@@ -28,17 +28,17 @@ def open_dashboard(
     """
     given = {"clock_file": None if clock_file is None else Path(clock_file), "redis": redis}
     config = load_config({name: value for name, value in given.items() if value is not None})
-    return Dashboard(source_of(config), access=access)
+    return Dashboard(source_of(config, is_named=clock_file is not None), access=access)
 
 
-def source_of(config: Config) -> Source:
-    """The dashboard of the application's settings.
+def source_of(config: Config, *, is_named: bool = False) -> Source:
+    """The dashboard of the application's settings. A clock file that `is_named` by the caller must exist.
 
     Raises DeclarationError, StoreUnavailable, StoreError, ConfigurationError.
     """
     redis = connected(config, CONNECTIONS)
     clock = redis_clock(redis)
-    has_file = config.clock_file.exists() or bool(config.schedule)
+    has_file = is_named or config.clock_file.exists() or bool(config.schedule)
     if has_file:
         add_application(config.clock_file)
     return Source(

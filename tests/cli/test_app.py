@@ -222,6 +222,30 @@ def test_a_missing_clock_file_is_told_with_its_folder_and_the_closest_file(
     assert f"No such file 'lib/clok.py' in {tmp_path}; did you mean 'lib/clock.py'?" in near
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["worker", "-r", ""],
+        ["worker", "-r", "jobs", "-r", ""],
+        ["worker", "--with-clock", ""],
+        ["run", ""],
+        [""],
+        ["run", "--schedule-file", ""],
+        ["preview", "--svg", ""],
+        ["fire", "daily", "-f", ""],
+        ["status", "--config", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    told = CliRunner().invoke(cli, words)
+
+    assert told.exit_code == 2
+    assert "the path is empty" in told.output
+
+
 def test_an_event_in_place_of_a_clock_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 

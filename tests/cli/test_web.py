@@ -91,6 +91,11 @@ def test_an_address_that_strangers_reach_is_refused_without_a_password(clock: Cl
         clock("web", "--host", host)
 
 
+def test_a_missing_clock_file_is_reported_if_it_was_named(clock: Clock) -> None:
+    with pytest.raises(ConfigurationError, match=r"no clock file lib/clok\.py"):
+        clock("web", "lib/clok.py", "-p", "0")
+
+
 @pytest.mark.parametrize("name", [USER, PASSWORD])
 def test_half_a_login_is_refused(clock: Clock, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "ana")

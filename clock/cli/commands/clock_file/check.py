@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from clock.cli.options import answering, config_option
+from clock.cli.options import GivenPath, answering, config_option
 from clock.cli.output import Styled, echo, echo_json
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
@@ -31,7 +31,7 @@ FEW = 5  # if there are more findings, this many are shown
 
 
 @click.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
+@click.argument("clock_file", required=False, type=GivenPath(), default=Path("lib/clock.py"))
 @config_option
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
 @click.option("--against", metavar="REDIS_URL", help="Also check the jobs and events that are in this Redis.")

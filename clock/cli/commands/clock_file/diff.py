@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from clock.cli.options import Count, answering, config_option
+from clock.cli.options import Count, GivenPath, answering, config_option
 from clock.cli.output import echo_json, echo_page
 from clock.cli.times import span_of
 from clock.cli.timetables import load_timetable
@@ -25,7 +25,7 @@ _FORMS = {"text": to_text, "markdown": to_markdown}
 
 @click.command()
 @click.argument("old")
-@click.argument("new", default="lib/clock.py", type=click.Path(path_type=Path))
+@click.argument("new", default="lib/clock.py", type=GivenPath())
 @click.option("--days", type=Count(36_525), default=30, show_default=True, help="Number of days to compare.")
 @click.option("--from", "begin", metavar="WHEN", help="Start of the comparison; default: now.")
 @click.option("--format", "form", type=click.Choice([*_FORMS, "json"]), default="text", show_default=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import GivenPath, answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_page, echo_wrapped, json_option
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
@@ -17,7 +17,7 @@ from clock.timetable import Event, Timetable, explanation
 
 
 @click.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.argument("clock_file", required=False, type=GivenPath())
 @click.option("--markdown", is_flag=True, help="Write Markdown, for a page in the repository.")
 @json_option
 @shared_options

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from clock.cli.opening import opened
-from clock.cli.options import Count, answering_settings, shared_options
+from clock.cli.options import Count, GivenPath, answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_page, json_option, write_file
 from clock.cli.times import span_of
 from clock.cli.timetables import all_events, load_timetable
@@ -30,7 +30,7 @@ SCHEDULES = "schedules put at run time"
 
 
 @click.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.argument("clock_file", required=False, type=GivenPath())
 @click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Length of the forecast.")
 @click.option("--from", "begin", metavar="WHEN", help="Start; default: now.")
 @click.option("--slots", type=Count(100_000), help="Jobs that run at once; default: those of the running workers.")
@@ -38,7 +38,7 @@ SCHEDULES = "schedules put at run time"
 @click.option(
     "--default", "default", metavar="TIME", default="1s", show_default=True, help="Run time of other classes."
 )
-@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write an SVG drawing to this file.")
+@click.option("--svg", type=GivenPath(dir_okay=False), help="Write an SVG drawing to this file.")
 @json_option
 @shared_options
 def forecast(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import GivenPath, answering_settings, shared_options
 from clock.cli.output import echo, echo_json, json_option
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
@@ -24,7 +23,7 @@ def monitors() -> None:
 
 
 @monitors.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.argument("clock_file", required=False, type=GivenPath())
 @click.option("--dry-run", is_flag=True, help="Show the monitors, and send nothing.")
 @json_option
 @shared_options

@@ -13,7 +13,7 @@ from typing import TypedDict, Unpack
 
 import click
 
-from clock.cli.options import answering, config_option
+from clock.cli.options import GivenPath, answering, config_option
 from clock.cli.output import echo, echo_json, echo_page, echo_table, json_option, write_file
 from clock.cli.times import span_of
 from clock.cli.timetables import load_timetable
@@ -42,7 +42,7 @@ class Output(TypedDict):
 
 
 @click.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
+@click.argument("clock_file", required=False, type=GivenPath(), default=Path("lib/clock.py"))
 @click.option("--from", "begin", metavar="WHEN", help="Start: a date or time; default: now.")
 @click.option(
     "--to", "end", metavar="WHEN", default="7d", show_default=True, help="End: a date, a time or a duration."
@@ -51,7 +51,7 @@ class Output(TypedDict):
 @click.option(
     "--from-redis", metavar="URL", help="Start from the state stored in this Redis, and add its schedules."
 )
-@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write an SVG chart to this file.")
+@click.option("--svg", type=GivenPath(dir_okay=False), help="Write an SVG chart to this file.")
 @click.option("--chart", is_flag=True, help="Print a chart, one line per day.")
 @config_option
 @json_option

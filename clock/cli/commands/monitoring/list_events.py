@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import GivenPath, answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.timetables import load_timetable
 from clock.inspection.events.event_rows import EventRow, due_of, events
@@ -17,7 +16,7 @@ from clock.printable import counted, local_time
 
 
 @click.command("list")
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.argument("clock_file", required=False, type=GivenPath())
 @json_option
 @shared_options
 def list_command(as_json: bool, **options: Any) -> None:

@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
 from clock.cli.commands.monitoring.list_events import unlisted_line
 from clock.cli.opening import opened
-from clock.cli.options import Number, answering_settings, shared_options
+from clock.cli.options import GivenPath, Number, answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
 from clock.cli.timetables import timetable_if_any
 from clock.clocks import from_ms
@@ -36,7 +35,7 @@ _CLEAR = "\x1b[H\x1b[2J"  # moves the cursor to the top and clears the screen
 
 
 @click.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.argument("clock_file", required=False, type=GivenPath())
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
 @click.option(
     "--interval", type=Number(0.1, 86_400), default=2.0, show_default=True, help="Seconds between refreshes."

@@ -7,12 +7,11 @@ import importlib.util
 import ipaddress
 import os
 import socket
-from pathlib import Path
 from typing import Any
 
 import click
 
-from clock.cli.options import settings, shared_options
+from clock.cli.options import GivenPath, settings, shared_options
 from clock.cli.output import echo
 from clock.cli.reloading import reload_option
 from clock.errors import ConfigurationError
@@ -24,7 +23,7 @@ NEEDED = ("jinja2", "uvicorn")
 
 
 @click.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.argument("clock_file", required=False, type=GivenPath())
 @click.option("--host", default=HOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", "-p", default=PORT, show_default=True, type=click.IntRange(0, 65_535), help="Port.")
 @click.option("--allow-write", is_flag=True, help="Allow changes: pause, run, retry, delete, quiet.")
@@ -50,7 +49,7 @@ def web(host: str, port: int, fd: int | None, allow_write: bool, **options: Any)
 
         from clock.web import LOCAL_HOSTS, Dashboard, basic, local, source_of
 
-    source = source_of(config)
+    source = source_of(config, is_named=options["clock_file"] is not None)
     gc.freeze()  # a collection would scan the events of the timetable: for 0.2 s if there are 10,000
     access = basic(user, password, allow_write) if user and password else local(allow_write)
     dashboard = Dashboard(

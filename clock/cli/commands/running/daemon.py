@@ -19,7 +19,7 @@ import click
 
 from clock.cli.commands.running.run import run
 from clock.cli.groups import CommandGroup
-from clock.cli.options import setting_option
+from clock.cli.options import GivenPath, setting_option
 from clock.cli.output import echo
 from clock.cli.pid_file import LOOK_SECONDS, PidFile, open_own
 from clock.clocks import SystemClock
@@ -46,7 +46,7 @@ def daemon_command() -> None:
 
 
 def _folder_option(flag: str, default: str, about: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    kind = click.Path(path_type=Path)
+    kind = GivenPath()
     return click.option(flag, type=kind, default=Path(default), help=f"{about}; default: {default}.")
 
 

@@ -16,7 +16,7 @@ import click
 
 from clock.cli import program
 from clock.cli.commands.monitoring.web import HOST, PORT, missing_packages
-from clock.cli.options import setting_option, settings
+from clock.cli.options import GivenPath, setting_option, settings
 from clock.cli.output import Styled, echo, echo_as_is
 from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
@@ -34,7 +34,7 @@ class _Process:
 
 
 @click.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.argument("clock_file", required=False, type=GivenPath())
 @setting_option("require")
 @click.pass_context
 def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) -> None:

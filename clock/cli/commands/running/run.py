@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ import click
 from clock.cli.clock_process import clock_process
 from clock.cli.health_port import health, metrics_if_installed
 from clock.cli.opening import connected_later, patiently
-from clock.cli.options import health_options, setting_option, settings, shared_options
+from clock.cli.options import GivenPath, health_options, setting_option, settings, shared_options
 from clock.cli.reloading import reload_option
 from clock.cli.stopping import Stopping, end_processes, leave
 from clock.cli.timetables import timetable_to_run
@@ -29,7 +28,7 @@ PUSH_CONNECTIONS = 10  # at most, for pushes from threads and conditions of the 
 
 
 @click.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.argument("clock_file", required=False, type=GivenPath())
 @setting_option("schedule_file")
 @health_options
 @reload_option

@@ -28,7 +28,7 @@ from clock.cli.health_port import (
     parents_folder,
 )
 from clock.cli.opening import identity, patiently
-from clock.cli.options import health_options, settings, shared_options, worker_options
+from clock.cli.options import GivenPath, health_options, settings, shared_options, worker_options
 from clock.cli.output import echo
 from clock.cli.reloading import reload_option
 from clock.cli.stopping import EXIT_SECONDS, Stopping, end_processes, leave
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 @health_options
 @click.option(
     "--with-clock",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     metavar="CLOCK_FILE",
     help="Also run a standby clock in this worker.",
 )

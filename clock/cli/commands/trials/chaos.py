@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from clock.cli.options import Number, answering, config_option
+from clock.cli.options import GivenPath, Number, answering, config_option
 from clock.cli.output import echo, echo_json, json_option
 from clock.cli.timetables import load_timetable
 from clock.cli.trials.chaos import Chaos, ChaosPlan, ChaosReport
@@ -18,7 +18,7 @@ from clock.printable import counted
 
 
 @click.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
+@click.argument("clock_file", required=False, type=GivenPath(), default=Path("lib/clock.py"))
 @click.option("--minutes", type=Number(0.05, 600), default=5.0, show_default=True, help="Length.")
 @click.option("--seed", type=int, help="Order of the disturbances; default: a random one, which is printed.")
 @click.option("--verbose", is_flag=True, help="Print each disturbance.")
