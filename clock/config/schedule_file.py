@@ -26,6 +26,8 @@ from clock.config.yaml_nodes import composed, is_sidekiqs, line_of, merged_by, p
 from clock.errors import ConfigurationError
 
 KEY = "schedule"
+#: The first characters of the name of a template, which other mappings merge.
+TEMPLATES = (".", "x-")
 _WANTED = "expected the fields of an event, such as `cron: '0 6 * * *'` and `job: SendRemindersJob`,"
 
 
@@ -107,7 +109,7 @@ def _is_section(node: yaml.Node) -> bool:
 
 def _is_template(name: str, node: yaml.Node, merged: frozenset[int]) -> bool:
     """Whether an entry is not an event. `merged` are the ids of the nodes that events merge."""
-    if name.startswith((".", "x-")):
+    if name.startswith(TEMPLATES):
         return True
     return id(node) in merged and {"every", "cron", "rrule", "sun", "interval"}.isdisjoint(_children(node))
 

@@ -16,6 +16,7 @@ import yaml
 
 from clock.config.found import unknown_setting
 from clock.config.schedule_file import KEY as SCHEDULE
+from clock.config.schedule_file import TEMPLATES
 from clock.config.settings import BY_NAME
 from clock.config.yaml_nodes import (
     composed,
@@ -76,10 +77,10 @@ def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[st
 
 
 def _entries(path: Path, mapping: yaml.MappingNode, sidekiq: bool) -> Iterator[tuple[str, yaml.Node, str]]:
-    """(key, node of the value, place) of a mapping, without the events, which `schedule_file` reads."""
+    """(key, node of the value, place) of a mapping, without templates and the events of `schedule_file`."""
     for key, node in pairs_of(mapping):
         name = str(key.value).removeprefix(":") if sidekiq else str(key.value)
-        if name != SCHEDULE:
+        if name != SCHEDULE and not name.startswith(TEMPLATES):
             yield name, node, f"{path}:{line_of(key)}"
 
 

@@ -137,6 +137,12 @@ def test_a_section_may_say_otherwise_than_what_it_merges(write: Write) -> None:
     assert (found.concurrency, found.heartbeat) == (7, 3)
 
 
+def test_a_template_at_the_top_of_the_file_is_neither_a_setting_nor_a_section(write: Write) -> None:
+    write("x-mail: &mail {job: SendMailJob}\n.few: &few {concurrency: 2}\nproduction: {<<: *few}\n")
+
+    assert config({"CLOCK_ENV": "production"}).concurrency == 2
+
+
 def test_a_variable_missing_in_another_environments_section_does_no_harm(write: Write) -> None:
     write("production:\n  redis: ${CACHE_URL}\n")
 
