@@ -18,8 +18,10 @@ from clock.inspection.jobs.limits import delete_blocked, find_blocked
 from clock.inspection.jobs.pages import Place, parked_place, queue_place, set_place
 from clock.job.delays import Time, due_at
 from clock.job.push import client
+from clock.job.results import keeps_result, kept_error
 from clock.printable import brief, is_utf8, printable
 from clock.store import Redis, listing
+from clock.store.jobs import job_results
 from clock.store.jobs.cancellations import KEPT_SECONDS, MISSED_SECONDS, mark, unmark
 from clock.store.server.shards import every
 
@@ -104,9 +106,16 @@ class JobRef:
             return True
         is_deleted = self._delete(located)
         if is_deleted:
+            self._end(located)
             for place in every(self._redis):
                 unmark(place, self.jid)
         return True
+
+    def _end(self, located: Located) -> None:
+        """Write the result of a deleted job, for programs that wait for it. The result of a dead job stays."""
+        payload = located.job.payload
+        if located.state != "dead" and keeps_result(payload):
+            job_results.write(self._redis, kept_error(payload, "cancelled", None))
 
     def _delete(self, located: Located) -> bool:
         if located.state == "blocked":

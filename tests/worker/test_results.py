@@ -215,6 +215,22 @@ def test_tests_have_results_too() -> None:
 
 
 @pytest.mark.parametrize("push", ["perform_async", "perform_in"])
+def test_a_program_that_waits_for_a_cancelled_job_is_told(redis: Redis, push: str) -> None:
+    args = (60, 1) if push == "perform_in" else (1,)
+    jid = getattr(SumThingsJob, push)(*args)
+    other = SumThingsJob.set(result_ttl=None).perform_async(1)
+
+    assert cancel(jid)
+    assert cancel(other)
+
+    assert JobResult(jid).status == "cancelled"
+    with pytest.raises(JobFailed, match="cancelled"):
+        JobResult(jid).get(timeout=1)
+    assert 0 < redis.ttl(f"clock:job_result:{jid}") <= 300
+    assert JobResult(other).status == "unknown"
+
+
+@pytest.mark.parametrize("push", ["perform_async", "perform_in"])
 def test_a_waiting_job_is_deleted_at_once(redis: Redis, push: str) -> None:
     args = (60, 1) if push == "perform_in" else (1,)
     jid = getattr(NoteThingJob, push)(*args)

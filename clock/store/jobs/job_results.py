@@ -9,6 +9,7 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.invalid_values import text
+from clock.store.server.connection import translated
 from clock.store.wrong_type import reading
 
 #: Instead of a lock (key, jid): the end of the job may push others, as it has a batch or a job that follows it.
@@ -50,6 +51,15 @@ class Ending(NamedTuple):
 
 
 NOTHING_ELSE = Ending()
+
+
+def write(redis: Redis, kept: Kept) -> None:
+    """Write the result of a job that a program has deleted. Raises StoreUnavailable."""
+    with translated(), redis.pipeline() as pipeline:
+        for name, value in kept.fields.items():
+            pipeline.hset(kept.key, name, value)
+        pipeline.pexpire(kept.key, kept.ttl_ms)
+        pipeline.execute(raise_on_error=False)  # another program may have written the key or the time
 
 
 def read(redis: Redis, jid: str) -> dict[str, str]:
