@@ -338,13 +338,26 @@ def test_a_period_has_the_run_at_its_start_and_not_that_at_its_end(
     decided = events.plan_backfill("daily", start - DAY, start)
     across = events.plan_backfill("daily", start - DAY, start + second)
     between = events.plan_backfill("daily", start - DAY + second, start)
+    ahead = events.plan_backfill("daily", start + second, start + DAY)
 
     assert [run.at for run in unknown.runs] == [start]
     assert [run.at for run in decided.runs] == [start - DAY]
     assert [run.at for run in across.runs] == [start - DAY, start]
-    assert between.runs == []
+    assert (between.runs, ahead.runs) == ([], [])
     assert decided.note == across.note
     assert "1 run is before the schedule's first deploy" in decided.note
+
+
+def test_a_period_between_two_seconds_has_the_runs_inside_it(declare: Callable[[str], api.Events]) -> None:
+    events, due = declare(DAILY), datetime(2026, 11, 8, 6, tzinfo=UTC)
+    moment = timedelta(microseconds=1)
+
+    before, within, after = (
+        events.plan_backfill("daily", due + first, due + last)
+        for first, last in ((-moment, timedelta(0)), (-moment, moment), (moment, DAY))
+    )
+
+    assert [[run.at for run in plan.runs] for plan in (before, within, after)] == [[], [due], []]
 
 
 @pytest.mark.parametrize(("minutes", "is_allowed"), [(10_000, True), (10_001, False)])

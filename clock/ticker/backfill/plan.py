@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice, pairwise
+from math import ceil
 
 from clock.clocks import from_ms, to_ms
 from clock.errors import ConfigurationError
@@ -163,7 +164,8 @@ def _last(found: Iterable[int]) -> int | None:
 
 
 def _seconds(at: datetime) -> int:
-    return to_ms(at) // 1000
+    """The first whole second that is not before a moment."""
+    return ceil(at.timestamp())
 
 
 def _instant(seconds: int) -> datetime:
