@@ -76,7 +76,7 @@ class Column:
         if found := self.asked.get(self.dues[place]):
             return found
         at, before = from_ms(self.dues[place] * 1000), from_ms(self.dues[place - 1] * 1000)
-        return Due(at, before if place else self.previous, before if place else self.decided, caught_up=False)
+        return Due(at, before if place else self.previous, before if place else self.decided)
 
     def decision(self, place: int, timetable: Timetable, clock: FakeClock) -> Decision:
         """The decision for the ledger; sets `clock` to the due instant."""
@@ -238,14 +238,7 @@ class _Asking:
     def run(self, timetable: Timetable, due: int) -> bool:
         """Ask the condition, and run the firing if it allows it. True: the firing has paused events."""
         column, at = self.column, from_ms(due * 1000)
-        found = due_of(
-            column.event,
-            at,
-            anchor=self._anchor,
-            decided=self._decided,
-            counted=self._counted,
-            caught_up=False,
-        )
+        found = due_of(column.event, at, anchor=self._anchor, decided=self._decided, counted=self._counted)
         pause = covering(self._ledger.pauses(), column.event.name, at)
         if pause is not None:
             outcome = Outcome(DecisionKind.PAUSED, str(pause), counts=False)

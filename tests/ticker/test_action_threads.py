@@ -15,7 +15,7 @@ from tests.patience import PATIENCE_SECONDS, eventually
 from tests.ticker.conftest import START
 
 FIRED = Outcome(DecisionKind.FIRED)
-DUES = [Due(START + timedelta(minutes=n), None, START, caught_up=False) for n in range(4)]
+DUES = [Due(START + timedelta(minutes=n), None, START) for n in range(4)]
 
 
 @pytest.fixture

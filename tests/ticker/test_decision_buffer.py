@@ -242,7 +242,7 @@ def test_all_events_that_a_firing_has_cancelled_are_paused_from_then_on(
     [event] = declare('every().day.at("06:00").do(ran.append, 1).named("a")\n').events
     ledger = AnsweringLedger()
     buffer, _ = buffer_of(ledger)
-    due = Due(START, None, START, caught_up=False)
+    due = Due(START, None, START)
     fake_clock.advance(timedelta(seconds=2))
 
     began = buffer.add_outcome(event, due, Outcome(DecisionKind.FIRED, cancelled=("a", "b", "c")))

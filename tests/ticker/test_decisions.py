@@ -14,7 +14,7 @@ from clock.timetable import Event, Timetable
 from tests.ticker.conftest import START
 
 SIGNATURE = Signature("web1", "v1")
-DUE = Due(START, None, START - timedelta(minutes=1), caught_up=False, counted=("before", "after"))
+DUE = Due(START, None, START - timedelta(minutes=1), counted=("before", "after"))
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ def test_an_event_whose_condition_refused_is_due_at_the_next_candidate_and_its_n
 
 def test_a_refusal_of_an_earlier_instant_changes_nothing(agenda: DueQueue) -> None:
     item = agenda.planned[0]
-    old = Due(item.decided - timedelta(days=1), None, item.decided, caught_up=False, counted=("before", "after"))
+    old = Due(item.decided - timedelta(days=1), None, item.decided, counted=("before", "after"))
 
     agenda.ask_again("b", old)
     agenda.ask_again("unknown", old)
@@ -131,7 +131,7 @@ def test_a_refused_event_that_is_due_again_leaves_the_others_at_its_instant(
 ) -> None:
     item = agenda.planned[0]
 
-    agenda.ask_again("b", Due(item.decided, None, item.decided, caught_up=False, counted=("before", "after")))
+    agenda.ask_again("b", Due(item.decided, None, item.decided, counted=("before", "after")))
 
     assert item.is_asked_again
     assert names(agenda.take_due(fake_clock.now() + timedelta(minutes=5))) == ["b", "c"]
@@ -142,7 +142,7 @@ def test_a_refusal_of_an_event_that_is_taken_out_does_not_plan_it_twice(
 ) -> None:
     item = agenda.take_due(fake_clock.now() + timedelta(minutes=5))[0]
 
-    agenda.ask_again("b", Due(item.decided, None, item.decided, caught_up=False, counted=("before", "after")))
+    agenda.ask_again("b", Due(item.decided, None, item.decided, counted=("before", "after")))
     agenda.put_back(item)
 
     assert names(agenda.take_due(fake_clock.now() + timedelta(minutes=5))) == ["b"]

@@ -126,7 +126,7 @@ def test_what_a_thread_is_running_is_not_planned_again(
     [event] = declare('@every(timedelta(hours=1), "hourly", if_=lambda t: True)\ndef run(name, due): ...\n').events
     counted = str(to_ms(SIX) // 1000)
     if fires:
-        plan = unread(Due(SIX, None, START, caught_up=False, counted=("-", counted)))
+        plan = unread(Due(SIX, None, START, counted=("-", counted)))
     else:
         plan = unread(Missed(SIX, SIX, START, 1, "too late", counted="-"))
 

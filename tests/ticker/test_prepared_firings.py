@@ -106,7 +106,7 @@ def test_a_prepared_decision_is_the_decision_of_a_firing_that_pushes_its_job_now
 ) -> None:
     timetable, signature = declare("every().minute.do(FetchNewsJob, 1).named('a')\n"), Signature("web1", "v1")
     prepared = PreparedFirings(timetable, clock=fake_clock, signature=signature, mode=ActionMode())
-    due = Due(fake_clock.now(), fake_clock.now() - MINUTE, fake_clock.now() - MINUTE, caught_up=False)
+    due = Due(fake_clock.now(), fake_clock.now() - MINUTE, fake_clock.now() - MINUTE)
     fake_clock.advance(timedelta(milliseconds=7))
     triggered: list[tuple[Event, Due, datetime]] = []
 
@@ -136,7 +136,7 @@ def test_a_clock_that_loses_the_lead_builds_no_further_decisions(
         f"for n in range({LOOK + 1}):\n    every().day.at('06:00').do(FetchNewsJob, n).named(str(n))\n"
     )
     prepared = PreparedFirings(timetable, clock=fake_clock, signature=Signature("web1", "v1"), mode=ActionMode())
-    due = Due(SIX, None, SIX - timedelta(days=1), caught_up=False)
+    due = Due(SIX, None, SIX - timedelta(days=1))
     to_fire, leads = deque((event, due) for event in timetable.events), iter([True, False])
 
     made = list(prepared.made(to_fire, [], lambda: next(leads)))

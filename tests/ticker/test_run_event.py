@@ -128,7 +128,7 @@ def test_a_firing_counts_unless_it_ended_before_its_action(
     jobs.ran.clear()
     timetable = declare(ACT, f"every(timedelta(minutes=10), 'a', {options})(act)\n", callback)
 
-    outcome = fire(timetable, timetable.events[0], Due(START, None, START, caught_up=False))
+    outcome = fire(timetable, timetable.events[0], Due(START, None, START))
 
     assert outcome.counts is counts
     assert (outcome.kind in ("fired", "error")) or outcome.reason
@@ -246,7 +246,7 @@ def test_a_firing_closes_django_s_old_connections_before_and_after_its_action(
     monkeypatch.setitem(sys.modules, "django.conf", configured)
     timetable = declare("every().minute.do(lambda: ran.append('ran'))\n")
 
-    fire(timetable, timetable.events[0], Due(START, None, START, caught_up=False))
+    fire(timetable, timetable.events[0], Due(START, None, START))
 
     assert jobs.ran == (["closed", "ran", "closed"] if is_configured else ["ran"])
 
@@ -284,7 +284,7 @@ def test_an_error_is_logged_with_its_traceback_unless_its_message_names_the_cure
     action = f"from clock.errors import DeclarationError\ndef broken(*_): raise {error}('no such row')\n"
     timetable = declare(action, "every().minute.do(broken).named('broken')\n")
 
-    fire(timetable, timetable.events[0], Due(START, None, START, caught_up=False))
+    fire(timetable, timetable.events[0], Due(START, None, START))
 
     [record] = [record for record in caplog.records if "no such row" in record.getMessage()]
     assert bool(record.exc_info) is has_traceback

@@ -116,4 +116,4 @@ class Backfill:
 
 
 def _due(run: PlannedRun) -> Due:
-    return Due(run.at, run.previous, run.at, caught_up=False)
+    return Due(run.at, run.previous, run.at)

@@ -47,7 +47,7 @@ def fire_manually(timetable: Timetable, event: Event, *, ledger: RedisLedger, cl
         except BaseException as error:  # sys.exit() in an action must not end the caller, the dashboard for one
             logger.debug("The action of %r failed", event.name, exc_info=error)
             raise ActionFailed(event.name, error) from error
-    due = Due(now, None, now, caught_up=False)
+    due = Due(now, None, now)
     pushes, jids, batches = tuple(held.pushes), tuple(held.jids), tuple(held.batches)
     outcome = Outcome(DecisionKind.MANUAL, pushes=pushes, jids=jids, batches=batches)
     decision = decision_of(event, due, outcome, late=None, signature=signature)

@@ -15,7 +15,7 @@ from clock.timetable.triggers.spans import span_of
 
 
 def due_of(
-    event: Event, at: datetime, *, anchor: datetime, decided: datetime, counted: str, caught_up: bool
+    event: Event, at: datetime, *, anchor: datetime, decided: datetime, counted: str, caught_up: bool = False
 ) -> Due:
     """The firing at `at`, which the condition may refuse."""
     return Due(

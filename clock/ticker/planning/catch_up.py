@@ -51,7 +51,7 @@ class Due(msgspec.Struct, frozen=True):
     at: datetime
     previous: datetime | None
     after: datetime
-    caught_up: bool
+    caught_up: bool = False
     counted: tuple[str, str] = ("", "")
     is_asked_again: bool = False
 

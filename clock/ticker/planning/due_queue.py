@@ -35,10 +35,8 @@ class Planned:
     def due(self, at: datetime) -> Due:
         """The firing at the next due instant, on time."""
         if not self.event.asks_again:
-            return Due(at, self.previous, self.decided, caught_up=False)
-        due = due_of(
-            self.event, at, anchor=self.anchor, decided=self.decided, counted=self.counted, caught_up=False
-        )
+            return Due(at, self.previous, self.decided)
+        due = due_of(self.event, at, anchor=self.anchor, decided=self.decided, counted=self.counted)
         return replace(due, is_asked_again=self.is_asked_again)
 
     def backlog(self, now: datetime) -> Backlog:
