@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
+from typing import Any, TypeVar
+
+import click
 
 from clock.errors import ConfigurationError
 from clock.timetable.typed_times import ACCEPTED_TIME, typed_instant
 
+F = TypeVar("F", bound=Callable[..., Any])
 _YEARS = (1900, 9000)  # near the ends of the calendar, zones and searches for the next run leave it
+
+
+def period_options(end: str) -> Callable[[F], F]:
+    """The options of a period, `--from` and `--to`; `end` is the default of its end. See `span_of`."""
+    start = click.option("--from", "begin", metavar="WHEN", help="Start: a date or time; default: now.")
+    about = "End: a date, a time or a length: 12h, 7d, 4w."
+    stop = click.option("--to", "end", metavar="WHEN", default=end, show_default=True, help=about)
+    return lambda command: start(stop(command))
 
 
 def later(option: str, text: str, now: datetime, zone: tzinfo) -> datetime:
@@ -22,18 +35,17 @@ def later(option: str, text: str, now: datetime, zone: tzinfo) -> datetime:
     return instant.astimezone(UTC)
 
 
-def span_of(
-    begin: str | None, end: str, *, zone: tzinfo, now: datetime, ends: str = "--to"
-) -> tuple[datetime, datetime]:
-    """Start and end, both aware: the texts of --from (None: now), and of the option `ends`, whose lengths count
-    from the start. Raises ConfigurationError.
+def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:
+    """Start and end, both aware, of the texts of --from (None: now) and --to, whose lengths count from the start.
+
+    Raises ConfigurationError.
 
     >>> [str(at) for at in span_of("2026-12-24", "12h", zone=UTC, now=datetime(2026, 1, 1, tzinfo=UTC))]
     ['2026-12-24 00:00:00+00:00', '2026-12-24 12:00:00+00:00']
     """
     here = now.replace(microsecond=0).astimezone(zone)
     start = here if begin is None else _instant("--from", begin, here)
-    stop = _instant(ends, end, here, ahead=True, start=start)
+    stop = _instant("--to", end, here, ahead=True, start=start)
     if not (_YEARS[0] <= start.year and stop.year <= _YEARS[1]):
         raise ConfigurationError(f"the period must be in the years {_YEARS[0]} to {_YEARS[1]}")
     if stop <= start:

@@ -221,7 +221,7 @@ def test_what_disappears_exits_3(versioned: Path) -> None:
         CLOCK_FILE.replace('every().day.at("06:00")', "every().monday.at('06:00')")
     )
 
-    result = run("diff", "main:lib/clock.py", "lib/clock.py", "--days", "14", "--from", "2026-03-23")
+    result = run("diff", "main:lib/clock.py", "lib/clock.py", "--to", "14d", "--from", "2026-03-23")
 
     assert result.exit_code == 3
     assert "12 runs gone: Tue 2026-03-24 06:00" in result.output

@@ -63,7 +63,7 @@ def test_a_forecast_without_redis_reports_that_schedules_in_redis_are_left_out(
         (("--slots", "1", "--seconds", "FetchNewsJob"), "write CLASS=TIME"),
         (("--slots", "1", "--seconds", "FetchNewsJob=fast"), "write a time"),
         (("--slots", "1", "--seconds", "FetchNewJob=1s"), "'FetchNewJob'; did you mean 'FetchNewsJob'"),
-        (("--slots", "1", "--from", "9999-12-31"), "--days '1d' is outside the years 1 to 9999"),
+        (("--slots", "1", "--from", "9999-12-31"), "--to '1d' is outside the years 1 to 9999"),
     ],
 )
 def test_a_forecast_without_slots_or_with_a_wrong_time_is_an_error(

@@ -159,7 +159,7 @@ def test_work_that_is_too_much_is_reported_and_the_forms_agree() -> None:
 
 @pytest.mark.slow
 def test_a_million_runs_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"more than 500,000 runs .*--days"):
+    with pytest.raises(ConfigurationError, match=r"more than 500,000 runs .*--to"):
         load_of(
             declared("every().second.named('s').do(FastForecastJob)\n"),
             START,

@@ -88,7 +88,7 @@ def test_the_forecast_is_that_of_clock_forecast(ask: tuple[Ask, Visitor]) -> Non
 
     found = visitor.json("/forecast", slots=3, days=3, **{"from": start})
 
-    assert found == run("forecast", "--days", "3", "--slots", "3", "--from", start)
+    assert found == run("forecast", "--to", "3d", "--slots", "3", "--from", start)
     assert found["jobs"] == 3
 
 

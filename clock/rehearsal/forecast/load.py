@@ -62,7 +62,7 @@ def load_of(
     if len(found) > MOST_RUNS:
         raise ConfigurationError(
             f"the timetable has more than {MOST_RUNS:,} runs from {start.isoformat()} to {end.isoformat()}: "
-            "choose a shorter period with --days"
+            "choose a shorter period with --to"
         )
     runs = [Run(due, event.name, took[event.name]) for due, event in found if event.name in took]
     assumed = sorted({job.wire_name for job in jobs.values() if job.wire_name not in seconds})

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from clock.cli.options import Count, GivenPath, answering, config_option
+from clock.cli.options import GivenPath, answering, config_option
 from clock.cli.output import echo_json, echo_page
-from clock.cli.times import span_of
+from clock.cli.times import period_options, span_of
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.config import load_config
@@ -26,13 +26,12 @@ _FORMS = {"text": to_text, "markdown": to_markdown}
 @click.command()
 @click.argument("old")
 @click.argument("new", default="lib/clock.py", type=GivenPath())
-@click.option("--days", type=Count(36_525), default=30, show_default=True, help="Number of days to compare.")
-@click.option("--from", "begin", metavar="WHEN", help="Start of the comparison; default: now.")
+@period_options("30d")
 @click.option("--format", "form", type=click.Choice([*_FORMS, "json"]), default="text", show_default=True)
 @config_option
 @click.pass_context
 def diff(
-    ctx: click.Context, old: str, new: Path, days: int, begin: str | None, form: str, config: Path | None
+    ctx: click.Context, old: str, new: Path, begin: str | None, end: str, form: str, config: Path | None
 ) -> None:
     """Show which runs differ between the clock files OLD and NEW (default: lib/clock.py).
 
@@ -40,16 +39,16 @@ def diff(
     jobs and settings. Events in YAML are included on both sides. Exits 3 if an event no longer runs.
 
     \b
-    Example: python -m clock diff main:lib/clock.py lib/clock.py --days 30 --format markdown
+    Example: python -m clock diff main:lib/clock.py lib/clock.py --to 30d --format markdown
     """
     answering()
     timetable = _loaded(new, config)
-    start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now())
-    after = describe(timetable, start, end)
+    start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
+    after = describe(timetable, start, stop)
     before = (
-        describe_revision(old, start, end)
+        describe_revision(old, start, stop)
         if is_revision(old)
-        else describe(_loaded(Path(old), config), start, end)
+        else describe(_loaded(Path(old), config), start, stop)
     )
     difference = compare(before, after)
     if form == "json":

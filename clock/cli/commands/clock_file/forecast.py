@@ -12,7 +12,7 @@ import click
 from clock.cli.opening import opened
 from clock.cli.options import Count, GivenPath, answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_page, json_option, write_file
-from clock.cli.times import span_of
+from clock.cli.times import period_options, span_of
 from clock.cli.timetables import all_events, load_timetable
 from clock.clocks import SystemClock
 from clock.config import Config
@@ -31,8 +31,7 @@ SCHEDULES = "schedules put at run time"
 
 @click.command()
 @click.argument("clock_file", required=False, type=GivenPath())
-@click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Length of the forecast.")
-@click.option("--from", "begin", metavar="WHEN", help="Start; default: now.")
+@period_options("1d")
 @click.option("--slots", type=Count(100_000), help="Jobs that run at once; default: those of the running workers.")
 @click.option("--seconds", "took", multiple=True, metavar="CLASS=TIME", help="Run time of a class; repeatable.")
 @click.option(
@@ -42,7 +41,7 @@ SCHEDULES = "schedules put at run time"
 @json_option
 @shared_options
 def forecast(
-    days: int, begin: str | None, slots: int | None, svg: Path | None, as_json: bool, **options: Any
+    begin: str | None, end: str, slots: int | None, svg: Path | None, as_json: bool, **options: Any
 ) -> None:
     """Show which jobs of CLOCK_FILE (default: lib/clock.py) will start late, and by how much.
 
@@ -51,15 +50,15 @@ def forecast(
     file's zone.
 
     \b
-    Example: python -m clock forecast --days 7 --svg forecast.svg
+    Example: python -m clock forecast --to 7d --svg forecast.svg
     Example: python -m clock forecast --slots 5 --seconds SendReportJob=40s
     """
     given, default = _seconds(options.pop("took")), _period("--default", options.pop("default"))
     config = answering_settings(**options)
     timetable, measured, slots, left_out = _measured(config, slots, given)
-    start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now(), ends="--days")
+    start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
     _check_classes(timetable, given)
-    load = load_of(timetable, start, end, seconds={**measured, **given}, default=default)
+    load = load_of(timetable, start, stop, seconds={**measured, **given}, default=default)
     _echo(forecast_of(load, slots), start, svg, as_json=as_json, left_out=left_out)
 
 

@@ -15,7 +15,7 @@ import click
 
 from clock.cli.options import GivenPath, answering, config_option
 from clock.cli.output import echo, echo_json, echo_page, echo_table, json_option, write_file
-from clock.cli.times import span_of
+from clock.cli.times import period_options, span_of
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.config import load_config
@@ -43,10 +43,7 @@ class Output(TypedDict):
 
 @click.command()
 @click.argument("clock_file", required=False, type=GivenPath(), default=Path("lib/clock.py"))
-@click.option("--from", "begin", metavar="WHEN", help="Start: a date or time; default: now.")
-@click.option(
-    "--to", "end", metavar="WHEN", default="7d", show_default=True, help="End: a date, a time or a duration."
-)
+@period_options("7d")
 @click.option("--event", "-e", "events", multiple=True, metavar="NAME", help="Only this event; repeatable.")
 @click.option(
     "--from-redis", metavar="URL", help="Start from the state stored in this Redis, and add its schedules."
