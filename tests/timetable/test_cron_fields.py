@@ -70,6 +70,42 @@ def test_what_fugit_croniter_and_quartz_accept_is_due_as_there(expression: str, 
     assert due(expression, expected.count(",") + 1) == expected.split(", ")
 
 
+def test_a_sixth_field_before_the_others_selects_seconds() -> None:
+    start = to_seconds(DECEMBER) - 1
+
+    found = Cron("40,10 30 6 * * *", ZoneInfo("UTC")).due_between(start, start + 2 * 86_400, start, None)
+
+    assert [f"{to_datetime(instant):%d %H:%M:%S}" for instant in found] == [
+        "01 06:30:10",
+        "01 06:30:40",
+        "02 06:30:10",
+        "02 06:30:40",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "of_23_hours", "of_25_hours"),
+    [
+        ("30 2 * * *", 1, 1),
+        ("*/30 2 * * *", 0, 4),
+        ("?/30 2 * * *", 0, 4),
+        ("/30 2 * * *", 0, 4),
+        ("30 * * * *", 23, 25),
+        ("0,30 2 * * *", 1, 2),
+    ],
+)
+def test_a_minute_or_an_hour_that_begins_with_a_star_is_due_in_every_real_hour(
+    expression: str, of_23_hours: int, of_25_hours: int
+) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+
+    def count(month: int, day: int) -> int:
+        begin, end = (to_seconds(datetime(2026, month, day + more, tzinfo=zone)) - 1 for more in (0, 1))
+        return len(list(Cron(expression, zone).due_between(begin, end, begin, None)))
+
+    assert (count(3, 29), count(10, 25)) == (of_23_hours, of_25_hours)
+
+
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
