@@ -233,3 +233,12 @@ def test_the_days_of_a_rule_are_those_before_the_end_of_the_search() -> None:
 
     assert list(days.between(19_998, 20_003)) == [20_000, 20_001, 20_002]
     assert list(days.between(20_001, 20_002)) == [20_001]
+
+
+@pytest.mark.parametrize(("month", "day"), [(1, 10), (2, 10), (12, 31)])
+def test_a_yearly_rule_is_due_on_its_day_when_it_is_searched_years_later(month: int, day: int) -> None:
+    first, later = (to_seconds(datetime(year, month, day, tzinfo=UTC)) // 86_400 for year in (2016, 2024))
+
+    found = RuleDays(parse_rrule("FREQ=YEARLY"), first).between(later - 5, later + 5)
+
+    assert list(found) == [later]

@@ -191,6 +191,7 @@ def test_the_search_ends_if_the_sun_does_not_get_there() -> None:
         ("30 minutes after noon at 1, 2", Sun("noon", 1, 2, 1800), "30 minutes after noon at 1, 2"),
         ("12 hours after noon at 1, 2", Sun("noon", 1, 2, 43_200), "12 hours after noon at 1, 2"),
         ("1 minute before noon at 1, 2", Sun("noon", 1, 2, -60), "1 minute before noon at 1, 2"),
+        ("5 minutes after noon at 1, 2", Sun("noon", 1, 2, 300), "5 minutes after noon at 1, 2"),
     ],
 )
 def test_a_text_of_the_sun_is_parsed_and_shown(text: str, sun: Sun, words: str) -> None:
