@@ -55,7 +55,7 @@ class Adjustments:
         """
         self._check(trigger)
         if self.excepted is not None:
-            trigger = Except(trigger, name, self._closed(trigger), self.otherwise, zone)
+            trigger = Except(trigger, name, self._closed(trigger, self.excepted), self.otherwise, zone)
         if self.spread is not None:
             seed = f"{drawn_from}\0{self.salt}" if self.salt else drawn_from
             trigger = Spread(trigger, seed, self.spread // _SECOND)
@@ -63,9 +63,8 @@ class Adjustments:
             trigger = Jitter(trigger, drawn_from, self.jitter // _SECOND)
         return trigger
 
-    def _closed(self, trigger: Trigger) -> Callable[[date], object]:
+    def _closed(self, trigger: Trigger, excepted: Callable[[date], object]) -> Callable[[date], object]:
         """The days on which the event may not be due: an event of weekdays is not moved to a Saturday."""
-        excepted = self.excepted or no_holidays
         week = trigger.days if isinstance(trigger, CalendarDays) else None
         if self.otherwise == "skip" or week not in (WORKING_DAYS, WEEKEND_DAYS):
             return excepted
