@@ -135,7 +135,7 @@ def postgresql() -> Iterator[str]:
         env=environ,
         cwd="/",
         check=True,
-        capture_output=True,
+        stdout=subprocess.DEVNULL,  # pytest shows its errors
     )
     options = f"-k {folder} -h '' -F"
     control = [str(programs / "pg_ctl"), "--pgdata", data, "--wait"]

@@ -127,6 +127,31 @@ class ClockProcess:
 
         Raises StoreError if Redis refuses what this clock needs, from its start and for good.
         """
+        try:
+            all_ended = self._work()
+        finally:
+            self._ended.set()
+        logger.info("Stopped")
+        if not all_ended:
+            self._on_stuck()
+        self._problems.raise_fatal()
+
+    def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
+        """Make `run` end: running actions get `patience_seconds`. May be called from any thread, and twice."""
+        self._ticker.stop(patience_seconds)
+        threading.Thread(target=self._give_up, args=(patience_seconds,), name="stop", daemon=True).start()
+
+    def log_timetable(self) -> None:
+        """Write the events to the log, and when each is due next."""
+        planned = {item.event.name: item.next_due for item in self._ticker.planned}
+        state = "is the leader" if self._leader.leads else "is on standby"
+        logger.info("This clock %s; %s:", state, counted(len(self._timetable.events), "event"))
+        for event in self._timetable.events:
+            due = planned.get(event.name)
+            logger.info("%s%s", event, f"; next run at {due.isoformat()}" if due else "")
+
+    def _work(self) -> bool:
+        """Work until `stop` is called. False: actions on threads are still running."""
         logger.info(
             "Starting clock for %s: [ %s ]",
             counted(len(self._timetable.events), "event"),
@@ -147,25 +172,7 @@ class ClockProcess:
         all_ended = self._ticker.run()
         self._leader.stop()
         self._heartbeat.stop()
-        self._ended.set()
-        logger.info("Stopped")
-        if not all_ended:
-            self._on_stuck()
-        self._problems.raise_fatal()
-
-    def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
-        """Make `run` end: running actions get `patience_seconds`. May be called from any thread, and twice."""
-        self._ticker.stop(patience_seconds)
-        threading.Thread(target=self._give_up, args=(patience_seconds,), name="stop", daemon=True).start()
-
-    def log_timetable(self) -> None:
-        """Write the events to the log, and when each is due next."""
-        planned = {item.event.name: item.next_due for item in self._ticker.planned}
-        state = "is the leader" if self._leader.leads else "is on standby"
-        logger.info("This clock %s; %s:", state, counted(len(self._timetable.events), "event"))
-        for event in self._timetable.events:
-            due = planned.get(event.name)
-            logger.info("%s%s", event, f"; next run at {due.isoformat()}" if due else "")
+        return all_ended
 
     def _new_leader(self, redis: Redis, identity: ClockIdentity) -> Leader:
         name, release = identity.name, identity.release

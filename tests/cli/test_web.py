@@ -10,14 +10,15 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from click.testing import Result
 
+from clock.cli.commands.monitoring import web
 from clock.cli.commands.monitoring.web import PASSWORD, USER
 from clock.errors import ConfigurationError
-from tests.patience import eventually
-from tests.servers import free_port
+from tests.patience import PATIENCE_SECONDS
 
 Clock = Callable[..., Result]
 
@@ -34,12 +35,20 @@ def _application(application: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     gc.unfreeze()  # the command freezes what its process has loaded
 
 
-def statuses(clock: Clock, *words: str, port: int, login: str = "") -> tuple[list[int], str]:
+def statuses(clock: Clock, monkeypatch: pytest.MonkeyPatch, *words: str, login: str = "") -> tuple[list[int], str]:
     """Serve the dashboard until its overview was asked for without and with a login; the statuses, the output."""
-    found = list[int]()
+    opened, ports, found = SimpleQueue[int](), list[int](), list[int]()
+    listening, inherited = web._listening, web._inherited
+
+    def noted(listener: socket.socket) -> socket.socket:
+        opened.put(listener.getsockname()[1])
+        return listener
+
+    monkeypatch.setattr(web, "_listening", lambda host, port: noted(listening(host, port)))
+    monkeypatch.setattr(web, "_inherited", lambda fd: noted(inherited(fd)))
 
     def status(headers: dict[str, str]) -> int:
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers=headers)  # of this test
+        request = urllib.request.Request(f"http://127.0.0.1:{ports[0]}/", headers=headers)  # of this test
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # as above
                 return int(answer.status)
@@ -47,13 +56,9 @@ def statuses(clock: Clock, *words: str, port: int, login: str = "") -> tuple[lis
             error.close()
             return error.code
 
-    def listens() -> bool:
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", port)) == 0
-
     def visit() -> None:
         try:
-            eventually(listens, "the dashboard listens")
+            ports.append(opened.get(timeout=PATIENCE_SECONDS))
             found.extend(map(status, ({}, {"Authorization": f"Basic {b64encode(login.encode()).decode()}"})))
         finally:
             os.kill(os.getpid(), signal.SIGINT)
@@ -62,12 +67,13 @@ def statuses(clock: Clock, *words: str, port: int, login: str = "") -> tuple[lis
     visitor.start()
     shown = clock("web", *words)
     visitor.join()
-    return found, shown.output.replace(str(port), "PORT")
+    return found, shown.output.replace(str(ports[0]), "PORT")
 
 
-def test_the_dashboard_is_served_to_this_machine_until_ctrl_c(clock: Clock) -> None:
-    port = free_port()
-    found, output = statuses(clock, "--port", str(port), port=port)
+def test_the_dashboard_is_served_to_this_machine_until_ctrl_c(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, output = statuses(clock, monkeypatch, "--port", "0")
 
     assert found == [200, 200]
     assert output.startswith("The dashboard is at http://127.0.0.1:PORT (read-only)\n")
@@ -78,8 +84,8 @@ def test_with_a_user_the_dashboard_asks_for_the_password(clock: Clock, monkeypat
     monkeypatch.setenv(USER, "ana")
     monkeypatch.setenv(PASSWORD, "apple")
 
-    port, words = free_port(), ("--host", "0.0.0.0", "--allow-write")  # noqa: S104  # with a login
-    found, output = statuses(clock, "--port", str(port), *words, port=port, login="ana:apple")
+    words = ("--port", "0", "--host", "0.0.0.0", "--allow-write")  # noqa: S104  # with a login
+    found, output = statuses(clock, monkeypatch, *words, login="ana:apple")
 
     assert found == [401, 200]
     assert output.startswith("The dashboard is at http://0.0.0.0:PORT\n")
@@ -104,11 +110,12 @@ def test_half_a_login_is_refused(clock: Clock, monkeypatch: pytest.MonkeyPatch, 
         clock("web")
 
 
-def test_the_dashboard_is_served_on_a_socket_that_its_process_has_inherited(clock: Clock) -> None:
+def test_the_dashboard_is_served_on_a_socket_that_its_process_has_inherited(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
 
-    found, output = statuses(clock, "--fd", str(listener.detach()), port=port)
+    found, output = statuses(clock, monkeypatch, "--fd", str(listener.detach()))
 
     assert found == [200, 200]
     assert output.startswith("The dashboard is at http://127.0.0.1:PORT (read-only)\n")

@@ -8,8 +8,10 @@ import pytest
 from redis import Redis
 
 from clock.clocks import Correction, ServerClock, to_ms
+from clock.errors import StoreError
 from clock.store import keys
 from clock.store.ledger.clock_register import AboutClock, ClockRegister
+from clock.store.server.checks.self_check import SelfCheck
 from clock.testing import FakeClock
 from clock.ticker import ClockIdentity, ClockProcess, Release
 from clock.ticker.clock_process import GRACE_SECONDS, NAMED
@@ -35,11 +37,11 @@ class Running:
         self._threads: list[tuple[ClockProcess, threading.Thread]] = []
         self.stuck: list[str] = []
 
-    def start(self, timetable: Timetable, name: str = "web1") -> ClockProcess:
+    def new(self, timetable: Timetable, name: str = "web1") -> ClockProcess:
         about = AboutClock(
             name, 1, "v1", started_at=to_ms(self._clock.now()), events=len(timetable.events), skew_ms=0
         )
-        process = ClockProcess(
+        return ClockProcess(
             timetable,
             self._redis,
             lease_redis=self._redis,
@@ -47,6 +49,9 @@ class Running:
             machine=self._clock,
             on_stuck=lambda: self.stuck.append(name),
         )
+
+    def start(self, timetable: Timetable, name: str = "web1") -> ClockProcess:
+        process = self.new(timetable, name)
         thread = threading.Thread(target=process.run, daemon=True)
         thread.start()
         self._threads.append((process, thread))
@@ -187,3 +192,28 @@ def test_a_clock_reports_that_actions_on_threads_have_not_ended(
 
     assert running.stuck == ["web1"]
     assert not redis.exists(keys.LEASE)
+
+
+def test_a_clock_that_redis_refused_is_not_stuck_when_it_is_stopped(
+    declare: Declare,
+    redis: Redis,
+    running: Running,
+    fake_clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    process = running.new(declare(DAILY))
+    monkeypatch.setattr(SelfCheck, "look", refuse)
+    with pytest.raises(StoreError):
+        process.run()
+
+    process.stop(2)
+    fake_clock.advance(timedelta(seconds=2 + GRACE_SECONDS))
+    eventually(lambda: "stop" not in {thread.name for thread in threading.enumerate()}, "the end of the stop")
+
+    assert running.stuck == []
+    assert "abandoning it" not in caplog.text
+
+
+def refuse(_: SelfCheck) -> None:
+    raise StoreError("no permission")
