@@ -26,9 +26,10 @@ from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import Pause
 from clock.ticker import Backfill, BackfilledRun, BackfillPlan, fire_manually, plan_backfill
 from clock.timetable import Event, Timetable, find_event, load, with_rows
+from clock.timetable.typed_times import YEARS
 
 SECOND = timedelta(seconds=1)
-YEARS = (1900, 9000)  # near the ends of the calendar, zones and searches for the next run leave it
+ACCEPTED = f"an aware datetime in the years {YEARS[0]} to {YEARS[1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +153,8 @@ class Events:
         """
         event = self._find(name)
         for given in (start, end):
-            if not (isinstance(given, datetime) and given.tzinfo and YEARS[0] <= given.year <= YEARS[1]):
-                accepted = f"an aware datetime in the years {YEARS[0]} to {YEARS[1]}"
-                raise ConfigurationError(f"{brief(given)} is not a start or an end of a period; pass {accepted}")
+            if not _is_accepted(given):
+                raise ConfigurationError(f"{brief(given)} is not a start or an end of a period; pass {ACCEPTED}")
         return plan_backfill(self._redis, event, start, end, now=instant(), beyond_history=beyond_history)
 
     def backfill(
@@ -225,13 +225,15 @@ def _end(until: object, now: datetime) -> datetime:
     )
 
 
+def _is_accepted(at: object) -> bool:
+    return isinstance(at, datetime) and at.tzinfo is not None and YEARS[0] <= at.year <= YEARS[1]
+
+
 def _spans(at: datetime | str, event: Event | None) -> list[AskedPeriod]:
     """The spans of time that are meant. Raises UnreadableTime."""
     if isinstance(at, str):
         return periods_of(at, event.zone if event else UTC, instant())
-    if not (isinstance(at, datetime) and at.tzinfo and YEARS[0] <= at.year <= YEARS[1]):
-        raise UnreadableTime(
-            str(at), f"must be an aware datetime in the years {YEARS[0]} to {YEARS[1]}, or a text"
-        )
+    if not _is_accepted(at):
+        raise UnreadableTime(str(at), f"must be {ACCEPTED}, or a text")
     start = at.astimezone(UTC)
     return [AskedPeriod(start, start + SECOND)]

@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from clock.errors import ConfigurationError
-from clock.timetable.typed_times import ACCEPTED_TIME, typed_instant
+from clock.timetable.typed_times import ACCEPTED_TIME, YEARS, typed_instant
 
 F = TypeVar("F", bound=Callable[..., Any])
-_YEARS = (1900, 9000)  # near the ends of the calendar, zones and searches for the next run leave it
 
 
 def period_options(end: str) -> Callable[[F], F]:
@@ -46,8 +45,8 @@ def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tupl
     here = now.replace(microsecond=0).astimezone(zone)
     start = here if begin is None else _instant("--from", begin, here)
     stop = _instant("--to", end, here, ahead=True, start=start)
-    if not (_YEARS[0] <= start.year and stop.year <= _YEARS[1]):
-        raise ConfigurationError(f"the period must be in the years {_YEARS[0]} to {_YEARS[1]}")
+    if not (YEARS[0] <= start.year and stop.year <= YEARS[1]):
+        raise ConfigurationError(f"the period must be in the years {YEARS[0]} to {YEARS[1]}")
     if stop <= start:
         raise ConfigurationError(f"--to {end} is not after --from {start.isoformat()}")
     return start, stop

@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from clock.clocks import Clock
@@ -66,8 +66,8 @@ class Report:
         """Write once. Raises OSError."""
         seen = {
             "at": self._clock.monotonic(),
-            "worker": asdict(_worker(self._worker)),
-            "clock": asdict(_clock(self._beside)) if self._beside else None,
+            "worker": _report(_Worker, self._worker),
+            "clock": _report(_Clock, self._beside) if self._beside else None,
         }
         unfinished = self._path.with_suffix(".new")
         unfinished.write_text(json.dumps(seen))
@@ -83,14 +83,8 @@ class Report:
                 return
 
 
-def _worker(signs: WorkerSigns) -> _Worker:
-    return _Worker(signs.problems, signs.seconds_since_look, signs.seconds_since_fetch)
-
-
-def _clock(signs: ClockSigns) -> _Clock:
-    return _Clock(
-        signs.leads, signs.problems, signs.seconds_since_look, signs.seconds_since_round, signs.seconds_overdue
-    )
+def _report(kind: type[_Worker | _Clock], signs: WorkerSigns | ClockSigns) -> dict[str, object]:
+    return {field.name: getattr(signs, field.name) for field in fields(kind)}
 
 
 class Reports:

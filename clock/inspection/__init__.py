@@ -1,6 +1,6 @@
 from clock.inspection.doctor.doctor import Circumstances, examine
 from clock.inspection.doctor.finding import Finding, Grade
-from clock.inspection.events.event_rows import EventRow, events
+from clock.inspection.events.event_rows import EventRow
 from clock.inspection.jobs.job_sets import (
     DEAD,
     RETRY,
@@ -39,7 +39,6 @@ __all__ = [
     "WaitingSet",
     "WorkerView",
     "clocks",
-    "events",
     "examine",
     "queues",
     "status",

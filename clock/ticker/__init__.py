@@ -5,9 +5,7 @@ from clock.ticker.firing.decisions import JOINED, Outcome, Signature, decision_o
 from clock.ticker.firing.manual_fire import fire_manually
 from clock.ticker.firing.run_event import ON_THE_LOOP, ActionMode, ActionOf, carry_out, own_action
 from clock.ticker.firing.run_event import run as fire
-from clock.ticker.heartbeat import Heartbeat
 from clock.ticker.identity import ClockIdentity
-from clock.ticker.leader import Leader
 from clock.ticker.planning.asking import due_of
 from clock.ticker.planning.catch_up import Due, fires_on_time
 from clock.ticker.release import Release, release_of
@@ -26,8 +24,6 @@ __all__ = [
     "ClockIdentity",
     "ClockProcess",
     "Due",
-    "Heartbeat",
-    "Leader",
     "Outcome",
     "PlannedRun",
     "Release",

@@ -1,5 +1,5 @@
 # The functions that a clock file calls
-from clock.timetable.action import DUE_AT, MONITOR_FIELD, Enqueue, monitored
+from clock.timetable.action import DUE_AT, Enqueue, monitored
 from clock.timetable.clock_file.at_run_time import action
 from clock.timetable.clock_file.declarations import (
     cancel_job,
@@ -16,11 +16,11 @@ from clock.timetable.clock_file.declarations import (
 
 # The timetable that it becomes
 from clock.timetable.clock_file.loading.loader import load
-from clock.timetable.clock_file.rows.database_rows import RowsRead, read_rows
+from clock.timetable.clock_file.rows.database_rows import read_rows
 from clock.timetable.clock_file.schedule_package import CancelJob, cancels
 from clock.timetable.clock_file.written_forms import cron, rrule, sun
 from clock.timetable.clock_file.zones.zone_files import zone_name
-from clock.timetable.event import CatchUp, Event, Overlap
+from clock.timetable.event import Event
 from clock.timetable.monitor import Monitor
 from clock.timetable.monitored_schedule import MonitoredSchedule, schedule_for_monitor
 from clock.timetable.row_events import find_event, with_rows
@@ -28,16 +28,12 @@ from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetab
 
 __all__ = [
     "DUE_AT",
-    "MONITOR_FIELD",
     "Callbacks",
     "CancelJob",
-    "CatchUp",
     "Enqueue",
     "Event",
     "Monitor",
     "MonitoredSchedule",
-    "Overlap",
-    "RowsRead",
     "Settings",
     "SyncedEvents",
     "Timetable",

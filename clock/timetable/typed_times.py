@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from clock.printable import brief
 from clock.timetable.periods import parse_period
 
+YEARS = (1900, 9000)  # near the ends of the calendar, zones and searches for the next run leave it
 ACCEPTED_TIME = "2026-12-24, '2026-12-24 06:00', '2026-12-24 06:00+01:00', 'monday 06:00', 12h or 7d"
 _CALENDAR_DAYS = re.compile(r"\s*(\d+)\s*(d|days?|w|weeks?)\s*", re.IGNORECASE)
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}

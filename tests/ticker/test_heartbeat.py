@@ -12,8 +12,8 @@ from clock.store.ledger.clock_register import AboutClock, ClockRegister
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import ClockIdentity, Heartbeat, Release, Signature, Ticker
-from clock.ticker.heartbeat import BEAT_SECONDS
+from clock.ticker import ClockIdentity, Release, Signature, Ticker
+from clock.ticker.heartbeat import BEAT_SECONDS, Heartbeat
 from clock.timetable import Timetable
 from tests.patience import eventually
 from tests.ticker.conftest import Rounds

@@ -12,8 +12,7 @@ from clock.problems import CALM_SECONDS, Problems
 from clock.store import keys
 from clock.store.ledger.lease import Lease, Tenure
 from clock.testing import FakeClock
-from clock.ticker import Leader
-from clock.ticker.leader import LEASE_SECONDS
+from clock.ticker.leader import LEASE_SECONDS, Leader
 from tests.patience import PATIENCE_SECONDS, eventually
 from tests.ticker.conftest import Rounds
 
