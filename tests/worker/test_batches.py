@@ -401,6 +401,15 @@ def test_a_job_that_is_done_pushes_the_job_that_follows(bench: Build, redis: Red
     assert counts(redis, batch) == (1, 2, 0)
 
 
+def test_a_job_that_is_dropped_pushes_no_following_job(bench: Build, redis: Redis) -> None:
+    DroppedRowJob.set(then=ReportJob.signature("after")).perform_async(1)
+
+    bench().run_all()
+
+    assert redis.get("stat:processed") == b"1"
+    assert delayed(redis) == []
+
+
 def test_a_job_may_follow_at_an_instant(bench: Build, redis: Redis, fake_clock: FakeClock) -> None:
     noon = fake_clock.now() + timedelta(hours=6)
     ImportRowJob.set(then=ReportJob.set(wait_until=noon).signature("at noon")).perform_async(1)

@@ -1,8 +1,10 @@
+import asyncio
 import base64
 import json
 import sys
 import zlib
 from collections.abc import Callable
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -454,6 +456,23 @@ def test_a_listener_gets_the_outcome_of_each_run_and_where_its_job_goes(
     assert stats(redis) == (4, 2)
 
 
+class TakeTimeJob(Job):
+    def perform(self, seconds: float) -> None:
+        clock = self.context.clock
+        assert isinstance(clock, FakeClock)
+        clock.advance(timedelta(seconds=seconds))
+
+
+def test_a_listener_gets_how_long_a_run_took(runs: tuple[Bench, list[JobRun]], fake_clock: FakeClock) -> None:
+    worker, found = runs
+    fake_clock.advance(timedelta(seconds=10))
+    TakeTimeJob.perform_async(2.5)
+
+    worker.run_all()
+
+    assert [run.seconds for run in found] == [2.5]
+
+
 def test_a_job_that_was_cancelled_before_it_starts_is_dropped_and_does_not_count(
     redis: Redis, runs: tuple[Bench, list[JobRun]]
 ) -> None:
@@ -501,6 +520,42 @@ def test_only_a_job_with_which_a_worker_has_died_is_noted_while_it_runs(
 
     assert seen == [len(fields)]
     assert worker.in_progress.marked() == set()
+
+
+class CancelItselfJob(Job):
+    async def perform(self) -> None:
+        raise asyncio.CancelledError("a lost connection")
+
+
+def test_a_coroutine_that_nobody_has_cancelled_fails_with_its_cancelled_error(bench: Build, redis: Redis) -> None:
+    CancelItselfJob.perform_async()
+
+    bench().run_all()
+
+    assert [payload["error_class"] for payload, _ in members(redis, "retry")] == ["CancelledError"]
+    assert stats(redis) == (1, 1)
+
+
+at_once: list[Callable[[], object]] = []
+
+
+class BreakLateJob(Job):
+    def perform(self) -> None:
+        at_once.pop()()
+        raise RuntimeError("too late")
+
+
+def test_a_job_that_fails_after_it_was_put_back_is_logged_and_stays_in_its_queue(
+    redis: Redis, runs: tuple[Bench, list[JobRun]]
+) -> None:
+    worker, found = runs
+    at_once.append(worker.fetcher.give_back_all)
+    BreakLateJob.perform_async()
+
+    worker.processor.process(worker.take())
+
+    assert [(run.outcome, str(run.error)) for run in found] == [("failed", "too late")]
+    assert (redis.llen("queue:default"), members(redis, "retry"), stats(redis)) == (1, [], (0, 0))
 
 
 def test_a_push_that_a_newer_one_has_replaced_does_not_count(

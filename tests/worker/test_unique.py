@@ -525,3 +525,14 @@ def test_a_lock_that_no_clock_wrote_hides_no_other(redis: Redis, value: bytes) -
     redis.hset("clock:unique", "SomeJob:1", "0a|1795500000000|0")
 
     assert [lock.key for lock in held(redis)] == ["SomeJob:1"]
+
+
+@pytest.mark.parametrize("field", [True, "1 hour", {"key": 7, "until": "start"}])
+def test_a_job_runs_whose_unique_field_another_program_wrote(bench: Build, redis: Redis, field: object) -> None:
+    job = {"class": "RebuildIndexJob", "args": [7], "jid": "theirs", "queue": "default", "unique": field}
+    redis.lpush("queue:default", json.dumps(job))
+
+    bench().run_all()
+
+    assert jobs.ran == [("theirs", (7, "fast"))]
+    assert redis.keys("clock:in_progress:*") == []
