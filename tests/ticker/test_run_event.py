@@ -288,3 +288,40 @@ def test_an_error_is_logged_with_its_traceback_unless_its_message_names_the_cure
 
     [record] = [record for record in caplog.records if "no such row" in record.getMessage()]
     assert bool(record.exc_info) is has_traceback
+
+
+@pytest.mark.parametrize(
+    ("declaration", "what"),
+    [
+        ("every().minute.do(lambda: work()).named('odd')", "the action"),
+        ("every().minute.if_(lambda due: work()).do(FetchNewsJob, 'x').named('odd')", "the condition"),
+        (
+            "on('before_run')(lambda event, due: work())\nevery().minute.do(FetchNewsJob, 'x').named('odd')",
+            "a callback",
+        ),
+    ],
+)
+def test_a_coroutine_that_a_function_returns_is_an_error_of_the_firing(
+    declare: Callable[..., Timetable],
+    redis: Redis,
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    declaration: str,
+    what: str,
+) -> None:
+    tick_twice(declare(f"async def work(): ...\n{declaration}"), redis, fake_clock)
+
+    [record] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert f"{what} returned a coroutine that is never awaited; write asyncio.run(...)" in record.getMessage()
+    assert redis.llen("queue:default") == 0
+
+
+def test_a_coroutine_that_after_run_returns_is_logged_and_the_jobs_are_pushed(
+    declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = "async def work(): ...\non('after_run')(lambda event, due: work())\n"
+
+    tick_twice(declare(f"{lines}every().minute.if_(lambda due: True).do(FetchNewsJob, 'x')"), redis, fake_clock)
+
+    assert "the callback returned a coroutine that is never awaited" in caplog.text
+    assert redis.llen("queue:default") == 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
 from operator import attrgetter
+from types import CoroutineType
 
 from msgspec.structs import replace
 
@@ -166,7 +167,7 @@ def run(timetable: Timetable, event: Event, due: Due, action_of: ActionOf | None
 def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:
     """Call all callbacks. True if one of them returned an explicit False."""
     with child_ends_here():
-        answers = [callback(*args) for callback in callbacks]
+        answers = [_ended(callback(*args), "a callback") for callback in callbacks]
     return any(answer is False for answer in answers)
 
 
@@ -198,7 +199,7 @@ def carry_out(timetable: Timetable, event: Event, due: Due, action_of: ActionOf 
     with holding(event.name, to_ms(due.at), previous_ms) as held, action(timetable.scheduler) as running:
         act = action_of(event)
         with child_ends_here():
-            answer = act(due.at, event.zone)
+            answer = _ended(act(due.at, event.zone), "the action")
         for callback in timetable.callbacks.after_run:
             _call_after(timetable, callback, event, due.at)
     cancelled = (event.name, *running.cancelled) if cancels(answer) else tuple(running.cancelled)
@@ -207,13 +208,25 @@ def carry_out(timetable: Timetable, event: Event, due: Due, action_of: ActionOf 
 
 def _allows(event: Event, due: Due) -> bool:
     with child_ends_here():
-        return event.condition is None or bool(event.condition(due.at.astimezone(event.zone)))
+        at = due.at.astimezone(event.zone)
+        return event.condition is None or bool(_ended(event.condition(at), "the condition"))
+
+
+def _ended(answer: object, what: str) -> object:
+    """The answer of a function of the clock file. Raises DeclarationError for a coroutine, which did no work."""
+    if type(answer) is CoroutineType:
+        answer.close()
+        raise DeclarationError(
+            f"{what} returned a coroutine that is never awaited; write asyncio.run(...), or put the work into a "
+            "job with async def perform"
+        )
+    return answer
 
 
 def _call_after(timetable: Timetable, callback: Callable[..., object], event: Event, at: datetime) -> None:
     try:
         with child_ends_here():
-            callback(event, at)
+            _ended(callback(event, at), "the callback")
     except BaseException as error:  # noqa: BLE001  # the action has run: its jobs are pushed anyway
         report(
             timetable, error, f"An after_run callback of {event.name!r} failed", log_lines.about(event.name, at)
