@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def period_options(end: str) -> Callable[[F], F]:
-    """The options of a period, `--from` and `--to`; `end` is the default of its end. See `span_of`."""
+    """The options of a period, `--from` and `--to`; `end` is the default of its end. See `period_of`."""
     start = click.option("--from", "begin", metavar="WHEN", help="Start: a date or time; default: now.")
     about = "End: a date, a time or a length: 12h, 7d, 4w."
     stop = click.option("--to", "end", metavar="WHEN", default=end, show_default=True, help=about)
@@ -34,12 +34,12 @@ def later(option: str, text: str, now: datetime, zone: tzinfo) -> datetime:
     return instant.astimezone(UTC)
 
 
-def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:
+def period_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:
     """Start and end, both aware, of the texts of --from (None: now) and --to, whose lengths count from the start.
 
     Raises ConfigurationError.
 
-    >>> [str(at) for at in span_of("2026-12-24", "12h", zone=UTC, now=datetime(2026, 1, 1, tzinfo=UTC))]
+    >>> [str(at) for at in period_of("2026-12-24", "12h", zone=UTC, now=datetime(2026, 1, 1, tzinfo=UTC))]
     ['2026-12-24 00:00:00+00:00', '2026-12-24 12:00:00+00:00']
     """
     here = now.replace(microsecond=0).astimezone(zone)

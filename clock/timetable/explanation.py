@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from clock.timetable.event import Event
 from clock.timetable.naming import name_of
-from clock.timetable.periods import NOT_AT_FIRST, counted
+from clock.timetable.periods import NOT_AT_FIRST, short_form
 from clock.timetable.triggers.adjustments import Adjustments, excepted_words
 from clock.timetable.triggers.cron_words import cron_prose
 from clock.timetable.triggers.until import until_words
@@ -50,7 +50,8 @@ def _has_zone(trigger: object) -> bool:
 
 
 def _how(event: Event) -> Iterator[str]:
-    yield _LATE[event.catch_up].format(counted(event.catch_up_within)) if event.catch_up_within else "no catch-up"
+    within = event.catch_up_within
+    yield _LATE[event.catch_up].format(short_form(within)) if within else "no catch-up"
     if event.until is not None:
         yield f"until {until_words(event.until)}"
     if event.condition is not None:
@@ -80,9 +81,9 @@ def _adjusted(chosen: Adjustments) -> Iterator[str]:
             f"never on {days}" if chosen.otherwise == "skip" else f"moved to the {chosen.otherwise} day on {days}"
         )
     if chosen.spread:
-        yield f"up to {counted(chosen.spread)} later, always by the same amount"
+        yield f"up to {short_form(chosen.spread)} later, always by the same amount"
     if chosen.jitter:
-        yield f"up to {counted(chosen.jitter)} later, random each time"
+        yield f"up to {short_form(chosen.jitter)} later, random each time"
     if chosen.dst.gap:
         yield _GAP[chosen.dst.gap]
     if chosen.dst.fold:

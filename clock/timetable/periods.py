@@ -75,7 +75,7 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def counted(period: timedelta) -> str:
+def short_form(period: timedelta) -> str:
     """A short period with its number, for people: `1 h`, `90 min`, `2 days`."""
     words = period_words(period)
     number, unit = words.split() if words[0].isdigit() else ("1", words)

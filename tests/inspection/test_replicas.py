@@ -17,7 +17,7 @@ from clock.store.server.shards import every
 from tests.servers import Servers, port_of
 
 FOLLOWS = {"ip": "10.0.0.2", "port": 6379, "state": "online", "offset": 7, "lag": 0}
-NO_REPLICA = "durable is 1, but Redis has no replicas: pushes fail, and the clock holds its runs"
+NO_REPLICA = "durable is 1, but Redis has 0 replicas: pushes fail, and the clock holds its runs"
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_fewer_replicas_than_the_server_needs_to_write_are_found(redis: Redis) -
     finally:
         redis.config_set("min-replicas-to-write", 0)
 
-    assert found.found == "min-replicas-to-write is 2, and Redis has 1 replica: it refuses to write"
+    assert found.found == "min-replicas-to-write is 2, and Redis has 1 replica: it refuses writes"
 
 
 def test_the_log_reports_missing_replicas_at_the_start(

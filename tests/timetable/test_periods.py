@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from clock.timetable.periods import counted, parse_period, period_words
+from clock.timetable.periods import parse_period, period_words, short_form
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_what_is_no_period_is_refused_with_an_example(text: str) -> None:
     ],
 )
 def test_a_period_is_written_in_one_unit(period: timedelta, words: str, short: str) -> None:
-    assert (period_words(period), counted(period)) == (words, short)
+    assert (period_words(period), short_form(period)) == (words, short)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from clock.inspection.doctor.finding import Finding, Grade
+from clock.printable import counted
 from clock.store import Redis, listing
-from clock.store.server.checks.replicas import counted, following, missing_replicas
+from clock.store.server.checks.replicas import following, missing_replicas
 from clock.store.server.durable import durable_of
 
 
@@ -22,12 +23,12 @@ def replicas_findings(redis: Redis, info: Mapping[str, object]) -> Iterator[Find
         yield Finding(
             "durable",
             Grade.WARNING,
-            f"durable is {durable}, and Redis has {counted(found)}: while one restarts, pushes fail "
+            f"durable is {durable}, and Redis has {counted(found, 'replica')}: while one restarts, pushes fail "
             "and the clock holds its runs",
             "have one replica more than durable",
         )
     else:
-        yield Finding("durable", Grade.GOOD, f"{durable}, and Redis has {counted(found)}")
+        yield Finding("durable", Grade.GOOD, f"{durable}, and Redis has {counted(found, 'replica')}")
     if str(info.get("aof_enabled")) == "0":
         yield Finding(
             "durable",
@@ -44,6 +45,6 @@ def _needed_to_write(redis: Redis, info: Mapping[str, object]) -> Iterator[Findi
         yield Finding(
             "replication",
             Grade.BAD,
-            f"min-replicas-to-write is {needed}, and Redis has {counted(int(good))}: it refuses to write",
+            f"min-replicas-to-write is {needed}, and Redis has {counted(int(good), 'replica')}: it refuses writes",
             "start its replicas, or lower min-replicas-to-write",
         )

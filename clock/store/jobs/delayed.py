@@ -28,7 +28,7 @@ BATCH = STEP_JOBS  # jobs read at once at most
 STUCK_SECONDS = 60.0  # a job that cannot be moved is tried again after so long
 
 
-class CannotMove(StoreError):
+class CannotEnqueue(StoreError):
     """Some jobs cannot move, because the keys of their queues have a wrong type."""
 
     def __init__(self, moved: int, wrong: Iterable[bytes]) -> None:
@@ -67,8 +67,8 @@ class Delayed:
 
         Jobs of `keys.FREED` go to the front, the first one to be taken next.
 
-        `again` is the score (float seconds) at which a job that cannot be moved is tried again. Raises CannotMove
-        for such jobs, after the others have been moved.
+        `again` is the score (float seconds) at which a job that cannot be moved is tried again. For such jobs,
+        raises CannotEnqueue after the others have been moved.
         """
         moved, wrong = 0, set[bytes]()
         is_freed = where == keys.FREED
@@ -83,7 +83,7 @@ class Delayed:
             moved += int(count)
             wrong |= set(not_lists)
         if wrong:
-            raise CannotMove(moved, wrong)
+            raise CannotEnqueue(moved, wrong)
         return moved
 
     def first_due(self) -> dict[str, float]:
@@ -114,7 +114,7 @@ class Delayed:
     def unpark(self, class_name: str, jobs: Sequence[tuple[bytes, str]]) -> int:
         """Move parked jobs of a class, as (payload, queue), the oldest last, to their queues. Returns how many.
 
-        Raises CannotMove after moving the others if some queue's key is not a list.
+        Raises CannotEnqueue after moving the others if some queue's key is not a list.
         """
         own = [keys.PARKED_JOBS + class_name, keys.PARKED, keys.QUEUES]
         with translated():
@@ -123,7 +123,7 @@ class Delayed:
                 args=[class_name, *(part for job in jobs for part in job)],
             )
         if wrong:
-            raise CannotMove(int(moved), wrong)
+            raise CannotEnqueue(int(moved), wrong)
         return int(moved)
 
 

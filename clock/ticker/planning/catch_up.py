@@ -16,7 +16,7 @@ import msgspec
 
 from clock.clocks import from_ms, to_ms
 from clock.store.ledger.decision import DecisionKind
-from clock.timetable.periods import counted
+from clock.timetable.periods import short_form
 from clock.timetable.triggers.spans import span_of
 
 ON_TIME = timedelta(seconds=10)  # longer than any delay of a healthy loop, shorter than a restart
@@ -154,7 +154,7 @@ def missed_because(event: Schedule, late: timedelta) -> str | None:
 
 
 def _over_limit(event: Schedule) -> str:
-    return f"over {counted(event.catch_up_within)} late, the event's catch-up limit"
+    return f"over {short_form(event.catch_up_within)} late, the event's catch-up limit"
 
 
 NO_CATCH_UP = "the event does not catch up"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
 from clock.printable import brief
-from clock.timetable.periods import counted
+from clock.timetable.periods import short_form
 from clock.timetable.triggers.intervals import Trigger
 from clock.timetable.triggers.zone_offsets import DAY, offsets_of, to_seconds
 
@@ -42,7 +42,7 @@ def parse_until(value: object) -> Moment:
 def until_words(moment: Moment) -> str:
     """The moment for people."""
     if isinstance(moment, timedelta):
-        return f"{counted(moment)} after it was first seen"
+        return f"{short_form(moment)} after it was first seen"
     if isinstance(moment, time):
         return f"{moment:%H:%M:%S} of the day on which it was first seen"
     return str(moment)

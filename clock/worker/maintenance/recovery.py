@@ -23,8 +23,7 @@ from clock.job.payload import Payload, encode_again, queue_of, read_payload, sec
 from clock.problems import FATAL, Problems
 from clock.store import Redis
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
-from clock.store.jobs.delayed import CannotMove as CannotUnpark
-from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.delayed import CannotEnqueue, Delayed
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.jobs.worker_register import End, WorkerRegister
@@ -180,7 +179,7 @@ def _unpark_class(delayed: Delayed, name: str, problems: Problems) -> int:
         ahead -= len(payloads)
         try:
             count += delayed.unpark(name, [(payload, queue_of(read_payload(payload))) for payload in payloads])
-        except CannotUnpark as error:
+        except CannotEnqueue as error:
             problems.entry("Parked class %s: %s", name, error)
             count += error.moved
     return count

@@ -14,7 +14,7 @@ from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable
 from clock.job.payload import decode, encode_again, queue_of, seconds
 from clock.problems import Problems
-from clock.store.jobs.delayed import LOOK_SECONDS, STUCK_SECONDS, WAITING, CannotMove, Delayed, Nearer, earliest
+from clock.store.jobs.delayed import LOOK_SECONDS, STUCK_SECONDS, WAITING, CannotEnqueue, Delayed, Nearer, earliest
 
 BUSY_SECONDS = 0.02  # between looks at a job that is due and that another worker moves
 
@@ -80,7 +80,7 @@ class ScheduledJobs:
         jobs = [_released(member, now) for member in members]
         try:
             return self._delayed.release(where, jobs, again=now + STUCK_SECONDS)
-        except CannotMove as error:
+        except CannotEnqueue as error:
             self._problems.entry("In %r %s Retrying every %g s.", where, error, STUCK_SECONDS)
             return error.moved
 

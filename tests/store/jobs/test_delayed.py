@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from clock.store import keys
-from clock.store.jobs.delayed import CannotMove, Delayed, earliest
+from clock.store.jobs.delayed import CannotEnqueue, Delayed, earliest
 from tests.store.jobs.calls import script_calls
 
 
@@ -71,7 +71,7 @@ def test_a_job_whose_queue_is_no_list_stays_and_the_others_move(
     names = {b"a": "x", b"b": "bad", b"c": "x", b"d": "awful"}
     moves = [(job, name, job) for job, name in names.items()]
 
-    with pytest.raises(CannotMove) as raised:
+    with pytest.raises(CannotEnqueue) as raised:
         Delayed(redis).release(keys.SCHEDULE, moves, again=again)
 
     assert raised.value.moved == 2
@@ -133,7 +133,7 @@ def test_parked_jobs_whose_queue_is_no_list_stay_parked(redis: Redis) -> None:
     park(redis, "AJob", b"a", b"b")
     delayed = Delayed(redis)
 
-    with pytest.raises(CannotMove, match="'queue:bad'") as raised:
+    with pytest.raises(CannotEnqueue, match="'queue:bad'") as raised:
         delayed.unpark("AJob", [(b"b", "bad"), (b"a", "default")])
 
     assert raised.value.moved == 1
@@ -142,6 +142,6 @@ def test_parked_jobs_whose_queue_is_no_list_stay_parked(redis: Redis) -> None:
 
 
 def test_an_error_names_five_keys_at_most() -> None:
-    error = CannotMove(0, [f"queue:{number}".encode() for number in range(9)])
+    error = CannotEnqueue(0, [f"queue:{number}".encode() for number in range(9)])
 
     assert "'queue:0', 'queue:1', 'queue:2', 'queue:3', 'queue:4' and 4 more" in str(error)

@@ -9,7 +9,7 @@ import click
 
 from clock.cli.options import GivenPath, answering, config_option
 from clock.cli.output import echo_json, echo_page
-from clock.cli.times import period_options, span_of
+from clock.cli.times import period_of, period_options
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.config import load_config
@@ -43,7 +43,7 @@ def diff(
     """
     answering()
     timetable = _loaded(new, config)
-    start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
+    start, stop = period_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
     after = describe(timetable, start, stop)
     before = (
         describe_revision(old, start, stop)

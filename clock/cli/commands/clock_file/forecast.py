@@ -12,7 +12,7 @@ import click
 from clock.cli.opening import opened
 from clock.cli.options import Count, GivenPath, answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_page, json_option, write_file
-from clock.cli.times import period_options, span_of
+from clock.cli.times import period_of, period_options
 from clock.cli.timetables import all_events, load_timetable
 from clock.clocks import SystemClock
 from clock.config import Config
@@ -56,7 +56,7 @@ def forecast(
     given, default = _seconds(options.pop("took")), _period("--default", options.pop("default"))
     config = answering_settings(**options)
     timetable, measured, slots, left_out = _measured(config, slots, given)
-    start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
+    start, stop = period_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
     _check_classes(timetable, given)
     load = load_of(timetable, start, stop, seconds={**measured, **given}, default=default)
     _echo(forecast_of(load, slots), start, svg, as_json=as_json, left_out=left_out)
@@ -81,7 +81,7 @@ def _measured(
 
 def _echo(made: Forecast, start: datetime, svg: Path | None, *, as_json: bool, left_out: Sequence[str]) -> None:
     zone = start.tzinfo
-    assert zone is not None  # noqa: S101  # span_of gives aware times
+    assert zone is not None  # noqa: S101  # period_of gives aware times
     if svg:
         write_file(svg, to_svg(made, zone))
     if as_json:

@@ -15,7 +15,7 @@ import click
 
 from clock.cli.options import GivenPath, answering, config_option
 from clock.cli.output import echo, echo_json, echo_page, echo_table, json_option, write_file
-from clock.cli.times import period_options, span_of
+from clock.cli.times import period_of, period_options
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.config import load_config
@@ -77,7 +77,7 @@ def preview(
     if from_redis:
         with connected(replace(settings, redis=from_redis, redis_source="the option --from-redis")) as redis:
             timetable = with_stored_events(timetable, redis, settings.require)
-    start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
+    start, stop = period_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
     timeline = _rehearse(timetable, (start, stop), from_redis, events)
     timeline = timeline.only(*events) if events else timeline
     if output["svg"]:

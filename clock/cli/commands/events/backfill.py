@@ -10,7 +10,7 @@ import click
 from clock.cli.auditing import audit
 from clock.cli.options import Number, answering_settings, file_option, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.cli.times import span_of
+from clock.cli.times import period_of
 from clock.cli.timetables import all_events
 from clock.clocks import to_ms
 from clock.config import Config
@@ -71,7 +71,7 @@ def _prepared(
     timetable = all_events(config, redis)
     event = find_event(timetable, name)
     clock = redis_clock(redis)
-    start, end = span_of(*span, zone=event.zone, now=clock.now())
+    start, end = period_of(*span, zone=event.zone, now=clock.now())
     plan = plan_backfill(redis, event, start, end, now=clock.now(), beyond_history=beyond)
     return Backfill(plan, timetable, redis, clock, rate)
 

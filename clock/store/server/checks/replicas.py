@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from redis import Redis
 
 from clock.errors import StoreError
+from clock.printable import counted
 from clock.store import listing
 from clock.store.server.durable import durable_of
 
@@ -27,12 +28,8 @@ def missing_replicas(info: Mapping[str, object], durable: int) -> str:
     found = following(info)
     if found is None or found >= durable:
         return ""
-    return f"durable is {durable}, but Redis has {counted(found)}: pushes fail, and the clock holds its runs"
-
-
-def counted(replicas: int) -> str:
-    """A number of replicas in words."""
-    return f"{replicas or 'no'} replica{'' if replicas == 1 else 's'}"
+    replicas = counted(found, "replica")
+    return f"durable is {durable}, but Redis has {replicas}: pushes fail, and the clock holds its runs"
 
 
 def warn_of_replicas(redis: Redis) -> None:
