@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from clock.clocks import from_ms, to_ms
+from clock.clocks import from_ms, to_ms, unix_seconds
+from clock.log import write_gathered_lines, write_info
 from clock.printable import shortened_list
 from clock.store.ledger.entry import Entry, Origin
 from clock.ticker.firing.own_commits import Behind, OwnCommits
@@ -26,10 +27,17 @@ def triggered(event: Event, due: Due, at: datetime) -> None:
 
 
 def all_triggered(firings: list[tuple[Event, Due, datetime]], untaken: set[tuple[str, int]]) -> None:
-    """Log the firings, except those that the ledger did not take. Empties both collections."""
+    """Log the firings, except those that the ledger did not take. Empties both collections.
+
+    The lines of many firings are written by one system call. A record is made only if a handler needs it.
+    """
+    created = unix_seconds()
     for event, due, at in firings if logger.isEnabledFor(logging.INFO) else ():
-        if not untaken or (event.name, to_ms(due.at)) not in untaken:
+        if untaken and (event.name, to_ms(due.at)) in untaken:
+            continue
+        if not write_info(logger, f"Triggering {event.name!r}", created, at_once=False):
             triggered(event, due, at)
+    write_gathered_lines()
     firings.clear()
     untaken.clear()
 

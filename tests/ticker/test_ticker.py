@@ -1,6 +1,8 @@
+import io
 import json
 import logging
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -13,6 +15,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
+from clock.log import configure_logging
 from clock.store import keys
 from clock.store.ledger import overdue
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
@@ -507,6 +510,50 @@ def test_a_run_is_logged_once_redis_is_back_though_nothing_else_is_due(
         at(fake_clock, ticker, SIX + SECOND)
 
     assert [record.getMessage() for record in caplog.records] == ["Triggering 'daily'"]
+
+
+class Writes(io.StringIO):
+    """A stream that remembers each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.texts.append(text)
+        return super().write(text)
+
+
+@pytest.mark.usefixtures("log_as_before")
+def test_the_lines_of_firings_at_one_instant_are_written_at_once(
+    declare: Declare, redis: Redis, fake_clock: FakeClock
+) -> None:
+    stream = Writes()
+    lines = 'for n in range(3):\n    every().day.at("06:00").do(FetchNewsJob, "x").named(f"e{n}")\n'
+    ticker = Ticker(declare(lines), ledger=RedisLedger(redis), clock=fake_clock, signature=Signature("a", "v1"))
+    ticker.tick()
+    configure_logging("text", "info", stream=stream)
+
+    at(fake_clock, ticker, SIX)
+
+    [text] = stream.texts
+    assert re.sub(r"^\S+Z ", "", text, flags=re.M) == "".join(f"INFO Triggering 'e{n}'\n" for n in range(3))
+
+
+@pytest.mark.usefixtures("log_as_before")
+def test_a_line_of_json_names_the_due_instant_of_its_firing(
+    declare: Declare, redis: Redis, fake_clock: FakeClock
+) -> None:
+    stream = io.StringIO()
+    lines = 'every().day.at("06:00").do(FetchNewsJob, "x").named("daily")\n'
+    ticker = Ticker(declare(lines), ledger=RedisLedger(redis), clock=fake_clock, signature=Signature("a", "v1"))
+    ticker.tick()
+    configure_logging("json", "info", stream=stream)
+
+    at(fake_clock, ticker, SIX + SECOND / 4)
+
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["due"], line["late_ms"]) == ("daily", SIX.isoformat(), 250)
 
 
 def test_a_slow_action_is_named_with_what_it_made_late(

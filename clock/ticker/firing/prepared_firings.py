@@ -34,11 +34,12 @@ class PreparedFirings:
 
     def include(self, event: Event) -> bool:
         """Whether a firing of the event runs no code of the user's."""
+        options = event.options
         return (
             event.prepared is not None
-            and event.condition is None
-            and event.overlap == "allow"
-            and not event.thread
+            and options.condition is None
+            and options.overlap == "allow"
+            and not options.thread
             and not (self._callbacks.before_run or self._callbacks.after_run)
             and self._has_own_actions
         )

@@ -29,7 +29,8 @@ _SPAN_BITS = 25  # offsets are computed and cached for spans of 2**25 s (388 day
 
 def to_seconds(instant: datetime) -> int:
     """The instant as whole seconds since 1970, rounded down."""
-    return (instant - _EPOCH) // _SECOND
+    since = instant - _EPOCH
+    return since.days * DAY + since.seconds
 
 
 def to_datetime(seconds: int) -> datetime:
