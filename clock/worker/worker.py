@@ -291,14 +291,18 @@ class Worker:
 
     def _wait_for_jobs(self) -> None:
         for thread in self._job_threads:
-            while thread.is_alive() and (left := self._stop_by - self._clock.monotonic()) > 0:
+            while thread.is_alive() and (left := self._seconds_left()):
                 thread.join(min(left, LOOK_SECONDS))
 
     def _wait_for(self, hooks: threading.Event) -> None:
         """Wait for hooks, until jobs may not run any longer."""
-        while (left := self._stop_by - self._clock.monotonic()) > 0:
+        while left := self._seconds_left():
             if self._clock.wait(hooks, min(left, LOOK_SECONDS)):
                 return
+
+    def _seconds_left(self) -> float:
+        """How long jobs and hooks may run on."""
+        return max(0.0, self._stop_by - self._clock.monotonic())
 
     def _close(self, beating: threading.Thread) -> None:
         """Leave Redis as a worker should that has ended."""

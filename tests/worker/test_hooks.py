@@ -293,6 +293,24 @@ def test_a_slow_hook_delays_neither_heartbeat_nor_the_end_of_the_worker(redis: R
         release.set()
 
 
+def test_exit_hooks_have_a_moment_though_jobs_may_run_no_longer(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clock.worker.worker.EXIT_HOOK_SECONDS", PATIENCE_SECONDS)
+    calls: list[str] = []
+
+    @on("exit")
+    def slow() -> None:
+        threading.Event().wait(0.02)
+        calls.append("exit")
+
+    worker = worker_of(redis)
+    worker.stop_now()
+    worker.run()
+
+    assert calls == ["exit"]
+
+
 def test_calls_behind_a_hook_that_hangs_are_bounded(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

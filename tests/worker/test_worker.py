@@ -14,10 +14,11 @@ from clock.clocks import SystemClock
 from clock.errors import StoreUnavailable, WorkerStuck
 from clock.store import keys
 from clock.store.jobs.worker_register import WorkerRegister
+from clock.store.server.client import client
 from clock.testing import FakeClock
 from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.heartbeat.heartbeat_link import HeartbeatLink
-from clock.worker.heartbeat.heartbeat_process import BEATEN, SIGN
+from clock.worker.heartbeat.heartbeat_process import BEATEN, REPORT, SIGN
 from tests.patience import PATIENCE_SECONDS, eventually
 from tests.worker import jobs
 from tests.worker.jobs import AwaitThingJob, HoldThingJob, NoteThingJob
@@ -278,6 +279,25 @@ def test_a_worker_gives_signs_to_its_heartbeat_process_and_ends_it(
         signs += received
     its.close()
     assert set(signs) == {*SIGN, *BEATEN}
+
+
+@pytest.mark.parametrize(("beats_for", "answers"), [(25, True), (15, False)])
+def test_redis_answers_if_it_has_heartbeats_of_a_whole_expiry_from_the_heartbeat_process(
+    free_port: int, beats_for: float, answers: bool
+) -> None:
+    clock = FakeClock(datetime(2026, 11, 24, 6, tzinfo=UTC))
+    clock.advance(timedelta(seconds=60))
+    ours, its = socket.socketpair()
+    ours.setblocking(False)
+    link = HeartbeatLink(ours, clock=clock)
+    away = client(f"redis://127.0.0.1:{free_port}", 1)
+    worker = Worker(away, WorkerOptions(beat_seconds=5), identity="here:1:a", clock=clock, link=link)
+
+    its.send(REPORT.pack(0, clock.monotonic() - beats_for, clock.monotonic()))
+
+    assert worker._redis_answers() is answers
+    ours.close()
+    its.close()
 
 
 def test_signals_of_sidekiqs_page_are_obeyed_and_unknown_ones_ignored(
