@@ -157,6 +157,21 @@ def test_a_due_instant_behind_a_slow_action_is_overdue(
     assert process.seconds_since_round in (5.0, 6.0)  # the first round may have ended a little later
 
 
+def test_each_round_starts_the_time_since_the_last_round_again(
+    declare: Declare, running: Running, fake_clock: FakeClock
+) -> None:
+    process = running.start(declare(DAILY))
+    fake_clock.advance(SECOND)
+
+    def has_ended_a_round() -> bool:
+        ended = process.seconds_since_round == 0.0
+        if not ended:
+            fake_clock.advance(SECOND)  # the loop may not have waited yet
+        return ended
+
+    eventually(has_ended_a_round, "the end of a round")
+
+
 def test_a_clock_whose_action_does_not_end_hands_over_after_its_patience(
     declare: Declare,
     running: Running,
