@@ -69,8 +69,8 @@ def test_a_clock_that_no_longer_beats_is_off_the_register(
     pulse(start(declare(""))).beat()
     register = ClockRegister(redis)
 
-    assert register.living(fake_clock.now() + timedelta(seconds=19))
-    assert not register.living(fake_clock.now() + timedelta(seconds=21))
+    assert register.living(fake_clock.now() + timedelta(seconds=19.9))
+    assert not register.living(fake_clock.now() + timedelta(seconds=20.1))
 
 
 def test_a_clock_that_stops_leaves_the_register_at_once(
