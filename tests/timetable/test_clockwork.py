@@ -131,13 +131,14 @@ def test_a_period_of_days_is_measured_on_the_wall_clock_also_if_it_skips_a_day()
     """Samoa had no 30 December 2011: three days on the clock are two days of time there."""
     apia = ZoneInfo("Pacific/Apia")
     anchor = to_seconds(datetime(2011, 12, 25, 10, tzinfo=apia))
+    trigger = ClockworkAt(3 * DAY, parse_at("10:00"), apia)
 
     for day in (25, 28):
-        found = ClockworkAt(3 * DAY, parse_at("10:00"), apia).due_between(
-            to_seconds(datetime(2011, 12, day, 10, tzinfo=apia)) - 1, FOREVER, anchor, None
-        )
-        shown = [datetime.fromtimestamp(due, apia).date() for due in islice(found, 4)]
-        assert shown == [date(2011, 12, day) + timedelta(days=3 * step) for step in range(4)]
+        due = to_seconds(datetime(2011, 12, day, 10, tzinfo=apia))
+        for first, after in enumerate((due - 1, due)):  # entered before the instant, and at it
+            found = islice(trigger.due_between(after, FOREVER, anchor, None), 4)
+            shown = [datetime.fromtimestamp(one, apia).date() for one in found]
+            assert shown == [date(2011, 12, day) + timedelta(days=3 * (first + step)) for step in range(4)]
 
 
 def test_a_chain_is_followed_up_to_the_hour_that_occurs_twice() -> None:
