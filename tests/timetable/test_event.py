@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from clock.timetable import Event
 
 Declared = Callable[..., Event]
@@ -34,3 +36,16 @@ def test_an_event_without_a_condition_counts_every_instant(declared: Declared) -
     assert event.counted_from("", anchor=FIVE, previous=FIRST) == ""
     assert event.next_after(FIRST, anchor=FIVE, counted="-") == FIRST + DAY
     assert not event.asked_again_after(FIRST, anchor=FIVE, counted="-")
+
+
+@pytest.mark.parametrize(
+    ("action", "is_prepared"),
+    [("SendLetterJob, 'me'", True), ("SendLetterJob, DUE_AT", False), ("act", False)],
+)
+def test_the_push_of_an_event_is_prepared_if_it_is_known_before_the_event_is_due(
+    declared: Declared, action: str, is_prepared: bool
+) -> None:
+    event = declared(f"every().day.do({action})")
+
+    assert event.prepared is (event.action if is_prepared else None)
+    assert event.enqueues is action.startswith("SendLetterJob")
