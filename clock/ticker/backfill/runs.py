@@ -74,7 +74,7 @@ class Backfill:
     def _run_batch(self, planned: Sequence[PlannedRun]) -> Iterator[BackfilledRun]:
         ran: list[tuple[BackfilledRun, Decision]] = []
         for run in planned:
-            outcome = self._carried_out(run)
+            outcome = run_firing(self._timetable, self.plan.event, _due(run))
             if outcome.kind is DecisionKind.ERROR:
                 yield from self._committed(ran)
                 raise BackfillFailed(self.plan.event.name, run.at.isoformat(), outcome.reason)
@@ -83,9 +83,6 @@ class Backfill:
             else:
                 ran.append((BackfilledRun(run, outcome.jids), self._decision(run, outcome)))
         yield from self._committed(ran)
-
-    def _carried_out(self, run: PlannedRun) -> Outcome:
-        return run_firing(self._timetable, self.plan.event, _due(run))
 
     def _decision(self, run: PlannedRun, outcome: Outcome) -> Decision:
         event: Event = self.plan.event

@@ -13,7 +13,6 @@ from clock.errors import SourceFailed
 from clock.inspection import Circumstances, Finding, Status, examine, status
 from clock.inspection.events.event_rows import (
     EventRow,
-    Summary,
     event_names,
     event_rows_of,
     missed_events,
@@ -95,9 +94,11 @@ class Data:
         self._findings = cached(self._examine, FINDINGS_SECONDS)
         self._declared = Cached(self._look_for_declared, rows_seconds, clock=clock, grace_seconds=ROWS_SECONDS)
         self._forecasts = Background(self._forecast, FORECAST_SECONDS, clock=clock)
-        self._missed = cached(self._look_for_missed, NAMES_SECONDS)
-        self._paused = cached(self._look_for_paused, NAMES_SECONDS)
-        self._overview = Overview(self._summarize, clock=clock)
+        self._missed = cached(lambda: missed_events(self.redis, self.now()), NAMES_SECONDS)
+        self._paused = cached(lambda: paused_events(self.redis, self.sorted_names(), self.now()), NAMES_SECONDS)
+        self._overview = Overview(
+            lambda names: summaries(self.redis, names, self.declared, self.now()), clock=clock
+        )
         self._sizes: dict[str, tuple[int, ...]] = {}  # written by the one thread in `_look`
         self._hazards: dict[str, tuple[Event, date, Sequence[Hazard]]] = {}
 
@@ -214,15 +215,6 @@ class Data:
 
     def _examine(self) -> Sequence[Finding]:
         return examine(self.redis, Circumstances(self.source.url, timedelta(0), CONNECTIONS_PER_WORKER))
-
-    def _summarize(self, names: Sequence[str]) -> list[Summary]:
-        return summaries(self.redis, names, self.declared, self.now())
-
-    def _look_for_missed(self) -> Mapping[str, int]:
-        return missed_events(self.redis, self.now())
-
-    def _look_for_paused(self) -> frozenset[str]:
-        return paused_events(self.redis, self.sorted_names(), self.now())
 
     def _look_for_names(self) -> tuple[Sequence[str], Sequence[str]]:
         timetable = self.source.timetable
