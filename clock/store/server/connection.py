@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hiredis import pack_command
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
@@ -34,7 +33,7 @@ from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wa
 from clock.store.server.embedded import embedded
 from clock.store.server.faults import store_error
 from clock.store.server.fork_safety import opener_of, renew_in_child
-from clock.store.server.pool import Limits, Pool
+from clock.store.server.pool import Limits, Pool, packed
 from clock.store.server.routing import routed
 from clock.store.server.shards import ALONE, Address, Shards, ShardSettings, addresses, join, note
 
@@ -108,10 +107,7 @@ def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
     further = [("SET", keys.REPLICATED, 1, "PX", WAIT_MS), wait_command(durable)] if durable else []
     link: Any = pool.get_connection()
     try:
-        pack: Callable[..., bytes] = getattr(
-            link, "packed", pack_command
-        )  # the library's takes five times as long
-        link.send_packed_command([b"".join(map(pack, (command, *further)))])
+        link.send_packed_command([packed(link, (command, *further))])
     except BaseException:
         link.disconnect()
         pool.release(link)

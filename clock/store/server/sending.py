@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from typing import Any
 
-from hiredis import pack_command
 from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import (
@@ -27,7 +26,7 @@ from clock.store.server.cluster import ClusterPool
 from clock.store.server.connection import lent, translated
 from clock.store.server.durable import check_replicated
 from clock.store.server.faults import fault_of
-from clock.store.server.pool import Pool
+from clock.store.server.pool import Pool, packed
 
 Command = tuple[str | bytes | float, ...]
 PAUSE_SECONDS = 0.05  # between two tries while a slot of a cluster moves
@@ -92,8 +91,7 @@ def ask_all(redis: Redis, commands: Sequence[Command]) -> list[Any]:
     A pipeline of the client library costs twice as much. Raises the client library's errors.
     """
     with lent(redis) as link:
-        pack: Callable[..., bytes] = getattr(link, "packed", pack_command)
-        link.send_packed_command([b"".join([pack(command) for command in commands])])
+        link.send_packed_command([packed(link, commands)])
         return [_answer_of(link) for _ in commands]
 
 
@@ -179,8 +177,7 @@ def _sent(batch: Sequence[tuple[Redis, Sequence[Command]]], within: float) -> _S
     with translated(), ExitStack() as stack:
         links = [stack.enter_context(lent(redis, within=within)) for redis, _ in batch]
         for link, (_, commands) in zip(links, batch, strict=True):
-            pack: Callable[..., bytes] = getattr(link, "packed", pack_command)
-            link.send_packed_command([b"".join([pack(command) for command in commands])])
+            link.send_packed_command([packed(link, commands)])
         return _Sent(batch, links, stack.pop_all())
 
 
@@ -262,13 +259,12 @@ def _is_refusal(link: Any, error: RedisError) -> bool:
 def _exchange(link: Any, batches: Iterable[Sequence[Command]]) -> Iterator[None]:
     """Send each batch when the one before is answered; yields after each answered one."""
     unread: Sequence[Command] = ()
-    pack: Callable[..., bytes] = getattr(link, "packed", pack_command)
     for commands in batches:
-        packed = b"".join([pack(command) for command in commands])
+        text = packed(link, commands)
         if unread:
             _read(link, unread, commands)
             yield
-        link.send_packed_command([packed])
+        link.send_packed_command([text])
         unread = commands
     if unread:
         _read(link, unread)
