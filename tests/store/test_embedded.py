@@ -509,6 +509,7 @@ def test_a_server_that_dies_is_started_again_after_growing_pauses_until_nobody_u
     assert f"--unixsocket {keeping.files.socket} --unixsocketperm 600 --dir {keeping.files.home}" in words
     assert "--port 0 " in words
     assert "--appendonly yes --appendfsync always --save " in words
+    assert "--stream-node-max-bytes 1024 " in words
 
 
 @pytest.mark.parametrize(("seconds", "pauses"), [(60, [0.1, 0.2, 0.4]), (61, [0.1, 0.1, 0.2])])

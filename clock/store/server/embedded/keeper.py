@@ -94,6 +94,7 @@ class Keeper:
             "appendonly": "yes",
             "appendfsync": "always",
             "save": "",
+            "stream-node-max-bytes": "1024",  # the least memory of a history: 4096 by default
             "logfile": str(self._files.log),
         }
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
