@@ -39,6 +39,8 @@ class DatabaseEvent(models.Model):
 
     def clean(self) -> None:
         """Check schedule, job, arguments and name as the clock will. Raises ValidationError."""
+        if self.args is None:  # the field is empty
+            self.args = []
         problem = problem_of(self)
         if problem:
             raise ValidationError(problem)

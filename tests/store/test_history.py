@@ -58,6 +58,20 @@ def test_text_that_is_not_utf_8_in_a_record_of_an_older_clock_is_read() -> None:
     assert history.decoded(b'{"decision": "fired", "due": 1000, "reason": "caf\\udce9"}') is not None
 
 
+@pytest.mark.parametrize("outcomes", [[], 5, {"a": 5}, {"a": {}}, {"a": {"at": "x"}}])
+def test_outcomes_in_a_record_of_another_program_are_left_out(redis: Redis, outcomes: object) -> None:
+    add(redis, keys.HISTORY, {**FIRED, "outcomes": outcomes})
+
+    assert list(history.read(redis, "feed")) == [FIRED]
+
+
+@pytest.mark.parametrize("reason", [5, None, {"a": 1}, ["x"]])
+def test_a_record_whose_reason_is_not_text_is_left_out(redis: Redis, reason: object) -> None:
+    add(redis, keys.HISTORY, {**FIRED, "reason": reason}, {**FIRED, "reason": "paused"})
+
+    assert list(history.read(redis, "feed")) == [{**FIRED, "reason": "paused"}]
+
+
 @pytest.mark.parametrize("missing", OUTCOME)
 def test_an_outcome_without_one_of_its_fields_is_left_out(missing: str) -> None:
     outcome = {name: value for name, value in DONE.items() if name != missing}

@@ -213,12 +213,7 @@ def _next_due(event: Event, entry: Entry | None, now: datetime) -> datetime | No
 
 def event_history(redis: Redis, name: str, count: int) -> list[Record]:
     """The latest decisions of an event with the outcomes of their jobs, newest first."""
-    return [_tidy(record) for record in history.read(redis, name, count)]
-
-
-def _tidy(record: Record) -> Record:
-    """A record whose `outcomes`, if it has any, are those of jobs."""
-    return record if isinstance(record.get("outcomes", {}), dict) else {**record, "outcomes": {}}
+    return list(history.read(redis, name, count))
 
 
 def day_of_events(
@@ -226,7 +221,7 @@ def day_of_events(
 ) -> list[tuple[list[Record], float]]:
     """For each event up to `count` decisions from an instant on, oldest first, and its jobs' usual seconds."""
     spans = event_rows.read_span(redis, names, to_ms(begin), count)
-    return [([_tidy(record) for record in records], usual_ms / 1000) for records, usual_ms in spans]
+    return [([*records], usual_ms / 1000) for records, usual_ms in spans]
 
 
 def due_of(record: Record) -> datetime:

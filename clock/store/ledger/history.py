@@ -30,6 +30,7 @@ _decode = msgspec.json.Decoder().decode
 RECORD: Mapping[str, type] = {"decision": str, "due": int}
 OUTCOME: Mapping[str, type] = {"jid": str, "outcome": str, "at": int, "took_ms": int}
 OPTIONAL: Mapping[str, type] = {
+    "reason": str,
     "late_ms": int,
     "count": int,
     "first": int,
@@ -119,6 +120,7 @@ def decoded(text: bytes | None, kinds: Mapping[str, type] = RECORD) -> Record | 
         kind = OPTIONAL.get(name) or kinds.get(name)
         if kind and not (type(value) is kind is str or _is_a(kind, value)):
             return None
+    found.pop("outcomes", None)  # `with_outcomes` adds them; another program wrote these
     return found if kinds.keys() <= found.keys() else None
 
 

@@ -569,6 +569,14 @@ class EventRowTests(TransactionTestCase):
             self.assertFalse(event_rows.is_taken("nightly"))
             self.assertEqual(page.last_run(DatabaseEvent(name="nightly")), "unknown: Redis cannot be reached")
 
+    def test_an_empty_field_of_arguments_is_an_empty_list(self):
+        """The form of the admin page gives None."""
+        row = DatabaseEvent(name="nightly", every="1 day", job="ForgetOldOrdersJob", args=None)
+
+        row.full_clean()
+
+        self.assertEqual(row.args, [])
+
     def test_an_event_that_cannot_be_run_by_hand_is_named_on_its_page(self):
         """The action of the admin page."""
         root = get_user_model().objects.create_superuser("root")
