@@ -44,7 +44,7 @@ pythons: .versions/pythons.built ## The everyday tests with the other supported 
 	@.ci/test_versions pythons "$(OF_VERSIONS)"
 
 thorough: .venv/dev ## Eight times as many examples, each night of each zone, a year's rehearsal, a month of restarts, the long faults, real starts
-	CLOCK_EXAMPLES=many $(PYTEST) $(WORKERS) tests/timetable tests/ticker tests/rehearsal tests/worker tests/process tests/test_stress.py
+	CLOCK_EXAMPLES=many $(PYTEST) $(WORKERS) --timeout=3840 tests/timetable tests/ticker tests/rehearsal tests/worker tests/process tests/test_stress.py
 
 coverage: .venv/dev ## The lines and branches of clock/ that no test reaches: make coverage TESTS='tests/job -m "not slow"'
 	@rm -rf build/coverage && mkdir -p build/coverage
