@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 MANY = 1_000  # events; a collection in between scans all of them, and doubles the time
 
 
-@contextmanager
-def uncollected(events: int = MANY) -> Iterator[None]:
+class uncollected:  # noqa: N801  # it reads as a function, and a generator would cost each tick more
     """Run no collection inside the block if there are many events to create, plan or fire."""
-    if events < MANY or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+
+    __slots__ = ("_pauses",)
+
+    def __init__(self, events: int = MANY) -> None:
+        self._pauses = events >= MANY and gc.isenabled()
+
+    def __enter__(self) -> None:
+        if self._pauses:
+            gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self._pauses:
+            gc.enable()
 
 
 def return_memory(events: int) -> None:

@@ -277,9 +277,10 @@ class Ticker:
     def _seconds_to_sleep(self) -> float:
         if not self._plan.is_known:
             return 0.0
-        if self.next_due is None:
+        due = self.next_due
+        if due is None:
             return LONGEST_SLEEP_SECONDS
-        ahead = (self.next_due - self._clock.now()).total_seconds()
+        ahead = (due - self._clock.now()).total_seconds()
         return min(LONGEST_SLEEP_SECONDS, ahead)  # negative: the clock does not wait
 
     def _follow_declarations(self) -> None:

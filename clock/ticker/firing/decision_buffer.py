@@ -67,6 +67,8 @@ class DecisionBuffer:
 
         May be called from any thread.
         """
+        if not self._waiting:
+            return None
         waiting = list(self._waiting)
         return min(((item.event, item.due_ms) for item in waiting), key=itemgetter(1), default=None)
 

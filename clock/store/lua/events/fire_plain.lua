@@ -21,10 +21,8 @@ local HISTORIES = 7 -- keys before those of the histories
 need('HSET', KEYS[1], '', '')
 need('SADD', KEYS[3], '')
 need('LPUSH', KEYS[7], '')
-for place, kind in pairs({ [3] = 'set', [7] = 'list' }) do
-  local found = redis.pcall('TYPE', KEYS[place]).ok
-  if found ~= kind and found ~= 'none' then return false end
-end
+local kind = redis.pcall('TYPE', KEYS[7]).ok -- that of KEYS[3] shows when the queue is noted, before any push
+if kind ~= 'list' and kind ~= 'none' then return false end
 if is_outranked(KEYS[5], ARGV[2], ARGV[3]) then return false end
 local decided, declared = redis.pcall('HMGET', KEYS[1], unpack(events)), redis.pcall('HMGET', KEYS[2], unpack(events))
 local pauses = redis.pcall('HMGET', KEYS[4], '', unpack(events))
