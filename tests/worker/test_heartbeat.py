@@ -241,6 +241,21 @@ def test_a_duty_that_raises_is_reported_and_the_others_are_done(
     assert "An error in clock (first): IndexError" in caplog.text
 
 
+def test_a_key_of_a_wrong_type_is_logged_once_a_minute(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.set("retry", "a text")
+    duties = Duties(redis, {}, problems=Problems(clock=fake_clock), clock=fake_clock)
+    counts: list[int] = []
+
+    for _ in range(4):
+        duties.do()
+        counts.append(caplog.text.count("another program wrote it; rename or delete it"))
+        fake_clock.advance(timedelta(seconds=31))
+
+    assert counts == [1, 1, 2, 2]
+
+
 class SlowAnswers(FakeClock):
     """Two seconds pass with each look at the time."""
 
