@@ -11,9 +11,10 @@ from redis import Redis
 
 from clock import Discard, IterableJob, Job, JobFailed, JobResult
 from clock.api import JobRef, cancel
-from clock.clocks import from_ms
+from clock.clocks import from_ms, to_ms
 from clock.errors import ResultMissing
 from clock.job import Context
+from clock.store import keys
 from clock.store.jobs import cancellations
 from clock.testing import FakeClock, fake, inline, world
 from clock.worker.running.cancelling import cancel_running
@@ -323,3 +324,22 @@ def test_a_parked_and_a_running_job_can_be_cancelled(bench: Build, redis: Redis)
 
 def list_of(members: Any) -> list[bytes]:
     return list(members)
+
+
+def test_a_worker_renews_the_mark_of_a_cancelled_job_while_it_runs(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    worker, scores = bench(), list[float | None]()
+    jid = IgnoreCancelJob.perform_async(False)
+
+    def beat_twice() -> None:
+        cancel_running(redis, worker.fetcher.slots, clock=fake_clock)
+        cancellations.mark(redis, [jid], now=fake_clock.now(), seconds=60)
+        cancel_running(redis, worker.fetcher.slots, clock=fake_clock)
+        scores.append(redis.zscore(keys.CANCELLED, jid))
+
+    around[:] = [beat_twice]
+    worker.run_all()
+
+    assert scores == [to_ms(fake_clock.now() + timedelta(days=1))]
+    assert marks(redis) == set()
