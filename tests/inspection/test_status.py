@@ -126,6 +126,7 @@ def test_a_missing_permission_is_a_problem_once_a_process_is_late(
     assert [problem for problem in late if "docs/deploying.md lists the permissions" in problem] == late
 
 
+@pytest.mark.usefixtures("needs_redis_7")
 def test_a_missing_permission_is_a_problem_if_no_process_is_left(reader: Redis) -> None:
     refused, none = look(reader).problems
 

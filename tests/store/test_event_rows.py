@@ -23,7 +23,7 @@ def outcome(jid: str = "a", took_ms: int = 3) -> dict[str, object]:
 
 
 def add(redis: Redis, key: str, at_ms: int, entry: Mapping[str, object]) -> None:
-    redis.xadd(key, {"entry": json.dumps(entry)}, id=f"{at_ms}-*")
+    redis.xadd(key, {"entry": json.dumps(entry)}, id=f"{at_ms}-{redis.xlen(key) + 1}")  # Redis 6.2 knows no `MS-*`
 
 
 def declare(redis: Redis, *events: str) -> None:

@@ -148,6 +148,7 @@ def _commands() -> list[str]:
     return sorted({name.lower() for name in re.findall(r"redis\.p?call\('([A-Z]+)'", both)})
 
 
+@pytest.mark.usefixtures("needs_redis_7")
 @pytest.mark.parametrize("command", _commands())
 def test_with_a_refused_command_the_effect_is_that_of_the_other_script_and_no_job_is_pushed_twice(
     redis: Redis, limited: Callable[[str], Redis], command: str
@@ -254,6 +255,7 @@ def jobs_of_three_commits(redis: Redis, user: Redis) -> list[bytes]:
     return [*found, *waiting]
 
 
+@pytest.mark.usefixtures("needs_redis_7")
 @pytest.mark.parametrize("command", sorted({*_commands(), "zrangebyscore", "zrem", "hdel", "hget"}))
 def test_with_a_refused_command_delayed_and_unique_jobs_are_pushed_once(
     redis: Redis, limited: Callable[[str], Redis], command: str

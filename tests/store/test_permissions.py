@@ -84,6 +84,7 @@ PLACED: dict[str, Callable[[Redis], object]] = {
 }
 
 
+@pytest.mark.usefixtures("needs_redis_7")
 @pytest.mark.parametrize(
     ("place", "move", "command"),
     [
@@ -133,6 +134,7 @@ OF_COMMANDS = (
 )  # what only people start
 
 
+@pytest.mark.usefixtures("needs_redis_7")
 def test_each_command_that_a_process_needs_is_named_if_it_is_refused(
     limited: Callable[[str], Redis],
 ) -> None:
@@ -143,6 +145,7 @@ def test_each_command_that_a_process_needs_is_named_if_it_is_refused(
     assert found == {name: {name} for name in names}
 
 
+@pytest.mark.usefixtures("needs_redis_7")
 def test_a_command_that_is_refused_for_some_keys_is_named_with_the_key(redis: Redis, redis_url: str) -> None:
     redis.acl_setuser("limited", enabled=True, nopass=True, keys=["queue*", "clock:*"], commands=["+@all"])
     wanted = [("ZADD", "retry"), ("HMGET", "clock:lease"), ("SUBSCRIBE", "clock:nearer")]
@@ -214,6 +217,7 @@ def denied(redis: Redis) -> set[tuple[str, str]]:
     return {(entry["object"], entry["reason"]) for entry in found}
 
 
+@pytest.mark.usefixtures("needs_redis_7")
 def test_a_clock_uses_no_command_but_those_that_it_checks(
     redis: Redis, least: Callable[[Sequence[permissions.Command]], Redis]
 ) -> None:
@@ -243,6 +247,7 @@ def test_a_clock_uses_no_command_but_those_that_it_checks(
     assert redis.llen("queue:default") == 2
 
 
+@pytest.mark.usefixtures("needs_redis_7")
 def test_a_worker_uses_no_command_but_those_that_it_checks(
     redis: Redis, least: Callable[[Sequence[permissions.Command]], Redis]
 ) -> None:

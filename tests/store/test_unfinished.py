@@ -17,6 +17,7 @@ from clock.store.scripts import source
 
 DUE = 1_795_500_000_000
 JID = "a" * 24
+OF_THE_TEST = {"config|resetstat", "config", "info"}  # Redis 6.2 counts no subcommands
 
 
 def payload(jid: str, at_ms: int = DUE, **more: object) -> str:
@@ -48,7 +49,7 @@ def test_a_job_is_believed_to_go_on_for_a_minute_without_being_looked_for(redis:
 
     assert [unfinished.count("feed", DUE + at) for at in (1, 1_000, TRUSTED_MS - 1)] == [1, 1, 1]
 
-    assert set(calls(redis)) <= {"hgetall", "config|resetstat", "info"}
+    assert set(calls(redis)) <= {"hgetall", *OF_THE_TEST}
     assert unfinished.count("feed", DUE + TRUSTED_MS) == 0
     assert not redis.exists(keys.WATCHED + "feed")
 
@@ -128,7 +129,7 @@ def test_a_job_that_waits_for_its_retry_is_found_by_the_score_that_its_worker_no
 
     assert Unfinished(redis).count("feed", DUE + TRUSTED_MS) == 1
 
-    assert set(calls(redis)) <= {"hgetall", "zcount", "config|resetstat", "info"}
+    assert set(calls(redis)) <= {"hgetall", "zcount", *OF_THE_TEST}
 
 
 def retry(redis: Redis, at_ms: int) -> None:

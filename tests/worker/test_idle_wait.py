@@ -198,8 +198,10 @@ def test_jobs_that_arrive_in_several_queues_at_any_moment_are_all_taken_once(red
 
 @pytest.mark.parametrize("denied", ["-client", "-client|unblock"])
 def test_where_redis_lets_no_wait_be_ended_jobs_of_all_queues_are_taken_all_the_same(
-    redis: Redis, denied: str, monkeypatch: pytest.MonkeyPatch
+    redis: Redis, denied: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
+    if "|" in denied:
+        request.getfixturevalue("needs_redis_7")
     monkeypatch.setattr(ObservedInProgress, "wait_seconds", 0.1)
     redis.acl_setuser("plain", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all", denied])
     options = {**redis.connection_pool.connection_kwargs, "username": "plain", "password": "any"}

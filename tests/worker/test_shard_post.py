@@ -35,6 +35,7 @@ def limited_home(redis: Redis, redis_url: str) -> Iterator[Redis]:
     redis.acl_deluser("limited")
 
 
+@pytest.mark.usefixtures("needs_redis_7")
 def test_a_worker_whose_user_lacks_the_keys_of_shards_names_them_all(limited_home: Redis, redis: Redis) -> None:
     with pytest.raises(StoreError, match=r"ZADD clock:shards, ZADD clock:shard_claims:.*docs/deploying.md"):
         shard_post(limited_home, WorkerOptions())
@@ -42,6 +43,7 @@ def test_a_worker_whose_user_lacks_the_keys_of_shards_names_them_all(limited_hom
     assert redis.keys("*shard*") == []
 
 
+@pytest.mark.usefixtures("needs_redis_7")
 def test_clock_status_names_the_missing_keys_of_shards(limited_home: Redis) -> None:
     with pytest.raises(StoreError, match="clock:shard_claims"):
         check_permissions(limited_home)
