@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from redis import Redis
 
@@ -168,6 +169,22 @@ def test_the_commands_of_all_scripts_of_clocks_and_workers_are_among_those_that_
 def test_an_error_of_a_script_is_told_without_the_scripts_name(limited: Callable[[str], Redis]) -> None:
     with pytest.raises(StoreError, match=r"command\. Allow it"):
         release(limited("type"))
+
+
+def test_a_server_that_counts_the_arguments_of_a_checked_command_refuses_none(redis: Redis) -> None:
+    """Redis 8.6 does; the script runs with a function that does so on every server."""
+    counting = """
+        local arities = cmsgpack.unpack(ARGV[2])
+        local function acl_check_cmd(...)
+          local count, arity = select('#', ...), arities[select(1, ...)]
+          if count < math.abs(arity) or (arity > 0 and count > arity) then error('wrong number of args') end
+          return true
+        end
+    """
+    script = redis.register_script(counting + source("refused").replace("redis.acl_check_cmd", "acl_check_cmd"))
+    arities = {name: redis.execute_command("COMMAND", "INFO", name)[name.lower()]["arity"] for name, *_ in NEEDED}
+
+    assert script(args=[msgspec.msgpack.encode(NEEDED), msgspec.msgpack.encode(arities)]) == []
 
 
 def test_asking_for_permissions_changes_nothing(redis: Redis) -> None:
