@@ -1,6 +1,7 @@
 """`docs/api.md`: its code runs as it stands."""
 
 import asyncio
+import inspect
 import re
 from pathlib import Path
 from typing import get_args
@@ -28,7 +29,7 @@ def test_the_code_of_the_guide_runs(redis: Redis, payload: Payload, code: str) -
     exec(code, names)  # noqa: S102  # it is our own
 
     for value in names.values():
-        if asyncio.iscoroutinefunction(value):
+        if inspect.iscoroutinefunction(value):
             assert asyncio.run(value())
 
 

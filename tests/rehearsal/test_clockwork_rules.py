@@ -194,5 +194,5 @@ def test_an_error_of_a_condition_is_told_once_for_its_due_instant() -> None:
     history = rehearse("timedelta(days=1), 'x', at='10:00', if_=lambda due: 1 // 0", days=3)
 
     assert [item.kind for item in history.decisions] == ["error", "error", "error"]
-    assert history.decisions[0].detail["reason"] == "ZeroDivisionError: integer division or modulo by zero"
+    assert str(history.decisions[0].detail["reason"]).startswith("ZeroDivisionError: ")
     assert history.decisions[0].due_ms == datetime(2026, 6, 1, 10, tzinfo=UTC).timestamp() * 1000

@@ -47,6 +47,7 @@ def swallower_in(path: Path, lines: str) -> str:
     return swallower(generator.gi_frame)
 
 
+@pytest.mark.filterwarnings("ignore:'.*' in a 'finally' block:SyntaxWarning")  # from Python 3.14 on
 @pytest.mark.parametrize(
     ("lines", "line"),
     [

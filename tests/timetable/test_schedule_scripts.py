@@ -454,6 +454,7 @@ WORKS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:'.*' in a 'finally' block:SyntaxWarning")  # from Python 3.14 on
 @pytest.mark.parametrize("shape", WORKS)
 def test_a_script_is_loaded_as_it_stands(
     load_script: Load, shape: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,7 @@ CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
 SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES, *CLUSTER_SCHEMES)
 _ESCAPES = "in a user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
 _HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:[0-9]*)?")
+_OF_A_LIST = re.compile(r"(?is)(?P<start>rediss?\+(sentinel|cluster)://)(?P<hosts>[^/?#]*)(?P<rest>.*)")
 _LONGEST = 300  # characters of a URL in an error: six sentinels with long names
 _ABOVE = "the port is above 65535"
 
@@ -67,7 +68,7 @@ def scheme_of(url: str) -> str:
     """The kind of an address. Raises ConfigurationError if it is invalid."""
     kinds = ", ".join(scheme + "://" for scheme in SCHEMES)
     try:
-        parts = urlsplit(url)
+        parts = _split(url)
         if parts.scheme in ("redis", "rediss"):
             _ = parts.port  # reading it checks it
     except ValueError as error:
@@ -78,6 +79,17 @@ def scheme_of(url: str) -> str:
     if parts.fragment or ("@" in parts.path and parts.scheme != "unix") or not _is_query(parts.query):
         raise unreadable(url, f"it cannot be read; {_ESCAPES}")
     return parts.scheme
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL. Raises ValueError.
+
+    `urlsplit` of new Pythons refuses a list of hosts with an IPv6 address, so it does not see the list.
+    """
+    listed = _OF_A_LIST.fullmatch(url)
+    if listed is None:
+        return urlsplit(url)
+    return urlsplit(listed["start"] + listed["rest"])._replace(netloc=listed["hosts"])
 
 
 def _is_query(text: str) -> bool:
@@ -91,7 +103,7 @@ def _is_query(text: str) -> bool:
 def read(url: str) -> Address:
     """Take a URL apart. Raises ConfigurationError, which names the error and shows no password."""
     scheme = scheme_of(url)
-    parts = urlsplit(url)
+    parts = _split(url)
     try:
         options = read_query(
             parts.query, is_tls=scheme.startswith("rediss"), is_sentinel=scheme in SENTINEL_SCHEMES
