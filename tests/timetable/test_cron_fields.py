@@ -70,6 +70,15 @@ def test_what_fugit_croniter_and_quartz_accept_is_due_as_there(expression: str, 
     assert due(expression, expected.count(",") + 1) == expected.split(", ")
 
 
+@pytest.mark.parametrize("weekday", ["sun", "mon", "tue", "wed", "thu", "fri", "sat"])
+def test_days_that_only_one_kind_of_year_has_are_accepted(weekday: str) -> None:
+    """29 February is in leap years, and only in others the last Monday of February is the 22nd."""
+    for days in (f"29& 2 {weekday}", f"22& 2 {weekday}L"):
+        start = to_seconds(datetime(2000, 3, 1, tzinfo=UTC))
+        found = Cron(f"0 9 {days}", ZoneInfo("UTC")).due_between(start, start + 28 * 366 * 86_400, start, None)
+        assert {to_datetime(instant).day for instant in found} == {int(days[:2])}
+
+
 def test_a_sixth_field_before_the_others_selects_seconds() -> None:
     start = to_seconds(DECEMBER) - 1
 
