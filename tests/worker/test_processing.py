@@ -270,6 +270,7 @@ def test_sys_exit_in_a_job_is_a_failure_like_any_other(bench: Build, redis: Redi
         (b"\xff\xfe", "not JSON"),
         (b'{"args":[]}', "it has no class"),
         (b'{"class":7,"args":[]}', "it has no class"),
+        (b'{"class":"","args":[]}', "it has no class"),
         (b'{"class":"\\ud800","args":[]}', "it has no class"),
         (b'{"class":"NoteThingJob","args":{"a":1}}', "its args are not a list: {'a': 1}"),
         (b'{"class":"NoteThingJob"}', "its args are not a list: None"),

@@ -132,13 +132,17 @@ def check_json(job: str, args: Sequence[object], where: str = "") -> None:
     clock.errors.ArgumentsError: MailJob: argument 2 is a tuple, (2, 3), which JSON does not support; pass a list
     """
     for position, value in enumerate(args, 1):
-        try:
-            _check_value(job, f"{where}argument {position}", value)
-        except RecursionError:
-            raise ArgumentsError(
-                f"{job}: {where}argument {position} is nested too deeply, or holds itself; "
-                f"pass a flat value, or at most {DEEPEST} levels"
-            ) from None
+        check_value(job, f"{where}argument {position}", value)
+
+
+def check_value(job: str, what: str, value: object) -> None:
+    """Check that a value, called `what` in the error, is of JSON's own types. Raises ArgumentsError."""
+    try:
+        _check_value(job, what, value)
+    except RecursionError:
+        raise ArgumentsError(
+            f"{job}: {what} is nested too deeply, or holds itself; pass a flat value, or at most {DEEPEST} levels"
+        ) from None
 
 
 def _check_value(job: str, where: str, value: object, level: int = 0) -> None:

@@ -14,7 +14,7 @@ from clock.job.delays import Time, due_of_each
 from clock.job.flow.rule_checks import check_rules
 from clock.job.options import ITERATION, RULES, CallOptions, Order, Signature, check_iterates, checked
 from clock.job.push import client, inline
-from clock.job.push.arguments import check_json
+from clock.job.push.arguments import check_value
 from clock.job.push.prepared_push import PreparedPush
 from clock.job.types import JobClass
 from clock.printable import brief
@@ -49,7 +49,8 @@ class Setter(Order, Generic[P]):
         if "wait" in options and "wait_until" in options:
             raise JobError(f"{where}: give either wait or wait_until, not both")
         fields = {f"{FIELD_PREFIX}{name}": value for name, value in options.get("fields", {}).items()}
-        check_json(where, list(fields.values()))
+        for name, value in options.get("fields", {}).items():
+            check_value(where, f"the field {name!r}", value)
         return cls(
             job,
             {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS} | fields,

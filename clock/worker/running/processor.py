@@ -321,7 +321,7 @@ def parse(payload: bytes) -> Payload:
     if not isinstance(found, dict):
         raise UnreadablePayload(f"expected a JSON object, not a {type(found).__name__}")
     name = found.get("class")
-    if not isinstance(name, str) or not (name.isascii() or _is_utf8(name)):
+    if not isinstance(name, str) or not name or not (name.isascii() or _is_utf8(name)):
         raise UnreadablePayload("it has no class")
     if not isinstance(found.get("args"), list):
         raise UnreadablePayload(f"its args are not a list: {found.get('args')!r:.60}")
