@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
@@ -11,11 +12,24 @@ from redis import Redis
 from clock import Batch
 from clock.config import Config
 from clock.errors import ConfigurationError, StoreUnavailable
+from clock.store import keys
 from clock.store.jobs.shard_claims import ShardClaims
 from clock.store.ledger.held_pushes import holding
 from clock.store.server.connection import set_default
 from clock.store.server.opening import connected
-from clock.store.server.shards import added, by_place, every, likely_first, names_of, only, place_of
+from clock.store.server.shards import (
+    Address,
+    ShardSettings,
+    added,
+    addresses,
+    by_place,
+    every,
+    likely_first,
+    names_of,
+    note,
+    only,
+    place_of,
+)
 from tests.store.sharded_jobs import AddNumbersJob, CallPartnerJob, FanOutSumsJob, RebuildOneJob, SendBulkMailJob
 
 Opens = Callable[..., Redis]
@@ -117,6 +131,25 @@ def test_things_of_a_shard_that_is_gone_are_those_of_the_home(opened: Opens) -> 
         (True, [Row(2), Row(0), Row(7)]),
         (False, [Row(1), Row(1)]),
     ]
+
+
+def test_the_address_of_a_shard_is_its_server_and_its_namespace() -> None:
+    alone = Address("redis://one:7001", "")
+
+    assert [str(one) for one in addresses(alone, ShardSettings(1))] == ["redis://one:7001"]
+    assert [str(one) for one in addresses(Address("redis://one:7001", "shop"), ShardSettings(2))] == [
+        "redis://one:7001, namespace shop",
+        "redis://one:7001, namespace shop-1",
+    ]
+
+
+def test_the_shards_in_use_are_noted_at_the_home(opened: Opens) -> None:
+    home, alone = opened(2), opened(1)
+
+    for redis in (home, alone):
+        note(redis, datetime(2026, 11, 24, tzinfo=UTC))
+
+    assert home.zcard(keys.SHARDS) == 2
 
 
 def test_counts_of_places_are_added() -> None:
