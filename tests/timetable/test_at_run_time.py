@@ -155,3 +155,17 @@ def test_the_package_has_its_own_scheduler_again_after_the_last_action() -> None
 
     assert schedule.default_scheduler is own
     assert schedule.jobs is jobs
+
+
+def test_an_action_runs_after_a_load_that_began_in_another_action_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = schedule.default_scheduler
+    with at_run_time.action(None):
+        put_back = schedule.default_scheduler
+    monkeypatch.setattr(schedule, "default_scheduler", put_back)
+
+    with at_run_time.action(None):
+        assert schedule.jobs == own.jobs
+
+    assert schedule.default_scheduler.jobs == own.jobs

@@ -61,7 +61,8 @@ def current() -> Running | None:
 def _enter(change: int, scheduler: schedule.Scheduler | None) -> None:
     global _count, _own  # the package has one default scheduler in the process, too
     with _lock:
-        if not _count:
+        found: object = schedule.default_scheduler
+        if not _count and found is not _router:  # a file that was loaded during an action restores the router
             _own = schedule.default_scheduler
         _count += change
         jobs = (scheduler or _own).jobs
