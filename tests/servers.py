@@ -115,9 +115,10 @@ def certificates(folder: Path) -> Path:
         pytest.skip("no openssl is installed")
     new_key = ["-newkey", "rsa:2048", "-nodes", "-keyout"]
     signing = ["-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"]
+    use = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]  # Python 3.13 demands it
     (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
     for words in (
-        ["req", "-x509", *new_key, "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=authority"],
+        ["req", "-x509", *new_key, "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=authority", *use],
         ["req", *new_key, "server.key", "-out", "server.csr", "-subj", "/CN=test"],
         ["x509", "-req", *signing, "-out", "server.crt", "-days", "2", "-extfile", "names"],
     ):
