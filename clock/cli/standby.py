@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from clock.cli.clock_process import clock_process
 from clock.cli.opening import patiently
 from clock.cli.stopping import Stopping
-from clock.cli.timetables import timetable_to_run
+from clock.cli.timetables import in_its_folder, timetable_to_run
 from clock.config import Config
 from clock.errors import StoreError
 from clock.store.server.opening import connected
@@ -32,6 +32,7 @@ def standing_by(
     redis = patiently(lambda: connected(config))
     ended = threading.Event()  # or its action does not end, and the lease has been given back
     process = clock_process(config, timetable, redis, on_stuck=ended.set, metrics=metrics)
+    in_its_folder(timetable)
     refusals: list[StoreError] = []
 
     def run() -> None:

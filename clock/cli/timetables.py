@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 
 from clock.cli.opening import patiently
 from clock.config import Config
@@ -29,6 +31,16 @@ def load_timetable(config: Config) -> Timetable:
 def all_events(config: Config, redis: Redis) -> Timetable:
     """The timetable with the schedules in Redis as one more source. Raises DeclarationError."""
     return with_schedules(load_timetable(config), redis, config.require)
+
+
+def in_its_folder(timetable: Timetable) -> Timetable:
+    """The timetable, after this process has changed to the folder that its file sets for its functions.
+
+    Connect first: the embedded Valkey is that of the current folder.
+    """
+    found = replace(timetable, path=timetable.path.absolute())
+    os.chdir(timetable.folder)
+    return found
 
 
 def timetable_to_run(config: Config) -> Timetable:

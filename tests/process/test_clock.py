@@ -60,6 +60,25 @@ def test_functions_run_in_the_folder_that_the_clock_file_changes_to(app: App) ->
     assert app.clock("check").returncode == 0
 
 
+def test_functions_run_in_the_folder_of_the_clock_file_also_by_hand_and_in_a_worker(app: App) -> None:
+    app.write("data/mail.txt", "a letter")
+    app.write("jobs/__init__.py", "")
+    app.write(
+        "lib/clock.py",
+        "import os\nfrom clock import cron\nos.chdir('data')\n"
+        "cron('* * * * * *').do(lambda: print(open('mail.txt').read(), flush=True)).named('reads')\n",
+    )
+
+    fired = app.clock("fire", "reads")
+    backfilled = app.clock("backfill", "reads", "--from", "yesterday 06:00", "--to", "2s", "--beyond-history")
+    worker = app.start("worker", "--with-clock", "lib/clock.py")
+    worker.wait_for("a letter")
+
+    assert "a letter" in fired.stdout, fired.stderr
+    assert backfilled.stderr == "a letter\na letter\n"
+    assert worker.end() == 0, worker.output
+
+
 @pytest.mark.slow
 def test_a_clock_killed_before_a_due_instant_and_started_after_it_enqueues_it_once(often: App) -> None:
     redis = often.redis()

@@ -11,7 +11,7 @@ from clock.cli.auditing import audit
 from clock.cli.options import Number, answering_settings, file_option, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.times import period_of
-from clock.cli.timetables import all_events
+from clock.cli.timetables import all_events, in_its_folder
 from clock.clocks import to_ms
 from clock.config import Config
 from clock.printable import counted, local_time
@@ -68,7 +68,7 @@ def backfill(
 def _prepared(
     config: Config, redis: Redis, name: str, *, span: tuple[str, str], beyond: bool, rate: float | None
 ) -> Backfill:
-    timetable = all_events(config, redis)
+    timetable = in_its_folder(all_events(config, redis))
     event = find_event(timetable, name)
     clock = redis_clock(redis)
     start, end = period_of(*span, zone=event.zone, now=clock.now())

@@ -9,7 +9,7 @@ import click
 from clock.cli.auditing import audit
 from clock.cli.options import file_option, settings, shared_options
 from clock.cli.output import echo
-from clock.cli.timetables import all_events
+from clock.cli.timetables import all_events, in_its_folder
 from clock.clocks import SystemClock
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import set_default
@@ -34,7 +34,7 @@ def fire(name: str, **options: Any) -> None:
     """
     config = settings(**options)
     redis = connected(config)
-    timetable = all_events(config, redis)
+    timetable = in_its_folder(all_events(config, redis))
     event = find_event(timetable, name)
     set_default(redis)
     run = fire_manually(timetable, event, ledger=RedisLedger(redis), clock=SystemClock())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,7 @@ from clock.cli.opening import connected_later, patiently
 from clock.cli.options import GivenPath, health_options, setting_option, settings, shared_options
 from clock.cli.reloading import reload_option
 from clock.cli.stopping import Stopping, end_processes, leave
-from clock.cli.timetables import timetable_to_run
+from clock.cli.timetables import in_its_folder, timetable_to_run
 from clock.clocks import SystemClock
 from clock.job.push.client import using_clock
 from clock.log import log_to
@@ -62,6 +61,6 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
     with handling(signals), health(config, redis, metrics, clock=process), using_clock(process.clock):
         if begun:  # by the caller of the command, which waits for it
             begun()
-        os.chdir(timetable.folder)
+        in_its_folder(timetable)
         process.run()
     end_processes()
