@@ -201,7 +201,10 @@ _ours: _OwnStream | None = None
 
 
 def write_gathered_lines() -> None:
-    """Write the lines of short jobs that have ended. A worker calls it before it acknowledges these jobs."""
+    """Write the lines that `write_info` has gathered.
+
+    A worker calls it before it acknowledges the jobs of these lines, a clock after the events of a tick.
+    """
     if _ours is not None:
         _ours.write_gathered()
 

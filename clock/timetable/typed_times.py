@@ -50,6 +50,16 @@ def typed_length(text: str) -> timedelta:
     return parse_period(text)
 
 
+def typed_date(text: str, here: datetime, *, ahead: bool = False) -> datetime:
+    """The instant of a date or of the name of a day, both with or without a time.
+
+    It is in the zone of `here`, the present moment, unless the text has an offset. `ahead` is for `dated`. Raises
+    ValueError, OverflowError.
+    """
+    found = datetime.fromisoformat(dated(text, here, ahead=ahead))
+    return found if found.tzinfo else found.replace(tzinfo=here.tzinfo)
+
+
 def typed_instant(text: str, here: datetime, *, ahead: bool = False, start: datetime | None = None) -> datetime:
     """The instant of a text, in the zone of `here`, the present moment, unless the text has an offset.
 
@@ -61,10 +71,9 @@ def typed_instant(text: str, here: datetime, *, ahead: bool = False, start: date
     ['2026-11-27 06:00:00+00:00', '2026-11-28 20:30:00+00:00', '2026-12-24 06:00:00+01:00']
     """
     try:
-        found = datetime.fromisoformat(dated(text, here, ahead=ahead))
+        return typed_date(text, here, ahead=ahead)
     except ValueError:
         return _after(here if start is None else start, text)
-    return found if found.tzinfo else found.replace(tzinfo=here.tzinfo)
 
 
 def _after(start: datetime, text: str) -> datetime:

@@ -23,7 +23,12 @@ BAD_QUERIES: list[tuple[str, dict[str, str]]] = [
         for path in ("/dead", "/retries", "/scheduled", "/queue?name=default")
         for text in ("1" * 30, "nan:0:4", ":-1:4", f":{'9' * 30}:4", "1_0:0:4", "\uff11:0:4", "a:b:c")
     ),
-    *((path, {"before": text}) for path in ("/dead", "/retries", "/scheduled") for text in ("soon", "2026-13-01")),
+    *(
+        (path, {"before": text})
+        for path in ("/dead", "/retries", "/scheduled")
+        for text in ("soon", "2026-13-01", "2h")
+    ),
+    ("/forecast", {"from": "2h"}),
     ("/dead", {"searched": "-1"}),
     ("/", {"order": "<script>"}),
     ("/", {"state": "../../etc/passwd"}),
@@ -44,6 +49,7 @@ BAD_FORMS: list[tuple[str, dict[str, Any], int]] = [
     *(("display", {"zone": text}, 400) for text in ("Mars/Olympus", "../../etc/passwd", "Europe", "\x00")),
     ("delete_jobs", {"in": "nowhere"}, 404),
     ("delete_jobs", {"in": "dead", "before": "soon"}, 400),
+    ("delete_jobs", {"in": "dead", "before": "2h"}, 400),  # 2 hours from now would be all jobs
     ("retry_jobs", {"in": "dead", "cursor": "x"}, 400),
     ("bury_jobs", {"in": "retry", "changed": "many"}, 400),
     ("delete_job", {"in": "dead", "jid": "nobody", "at": "nan"}, 404),

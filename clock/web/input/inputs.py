@@ -6,11 +6,11 @@ Nothing is guessed: a filter that was left out because of a typing error could d
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, tzinfo
 
 from clock.errors import InvalidCursor
-from clock.timetable.typed_times import typed_instant
+from clock.timetable.typed_times import typed_date, typed_instant
 from clock.web.request import MOST_BODY_BYTES, MOST_FIELDS, Request
 from clock.web.texts import Texts
 
@@ -69,14 +69,23 @@ def choice(name: str, text: str, known: Collection[str]) -> str:
 
 def instant(name: str, text: str, now: datetime, zone: tzinfo = UTC, *, ahead: bool = False) -> datetime | None:
     """A time in UTC, as `typed_instant` reads it in `zone`. None: the text is empty. Raises BadInput."""
+    return _instant(name, text, "bad.time", lambda: typed_instant(text, now.astimezone(zone), ahead=ahead))
+
+
+def date_or_time(name: str, text: str, now: datetime, zone: tzinfo = UTC) -> datetime | None:
+    """`instant` without lengths: "died before 2h" may mean 2 hours ago, and 2 hours from now would be all jobs."""
+    return _instant(name, text, "bad.date", lambda: typed_date(text, now.astimezone(zone)))
+
+
+def _instant(name: str, text: str, refusal: str, read: Callable[[], datetime]) -> datetime | None:
     if not text.strip():
         return None
     try:
-        at = typed_instant(text, now.astimezone(zone), ahead=ahead).astimezone(UTC)
+        at = read().astimezone(UTC)
     except (ValueError, OverflowError):
         at = None
     if at is None or not FIRST_DAY <= at.date() <= LAST_DAY:
-        raise BadInput(TEXTS("bad.time", name=name, text=_shown(text), first=FIRST_DAY, last=LAST_DAY))
+        raise BadInput(TEXTS(refusal, name=name, text=_shown(text), first=FIRST_DAY, last=LAST_DAY))
     return at
 
 

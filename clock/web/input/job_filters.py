@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from clock.inspection import JobFilter, SetName
 from clock.inspection.jobs.pages import cursor_of
-from clock.web.input.inputs import BadInput, instant
+from clock.web.input.inputs import BadInput, date_or_time
 from clock.web.page import Visit
 
 #: set -> its entry in the menu
@@ -33,7 +33,7 @@ def filter_of(visit: Visit, field: Callable[[str], str]) -> JobFilter:
     if field("args").strip() and not visit.access.see_arguments:
         raise BadInput(visit.texts("search.hidden_args"), 403)
     jid, job_class = field("jid").strip(), field("class").strip()
-    before = instant("before", field("before"), visit.now)
+    before = date_or_time("before", field("before"), visit.now)
     is_pattern = "*" in job_class or "?" in job_class
     return JobFilter(
         jids=frozenset([jid]) if jid else None,

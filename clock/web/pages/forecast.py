@@ -9,7 +9,7 @@ from typing import Any
 from clock.rehearsal.forecast.forecast import Forecast
 from clock.rehearsal.forecast.forecast_text import to_json
 from clock.web.charts.plot import Stretch
-from clock.web.input.inputs import choice, instant, number
+from clock.web.input.inputs import choice, date_or_time, number
 from clock.web.page import Page, Show, Visit
 from clock.web.reading.data import FORECAST_SECONDS, Span
 
@@ -32,7 +32,7 @@ def show(visit: Visit) -> Page:
     days = choice("days", query.get("days"), DAYS) or "1"
     live = sum(worker.concurrency for worker in visit.data.status().workers if not worker.quiet)
     slots = min(number("slots", query.get("slots"), live), MOST_SLOTS)
-    given = instant("from", query.get("from"), visit.now, zone)
+    given = date_or_time("from", query.get("from"), visit.now, zone)
     start = (given or visit.now.replace(second=0, microsecond=0)).astimezone(zone)
     span = Span(given, DAYS[days], slots)
     patience = JSON_PATIENCE_SECONDS if query.wants_json else PATIENCE_SECONDS
