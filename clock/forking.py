@@ -74,6 +74,12 @@ def in_child(call: Callable[[], object]) -> None:
         os.register_at_fork(after_in_child=call)
 
 
+def before_fork(call: Callable[[], object]) -> None:
+    """Call `call` before each fork from now on, in the process and on the thread that forks."""
+    if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has no forks
+        os.register_at_fork(before=call)
+
+
 def close_in_child(owned: Closeable) -> None:
     """Close `owned`, such as a socket, in every forked child: no child may keep it open."""
     _parents_own.add(owned)

@@ -98,6 +98,7 @@ EXPLAINED = {
     ("worker/launcher.py", "_look"): "the thread that changes the list reads it",
     ("worker/running/coroutines.py", "cancel_all"): "a read of one name, which is set once",
     ("worker/running/coroutines.py", "stacks"): "a read of one name, which is set once",
+    ("worker/running/coroutines.py", "_note_task"): "a read of one name, which is set once",
     ("worker/running/coroutines.py", "_begin_child"): "in a forked child, which has one thread",
     (
         "worker/running/job_moves.py",

@@ -419,6 +419,7 @@ def test_a_job_is_cancelled_by_its_id_and_an_unknown_id_is_named(clock: Clock, r
     found = clock("cancel", "b", "--json")
 
     assert text.output == "a: cancelled\ngone: not found: it is done, or its id is wrong\n"
+    assert clock("cancel", "gone").output == "gone: not found: it is done, or its id is wrong\n"
     assert json.loads(found.output) == [{"jid": "b", "cancelled": True}]
     assert (text.exit_code, found.exit_code, redis.llen("queue:default")) == (1, 0, 0)
 

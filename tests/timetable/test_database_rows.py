@@ -35,6 +35,15 @@ def test_a_clock_file_says_where_rows_come_from(load_lines: Callable[[str], Time
     assert source.source.endswith("clock.py:5")
 
 
+def test_rows_may_be_yielded(load_lines: Callable[[str], Timetable]) -> None:
+    [source] = load_lines(
+        "def rows():\n    yield 'a'\n    yield 'b'\n"
+        "sync_events(rows, every=timedelta(minutes=5), do=SendLetterJob)\n"
+    ).synced
+
+    assert list(source.load()) == ["a", "b"]
+
+
 @pytest.mark.parametrize("source", ["Report", "Report.objects", "Report.objects.all()"])
 def test_rows_may_come_from_what_django_has(load_lines: Callable[[str], Timetable], source: str) -> None:
     [synced] = load_lines(f"""

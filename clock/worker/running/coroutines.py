@@ -16,13 +16,14 @@ from types import FrameType
 from typing import Any
 
 from clock.django_connections import arenewed_connections
-from clock.forking import child_ends_here, end_child, in_child
+from clock.forking import before_fork, child_ends_here, end_child, in_child
 
 logger = logging.getLogger("clock.worker")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None  # guarded by _lock
 _loop_thread: int | None = None  # guarded by _lock
+_forking: asyncio.Task[Any] | None = None  # the task that has last forked; written on the loop's thread
 _dropped: list[object] = []  # in a forked child: what its parent runs; kept, as Python warns of lost coroutines
 
 
@@ -99,15 +100,21 @@ def _call(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any
         return call(*args, **kwargs)
 
 
+def _note_task() -> None:
+    """Note the task that forks: from Python 3.14 on, a child has no current task."""
+    global _forking
+    if threading.get_ident() == _loop_thread:
+        _forking = asyncio.current_task(_loop)
+
+
 def _begin_child() -> None:
     """Keep a child that was forked on the loop from running tasks of the parent, except the task that forked."""
     ready: Any = getattr(_loop, "_ready", None)  # asyncio has no public way to drop what is ready to run
     if _loop is None or ready is None or threading.get_ident() != _loop_thread:
         return
-    task = asyncio.current_task(_loop)
     _dropped.extend(ready)
     ready.clear()
-    _loop.call_soon(_end_child, task)
+    _loop.call_soon(_end_child, _forking)
 
 
 def _end_child(task: asyncio.Task[Any] | None) -> None:
@@ -120,6 +127,7 @@ def _end_child(task: asyncio.Task[Any] | None) -> None:
     end_child(None if cancelled or task is None else task.exception())
 
 
+before_fork(_note_task)
 in_child(_begin_child)
 
 
