@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from redis import Redis
 
+from clock.errors import JobError, StoreError
 from clock.inspection.audit import changes
 from clock.store import keys
 from clock.store.ledger import pauses
@@ -67,6 +68,26 @@ def test_a_repair_is_recorded_with_the_number_of_things_that_it_repaired(redis: 
     clock("doctor", "--repair", "--yes")
 
     assert [(entry.change.what, entry.change.count) for entry in changes(redis, 10)] == [("repair", 1)]
+
+
+def test_repairs_that_were_made_before_an_error_are_recorded(redis: Redis, clock: Clock) -> None:
+    redis.hset(keys.LEDGER_ORPHANED, "removed", 1)
+    redis.set("schedule", "text")
+
+    with pytest.raises(StoreError, match="wrong type"):
+        clock("doctor", "--repair", "--deep", "--yes")
+
+    assert [(entry.change.what, entry.change.count) for entry in changes(redis, 10)] == [("repair", 1)]
+
+
+def test_jobs_that_were_cancelled_before_an_error_are_recorded(redis: Redis, clock: Clock) -> None:
+    redis.sadd("queues", "mail")
+    redis.lpush("queue:mail", json.dumps({"class": "A", "jid": "a" * 12, "args": [], "queue": "mail"}))
+
+    with pytest.raises(JobError, match="not valid UTF-8"):
+        clock("cancel", "a" * 12, "\udcff")
+
+    assert [(entry.change.what, entry.change.target) for entry in changes(redis, 10)] == [("cancel_job", "a" * 12)]
 
 
 def test_a_command_that_changes_nothing_is_not_recorded(redis: Redis, clock: Clock) -> None:

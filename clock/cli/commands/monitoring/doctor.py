@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -75,17 +77,23 @@ def _show(finding: Finding) -> None:
 
 
 def _repair(redis: Redis, now: datetime, *, deep: bool) -> None:
-    done = {
-        "Dead workers whose jobs are requeued": adopt_jobs(redis),
-        "Removed events deleted": forget_events(redis),
+    """Repair, and show each repair. The audit log has those that were made before an error, too."""
+    repairs: dict[str, Callable[[], int]] = {
+        "Dead workers whose jobs are requeued": partial(adopt_jobs, redis),
+        "Removed events deleted": partial(forget_events, redis),
     }
     if deep:
-        done |= {
-            "Locks without a job freed": free_lost_locks(redis, now),
-            "Places of limits without a job freed": free_lost_holders(redis, now),
-            "Jobs of batches corrected": correct_children(redis, now),
+        repairs |= {
+            "Locks without a job freed": partial(free_lost_locks, redis, now),
+            "Places of limits without a job freed": partial(free_lost_holders, redis, now),
+            "Jobs of batches corrected": partial(correct_children, redis, now),
         }
-    for words, count in done.items():
-        echo(f"{words}: {count}")
-    if any(done.values()):
-        audit(redis, "repair", "clock doctor", sum(done.values()))
+    repaired = 0
+    try:
+        for words, repair in repairs.items():
+            count = repair()
+            repaired += count
+            echo(f"{words}: {count}")
+    finally:
+        if repaired:
+            audit(redis, "repair", "clock doctor", repaired)
