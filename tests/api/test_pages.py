@@ -179,6 +179,7 @@ def test_a_name_that_redis_cannot_hold_is_refused(redis: Redis, make: Callable[[
         make(name)
 
 
+@pytest.mark.slow
 def test_jobs_of_megabytes_are_read_a_few_at_a_time(redis: Redis, payload: Payload) -> None:
     redis.lpush("queue:default", *[payload(str(n), args=["x" * 400_000]) for n in range(90)])
     before = redis.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]

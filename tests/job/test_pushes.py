@@ -348,6 +348,7 @@ def test_an_awaited_push_leaves_the_loop_free(redis: Redis) -> None:
     assert len(waiting(redis)) == 1
 
 
+@pytest.mark.slow
 def test_an_awaited_bulk_leaves_the_loop_free_while_it_is_checked_and_made(redis: Redis) -> None:
     async def body() -> int:
         push = asyncio.create_task(MailPostcardJob.aperform_bulk([[number] for number in range(100_000)]))

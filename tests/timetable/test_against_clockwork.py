@@ -72,6 +72,7 @@ def our_trigger(period: timedelta, at: At | None, zone: ZoneInfo) -> Trigger:
     return Elapsed(seconds, 0) if period % DAY else Days(zone, period // DAY, at_anchor=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("zone", "start", "days"), few_every_day(STARTS, 2))
 def test_as_clockwork_by_every_minute(zone: str, start: str, days: int) -> None:
     tz = ZoneInfo(zone)

@@ -514,6 +514,7 @@ def test_a_loop_in_a_module_that_ignores_the_end_leaves_with_its_line(
     )
 
 
+@pytest.mark.slow
 @not_traced
 @pytest.mark.parametrize(
     ("waits", "line", "limit", "message"),
@@ -585,6 +586,7 @@ def test_other_errors_of_asyncio_are_logged_after_a_load(
     assert caplog.messages == ["an error", "an exception"]
 
 
+@pytest.mark.slow
 def test_tasks_of_a_script_that_has_ended_write_no_traceback(
     load_script: Load, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -98,6 +98,7 @@ def test_the_next_due_instant_is_later_and_comes_however_far_it_is(data: st.Data
         assert not list(trigger.due_between(anchor, anchor + 8 * 366 * DAY, anchor, None))
 
 
+@pytest.mark.slow
 @for_all(data=st.data(), zone=zones, times=some_minutes)
 def test_times_on_days_are_due_as_a_reading_by_the_minute_says(
     data: st.DataObject, zone: ZoneInfo, times: tuple[int, ...]

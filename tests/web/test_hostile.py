@@ -117,6 +117,7 @@ def test_a_job_with_text_that_is_not_valid_utf_8_hides_no_other_job(ana: Visitor
     assert all("SendMailJob" in ana.page(path) for path in ("/scheduled", "/retries", "/dead"))
 
 
+@pytest.mark.slow
 def test_arguments_of_10_mb_are_cut(ana: Visitor, redis: Redis) -> None:
     redis.sadd("queues", "default")
     for number in range(3):

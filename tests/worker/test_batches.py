@@ -485,6 +485,7 @@ def test_a_batch_in_a_coroutine(redis: Redis) -> None:
     assert batches.count(redis, [bid])[0].pending == 2
 
 
+@pytest.mark.slow
 def test_what_is_left_of_a_batch_is_removed_after_a_week(
     bench: Build, redis: Redis, fake_clock: FakeClock
 ) -> None:

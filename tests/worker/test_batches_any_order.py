@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -310,6 +311,7 @@ class Batches(RuleBasedStateMachine):
             assert stored.state == "done"
 
 
+@pytest.mark.slow
 def test_batches_keep_their_rules_under_any_order_of_steps(redis: Redis) -> None:
     health = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
     run_state_machine_as_test(

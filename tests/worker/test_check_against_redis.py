@@ -62,6 +62,7 @@ def enqueue_what_waits(redis: Redis) -> None:
         redis.delete(place)
 
 
+@pytest.mark.slow
 def test_the_report_is_what_happens_to_the_jobs_under_signatures_changed_at_random(
     redis: Redis, bench: Callable[..., Bench], classes: Callable[..., type[Job]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,6 +136,7 @@ def test_an_error_handler_that_raises_changes_nothing(
     assert "broken failed: SystemExit: 3" in caplog.text
 
 
+@pytest.mark.slow
 def test_an_outage_is_reported_once(redis: Redis, reported: Reported, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = worker_of(redis)
     redis.set("queue:default", "not a list")

@@ -131,6 +131,7 @@ def test_jobs_claimed_by_a_wait_that_a_stop_overtakes_are_put_back_in_their_orde
     assert len(claimed) == 2
 
 
+@pytest.mark.slow
 def test_jobs_claimed_by_a_wait_whose_answer_was_lost_are_found(redis: Redis, crew: Crew) -> None:
     crew.in_progress.losses = 1
 
@@ -196,6 +197,7 @@ def test_jobs_that_arrive_in_several_queues_at_any_moment_are_all_taken_once(red
     assert redis.hlen(HASH) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("denied", ["-client", "-client|unblock"])
 def test_where_redis_lets_no_wait_be_ended_jobs_of_all_queues_are_taken_all_the_same(
     redis: Redis, denied: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest

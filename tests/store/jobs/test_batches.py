@@ -82,6 +82,7 @@ def test_children_that_ended_otherwise_have_the_end_and_their_class(redis: Redis
     assert list(batches.children(redis, "b1", "s")) == [Child("4/a", "s")]
 
 
+@pytest.mark.slow
 def test_the_children_of_a_large_batch_are_read_page_by_page(redis: Redis) -> None:
     jids = [f"{number:05}" for number in range(2 * PAGE + 1)]
     add(redis, "b1", "p", jids)
