@@ -24,7 +24,7 @@ CLOCK_FILE = """
 from clock import DUE_AT, every
 from jobs.note_job import NoteJob
 
-every(1).seconds.named("each-second").do(NoteJob, DUE_AT)
+every(1).seconds.catch_up("all").named("each-second").do(NoteJob, DUE_AT)  # a retry may come a second later
 """
 NOTE_JOB = """
 from pathlib import Path
