@@ -8,10 +8,11 @@ SECONDS ?= 0
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest --dist worksteal --numprocesses
 EVERYDAY := not slow and not process
+HALF := tests/api tests/ticker tests/timetable tests/web tests/worker
 OF_VERSIONS := $(EVERYDAY) and not text
 INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check coverage mutants fuzz api lint all-tests everyday lowest pythons thorough docs screenshots format benchmark figures clean
+.PHONY: help demo test check coverage mutants fuzz api lint all-tests everyday everyday-half everyday-rest lowest pythons thorough docs screenshots format benchmark figures clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +25,7 @@ test: .venv/dev ## Lint, types and all tests
 	@$(MAKE) --no-print-directory -j2 lint all-tests
 
 check: .venv/dev ## The everyday run: lint, types, and the tests that start no program and take no time
-	@$(MAKE) --no-print-directory -j2 lint everyday
+	@$(MAKE) --no-print-directory -j3 lint everyday
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -34,8 +35,13 @@ lint: .venv/dev
 all-tests: .venv/dev
 	CLOCK_EXAMPLES=full $(PYTEST) $(WORKERS) --durations=20
 
-everyday: .venv/dev # one process more than there are cores: some tests wait
-	$(PYTEST) $$(($$(getconf _NPROCESSORS_ONLN) + 1)) -m "$(EVERYDAY)"
+everyday: everyday-half everyday-rest # two processes without xdist, whose messages cost as much as a short test
+
+everyday-half: .venv/dev
+	$(BIN)/python -m pytest -q -m "$(EVERYDAY)" $(HALF)
+
+everyday-rest: .venv/dev
+	$(BIN)/python -m pytest -q -m "$(EVERYDAY)" $(HALF:%=--ignore=%)
 
 lowest: .versions/lowest.built ## The everyday tests with the lowest versions that pyproject.toml allows, on another Python if there is one
 	@.ci/test_versions lowest "$(OF_VERSIONS)"
