@@ -6,11 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
+from clock.errors import ConfigurationError
 from clock.lint.dst_hazards import hazards_of
 from clock.rehearsal.rehearsal import run
 from clock.timetable import Timetable
+
+MOST_RUNS = 1_000_000  # of a file in the period: some seconds of work, and 0.3 GB
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,11 @@ class Described:
 
 
 def describe(timetable: Timetable, start: datetime, end: datetime) -> Described:
-    """Rehearse the clock file; naive datetimes are in its zone."""
+    """Rehearse the clock file between two aware datetimes. Raises ConfigurationError for more than `MOST_RUNS`."""
+    if any(islice(timetable.due_between(start, end), MOST_RUNS, None)):
+        raise ConfigurationError(
+            f"{timetable.path} has more than {MOST_RUNS:,} runs until {end:%Y-%m-%d}; use an earlier --to"
+        )
     history = run(timetable, start_time=start, end_time=end)
     events = {
         event.name: EventFacts(

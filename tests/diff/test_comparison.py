@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,10 +14,11 @@ from clock.clocks import from_ms
 from clock.diff.comparison import Change, Difference, compare
 from clock.diff.comparison_text import to_json, to_markdown, to_text
 from clock.diff.description import Described, EventFacts, describe, from_json
+from clock.errors import ConfigurationError
 from tests.examples import examples
 
 HEAD = "from clock import configure, cron, every\nconfigure(tz='Europe/Berlin')\n"
-START = datetime(2026, 3, 23)
+START = datetime(2026, 3, 23, tzinfo=ZoneInfo("Europe/Berlin"))
 
 
 def apply(old: Mapping[str, Sequence[int]], difference: Difference) -> dict[str, list[int]]:
@@ -47,6 +50,13 @@ def only(difference: Difference) -> Change:
 
 DAILY = 'every().day.at("06:00").do(print, 1).named("daily")'
 WEEKLY = 'every().monday.at("09:00").do(print, 2).named("weekly")'
+
+
+def test_a_million_runs_are_refused_before_they_are_made() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"has more than 1,000,000 runs until 2\d+-\d\d-\d\d; use an earlier"
+    ):
+        described("every(1).minutes.named('often').do(print)", days=36_525)
 
 
 def test_a_file_and_itself_do_not_differ() -> None:
