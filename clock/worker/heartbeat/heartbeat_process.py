@@ -274,9 +274,8 @@ def detach() -> bool:
 
 def main(worker_pid: int) -> None:
     """Run a heartbeat process, which replaces another one, and whose channel is stdin."""
-    if detach():
-        channel = socket.socket(fileno=os.dup(0))  # pragma: no cover  # tests kill its process
-        run_beside(worker_pid, channel, is_replacement=True)  # pragma: no cover
+    if detach():  # pragma: no cover  # tests kill this process
+        run_beside(worker_pid, socket.socket(fileno=os.dup(0)), is_replacement=True)
 
 
 def _assignment(channel: socket.socket, worker: OtherProcess) -> Assignment | None:
