@@ -64,7 +64,7 @@ def written(source: Source, table: Mapping[str, Any]) -> str:
     lines = [table["columns"], ["---"] * len(table["columns"]), *cells]
     used = re.findall(r"\{(.*?)\}", json.dumps(table["rows"]))
     measured = dict.fromkeys(source["measured"][figures[name]["measured"]] for name in used)
-    about = textwrap.fill(" ".join([*measured, *table.get("about", "").split()]), WIDTH)
+    about = textwrap.fill(" ".join([*measured, *table.get("about", "").split()]), WIDTH, break_on_hyphens=False)
     rows = "\n".join("| " + " | ".join(line) + " |" for line in lines).replace("|  |", "| |")
     return f"{about}\n\n{rows}\n"
 
