@@ -253,8 +253,8 @@ def test_a_worker_calls_its_hooks_in_the_order_of_its_life(redis: Redis) -> None
     work.stop()
 
     assert at_begin[:4] == ["startup 1", "startup 2", "heartbeat 1", "heartbeat 2"]
-    without_beats = [hook for hook in seen if not hook.startswith("beat")]
-    assert without_beats[4:] == ["quiet 2", "quiet 1", "shutdown 2", "shutdown 1", "exit 2", "exit 1"]
+    without_beats = [hook for hook in seen if "beat" not in hook]  # a gap calls `heartbeat` again
+    assert without_beats[2:] == ["quiet 2", "quiet 1", "shutdown 2", "shutdown 1", "exit 2", "exit 1"]
 
 
 def test_a_startup_hook_that_raises_keeps_the_worker_from_starting(redis: Redis, reported: Reported) -> None:
