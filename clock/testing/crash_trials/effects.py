@@ -8,9 +8,10 @@ jobs, and functions marked `@effect`.
 from __future__ import annotations
 
 import functools
+import inspect
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 When = Literal["before", "after", "lost"]
+Patch = tuple[Any, str, Any]  # an object, the name of its function or method, and the replacement
 
 _PACKAGE = str(Path(__file__).parents[2])
 
@@ -87,6 +89,32 @@ class Recorder:
         self._finish(when, lost)
         return result
 
+    def patch(
+        self,
+        owner: Any,
+        name: str,
+        kind: str,
+        lost: Callable[[str], Exception],
+        what: Callable[..., str] | None = None,
+    ) -> Patch:
+        """A patch of the function or method `owner.name`, plain or awaited: its calls are effects of this kind.
+
+        `what` describes a call by its arguments; empty: the call has no effect. Without it, `name` does.
+        """
+        original, describe = getattr(owner, name), what or (lambda *_, **__: name)
+
+        @functools.wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            act, shown = functools.partial(original, *args, **kwargs), describe(*args, **kwargs)
+            return self.around(kind, shown, act, lost) if shown else act()
+
+        @functools.wraps(original)
+        async def acall(*args: Any, **kwargs: Any) -> Any:
+            act, shown = functools.partial(original, *args, **kwargs), describe(*args, **kwargs)
+            return await (self.aaround(kind, shown, act, lost) if shown else act())
+
+        return owner, name, acall if inspect.iscoroutinefunction(original) else call
+
     def close(self) -> None:
         """Close everything that the run has left open, as the end of a process does."""
         for close in self.to_close:
@@ -95,9 +123,8 @@ class Recorder:
 
     def _begin(self, kind: str, what: str) -> When | None:
         """Count an effect; when the crash is to come, if it falls on this one."""
-        number = len(self.effects)
         self.effects.append(Effect(kind, what, _place()))
-        if self._crash is None or self._crash.number != number:
+        if self._crash is None or self._crash.number != len(self.effects) - 1:
             return None
         if self._crash.when == "before":
             self._end()
@@ -117,9 +144,8 @@ class Recorder:
 def _place() -> str:
     """File and line of the application: the innermost frame that is neither ours nor a library's."""
     for frame in _frames():
-        name = frame.f_code.co_filename
-        if _is_application(name):
-            path = Path(name)
+        path = Path(frame.f_code.co_filename)
+        if _is_application(str(path)):
             shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
             return f"{shown}:{frame.f_lineno}"
     return "?"
@@ -170,9 +196,6 @@ def effect(function: Callable[P, T]) -> Callable[P, T]:
     return watched
 
 
-Patch = tuple[object, str, object]
-
-
 @contextmanager
 def watching(recorder: Recorder, patches_of: Callable[[Recorder], Sequence[Patch]]) -> Iterator[None]:
     """Have `recorder` see what is done inside the block."""
@@ -191,24 +214,9 @@ def watching(recorder: Recorder, patches_of: Callable[[Recorder], Sequence[Patch
 
 def _taken(patches: Sequence[Patch]) -> Iterator[Patch]:
     """The patches of these functions in modules that import them by name: `from sqlite3 import connect`."""
-    replacements: Mapping[int, object] = {
-        id(getattr(owner, name)): replacement
-        for owner, name, replacement in patches
-        if isinstance(owner, ModuleType)
-    }
+    replacements = {id(getattr(owner, name)): new for owner, name, new in patches if isinstance(owner, ModuleType)}
     for module in list(sys.modules.values()):
         if _is_application(getattr(module, "__file__", None) or "<built-in>"):
             for name, value in list(vars(module).items()):
                 if id(value) in replacements:
                     yield module, name, replacements[id(value)]
-
-
-def wrapped(recorder: Recorder, owner: Any, name: str, kind: str, lost: Callable[[str], Exception]) -> Patch:
-    """A patch of a function or method `owner.name`, each call of which is an effect."""
-    original = getattr(owner, name)
-
-    @functools.wraps(original)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return recorder.around(kind, name, lambda: original(*args, **kwargs), lost)
-
-    return owner, name, call

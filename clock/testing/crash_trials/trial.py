@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -67,7 +67,8 @@ def assert_idempotent(
         _check(again, f"{where}: run again, it fails")
         found = trial.state(cut.pushed + again.pushed)
         if found != expected:
-            raise AssertionError(f"{where}: run again, it has another result\n{_differ(expected, found)}")
+            results = f"  once:  {expected!r:.500}\n  again: {found!r:.500}"
+            raise AssertionError(f"{where}: run again, it has another result\n{results}")
     return once.effects
 
 
@@ -76,17 +77,12 @@ def _check(ran: _Ran, where: str) -> None:
         raise AssertionError(f"{where}: {type(ran.failure).__name__}: {ran.failure}") from ran.failure
 
 
-def _differ(expected: object, found: object) -> str:
-    return f"  once:  {expected!r:.500}\n  again: {found!r:.500}"
-
-
 def _points(effects: Sequence[Effect]) -> list[CrashPoint]:
     if len(effects) > MOST_EFFECTS:
         raise ValueError(
             f"the job has {len(effects)} effects; try it with less data ({MOST_EFFECTS} effects at most)"
         )
-    whens: tuple[When, ...] = ("before", "after", "lost")
-    points = [CrashPoint(number, when) for number in range(len(effects)) for when in whens]
+    points = [CrashPoint(number, when) for number in range(len(effects)) for when in get_args(When)]
     return points or [CrashPoint(0, "before")]
 
 
@@ -97,10 +93,9 @@ def _between(effects: Sequence[Effect], point: CrashPoint) -> str:
     this = effects[point.number]
     if point.when == "lost":
         return f"is unsafe if the answer is lost at {this}"
-    first, last = (point.number - 1, point.number) if point.when == "before" else (point.number, point.number + 1)
-    begin = str(effects[first]) if first >= 0 else "its start"
-    end = str(effects[last]) if last < len(effects) else "its end"
-    return f"is unsafe between {begin} and {end}"
+    steps = ["its start", *effects, "its end"]
+    first = point.number if point.when == "before" else point.number + 1
+    return f"is unsafe between {steps[first]} and {steps[first + 1]}"
 
 
 @dataclass(frozen=True, slots=True)

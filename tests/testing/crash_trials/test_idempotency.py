@@ -378,4 +378,4 @@ def test_the_samples_jobs_may_run_twice(job: type[Job], args: list[object], appl
     )
 
     assert effects or job in (SendAllAssignmentRemindersJob, CountOpenAssignmentsJob)
-    assert sqlite3.connect.__module__ != "clock.testing.crash_trials.patch_sqlite", "the process has its own back"
+    assert sqlite3.connect.__module__ != "clock.testing.crash_trials.databases", "the process has its own back"
