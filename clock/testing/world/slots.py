@@ -18,10 +18,12 @@ from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload, read_payload
 from clock.job.run.job_run import JobRun
 from clock.rehearsal.fake_clock import FakeClock
+from clock.store import Redis
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed
 from clock.worker.fetching.fetcher import RETRY_SECONDS, Fetcher
 from clock.worker.fetching.handoff import Slot
+from clock.worker.options import WorkerOptions
 from clock.worker.running.firing_outcomes import FiringOutcomes
 from clock.worker.running.job_moves import JobMoves
 from clock.worker.running.processor import Processor
@@ -36,9 +38,6 @@ _LATE_STEPS: Mapping[str, str | None] = {
     "set_aside": "interrupted",
     "unmark": None,
 }
-
-#: How long a job takes, from its payload.
-Lasts = Callable[[Payload], timedelta]
 
 
 @dataclass(slots=True)
@@ -123,56 +122,56 @@ class DirectMoves(JobMoves):
 
 
 @dataclass(frozen=True, slots=True)
-class SlotOwner:
-    """The parts that all slots of one worker share; each slot adds its runs to `runs`."""
+class Crew:
+    """The parts that all workers of a world share; each slot adds its runs to `runs`."""
 
-    identity: str
-    in_progress: InProgress
+    redis: Redis
+    options: WorkerOptions
     clock: FakeClock
-    lasts: Lasts
+    lasts: Callable[[Payload], timedelta]  # how long a job takes
     runs: list[Ran]
 
 
 class WorldSlot:
-    """One of the worker's slots: free, or taken until `ends_at`."""
+    """One of the slots of the worker `identity`: free, or taken until `ends_at`."""
 
-    def __init__(self, worker: SlotOwner, fetcher: Fetcher, slot: Slot, outcomes: FiringOutcomes) -> None:
-        self._worker = worker
+    def __init__(self, crew: Crew, identity: str, in_progress: InProgress, fetcher: Fetcher, slot: Slot) -> None:
+        self._crew = crew
+        self._identity = identity
         self._fetcher = fetcher
         self._slot = slot
-        self._clock = SlotClock(worker.clock)
-        moves = DirectMoves(worker.in_progress, fetcher.claims, clock=worker.clock)
-        self._reports = reports = _LateReports(fetcher, moves, outcomes)
+        self._clock = SlotClock(crew.clock)
+        moves = DirectMoves(in_progress, fetcher.claims, clock=crew.clock)
+        self._reports = _LateReports(fetcher, moves, FiringOutcomes(crew.redis, clock=crew.clock))
         self._processor = Processor(
-            self._slot,
-            cast(Fetcher, reports),
-            cast(JobMoves, reports),
+            slot,
+            cast(Fetcher, self._reports),
+            cast(JobMoves, self._reports),
             clock=self._clock,
-            listeners=[reports.note],
+            listeners=[self._reports.note],
         )
         self._failures = 0
         self.run: Ran | None = None
         self.ends_at: datetime | None = None
-        self.looks_at = worker.clock.now()  # a free slot does not claim a job before
+        self.looks_at = crew.clock.now()  # a free slot does not claim a job before
 
     def begin(self) -> bool:
         """Claim a job and run its code; whether there was one."""
         # A free worker looks all the time; the world leaves out the looks that find nothing.
-        self._fetcher.claims.last_round_trip = self._worker.clock.monotonic()
+        self._fetcher.claims.last_round_trip = self._crew.clock.monotonic()
         try:
             self._fetcher.acknowledge()
             found = self._claimed_before() or self._fetcher.claim(1)
         except StoreError:
             wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
             self._failures += 1
-            self.looks_at = self._worker.clock.now() + timedelta(seconds=wait)
+            self.looks_at = self._crew.clock.now() + timedelta(seconds=wait)
             return False
         self._failures = 0
         claimed = self._fetcher.take(self._slot) if found else None
-        if claimed is None:
-            return False
-        self._process(claimed)
-        return True
+        if claimed is not None:
+            self._process(claimed)
+        return claimed is not None
 
     def _claimed_before(self) -> int:
         """How many jobs are at hand: a claim after a lost answer finds more than one."""
@@ -182,7 +181,7 @@ class WorldSlot:
 
     def settle(self) -> None:
         """Send the job's outcome to Redis. If Redis cannot be reached, the next call does it."""
-        now = self._worker.clock.now()
+        now = self._crew.clock.now()
         try:
             while self._reports.calls:
                 self._reports.calls[0]()
@@ -198,17 +197,17 @@ class WorldSlot:
 
     def _process(self, claimed: Claimed) -> None:
         payload = read_payload(claimed.payload)
-        lasts = self._worker.lasts(payload)
-        now = self._worker.clock.now()
+        lasts = self._crew.lasts(payload)
+        now = self._crew.clock.now()
         args = payload.get("args")
         self.run = Ran(
             str(payload.get("class")),
             list(args) if isinstance(args, list) else [],
             str(payload.get("jid")),
-            self._worker.identity,
+            self._identity,
             now,
         )
-        self._worker.runs.append(self.run)
+        self._crew.runs.append(self.run)
         self.ends_at = now + lasts
         self._reports.outcome = self._reports.error = None
         self._clock.passed = timedelta(0)

@@ -34,9 +34,8 @@ from clock.store.jobs.delayed import Delayed, Nearer, earliest
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import using_default
 from clock.testing.world.private_server import Line, private_redis
-from clock.testing.world.slots import OUTCOMES, Ran
+from clock.testing.world.slots import OUTCOMES, Crew, Ran
 from clock.testing.world.workers import WorkerGroup
-from clock.testing.world.world_worker import WorldWorker
 from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.ticker.kept_out import KeptOut
 from clock.ticker.ticker import RETRY_SECONDS
@@ -66,7 +65,6 @@ class World:
         self.zone = start.tzinfo or UTC
         self.runs: list[Ran] = []
         self._timetable = timetable
-        self._options = options
         self._lasts = lasts
         self._open = ExitStack()
         self.redis = self._open.enter_context(private_redis())
@@ -77,7 +75,8 @@ class World:
         self._ticker: Ticker | None = None
         self._kept_out = KeptOut(RedisLedger(self.redis), clock=self.clock)
         self._ticks_at, self._failures = NEVER, 0
-        self._worker_group = WorkerGroup(self.redis, self._hire, clock=self.clock)
+        crew = Crew(self.redis, options, self.clock, self._time_of, self.runs)
+        self._worker_group = WorkerGroup(crew, self._line)
         self._calls: list[tuple[datetime, int, Callable[[], object]]] = []
         self._move: Move = lambda _: None
         self._is_inside = False
@@ -111,8 +110,8 @@ class World:
         last = upcoming(end, self.zone, first)
         if last < first:
             raise ValueError(f"Redis cannot be back at {last}, before it goes down at {first}")
-        self.at(first, self._cut_off)
-        self.at(last, self._mend)
+        self.at(first, self._worker_group.cut_off)
+        self.at(last, self._worker_group.reconnect)
 
     def kill_worker(self) -> None:
         """Kill a worker as SIGKILL does: a busy one, or else the first. Raises ValueError if none is left."""
@@ -207,12 +206,9 @@ class World:
 
     def _next_moment(self, end: datetime) -> datetime:
         """When the next change happens; makes the heartbeats before it."""
-        moments = [
-            self._ticks_at,
-            self._polls_at if len(self._worker_group) else NEVER,
-            *self._worker_group.moments(),
-        ]
-        moments += [at for at, _, _ in self._calls[:1]]
+        moments = [self._ticks_at, *self._worker_group.moments(), *(at for at, _, _ in self._calls[:1])]
+        if len(self._worker_group):
+            moments.append(self._polls_at)
         at = max(min(moments), self.clock.now())
         self._worker_group.catch_up_heartbeats(min(at, end), self._go_to)
         return at
@@ -243,29 +239,10 @@ class World:
 
     def _plan_poll(self, now: datetime) -> None:
         due = math.inf if self._line.is_cut else earliest(self._delayed.first_due())
-        self._polls_at = NEVER if due == math.inf else max(now, _instant(due))
-
-    def _cut_off(self) -> None:
-        self._line.cut()
-        self._worker_group.cut_off()
-
-    def _mend(self) -> None:
-        self._line.mend()
-        self._worker_group.is_back()
-
-    def _hire(self, number: int) -> WorldWorker:
-        return WorldWorker(
-            self.redis,
-            f"world:{number}",
-            options=self._options,
-            clock=self.clock,
-            lasts=self._time_of,
-            runs=self.runs,
-        )
+        self._polls_at = NEVER if due == math.inf else max(now, from_ms(math.ceil(due * 1000)))  # never too early
 
     def _time_of(self, payload: Payload) -> timedelta:
-        lasts = self._lasts.get(str(payload.get("class")), SHORTEST)
-        args = payload.get("args")
+        lasts, args = self._lasts.get(str(payload.get("class")), SHORTEST), payload.get("args")
         if callable(lasts):
             lasts = lasts(*args) if isinstance(args, list) else SHORTEST
         return max(SHORTEST, lasts)
@@ -273,11 +250,6 @@ class World:
 
 def _name(job: type[Job] | str) -> str:
     return job if isinstance(job, str) else job.wire_name
-
-
-def _instant(seconds: float) -> datetime:
-    """Float seconds since 1970, as in Redis's scores, as an instant that is not earlier."""
-    return from_ms(math.ceil(seconds * 1000))
 
 
 def world(
