@@ -23,7 +23,6 @@ from clock.store.server.embedded import embedded
 from clock.testing.world.private_server import check_installed
 from clock.testing.world.world import World
 from clock.testing.world.world import world as make_world
-from clock.timetable import Event
 
 SHOWN = 5  # firings of an event in a failure report, from each end
 
@@ -40,23 +39,11 @@ def summary_lines(history: History) -> Iterator[str]:
         heading = f"  {event.name} ({event.declaration}) fired {len(fires)} times"
         yield heading + (":" if asked and fires else "")
         if asked:
-            yield from _shown(event, fires)
+            lines = [f"    {at.astimezone(event.zone):%a %Y-%m-%d %H:%M:%S %Z}" for at in fires]
+            if len(lines) > 2 * SHOWN:
+                lines[SHOWN:-SHOWN] = [f"    ... {len(lines) - 2 * SHOWN} more ..."]
+            yield from lines
             yield from _others(history, event.name)
-
-
-def _shown(event: Event, fires: list[datetime]) -> Iterator[str]:
-    """When it fired; only the first and the last of many."""
-    is_long = len(fires) > 2 * SHOWN
-    for at in fires[:SHOWN] if is_long else fires:
-        yield _line(event, at)
-    if is_long:
-        yield f"    ... {len(fires) - 2 * SHOWN} more ..."
-        for at in fires[-SHOWN:]:
-            yield _line(event, at)
-
-
-def _line(event: Event, at: datetime) -> str:
-    return f"    {at.astimezone(event.zone):%a %Y-%m-%d %H:%M:%S %Z}"
 
 
 def _others(history: History, name: str) -> Iterator[str]:
