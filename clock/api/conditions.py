@@ -8,8 +8,7 @@ from typing import TypedDict, Unpack
 
 from clock.errors import JobError
 from clock.inspection import JobFilter
-from clock.job.delays import due_at
-from clock.job.options import in_seconds
+from clock.job.delays import due_at, in_seconds
 from clock.printable import brief
 
 

@@ -16,6 +16,15 @@ LATEST = 253_402_300_799  # the last second of the year 9999, in seconds since 1
 INTERVAL_LIMIT = 1_000_000_000  # a smaller number is an interval, a larger one an instant, as in Sidekiq
 
 
+def in_seconds(duration: object) -> float | None:
+    """A duration, seconds or a timedelta, in seconds; None for any other value."""
+    if isinstance(duration, timedelta):
+        return duration.total_seconds()
+    if isinstance(duration, (int, float)) and not isinstance(duration, bool):
+        return duration
+    return None
+
+
 def due_at(when: Time, now: float) -> float:
     """When a job is due, in float seconds since 1970, which `now` is, too.
 
@@ -29,15 +38,11 @@ def due_at(when: Time, now: float) -> float:
         if when.tzinfo is None:
             raise ValueError(f"{brief(when)} has no time zone; pass an aware datetime")
         return seconds(when)
-    if isinstance(when, timedelta):
-        when = when.total_seconds()
-        return _in_range(now + when, when)
-    if isinstance(when, bool) or not isinstance(when, (int, float)) or not abs(when) <= sys.float_info.max:
+    given = in_seconds(when)
+    if given is None or not abs(given) <= sys.float_info.max:
         raise ValueError(f"{brief(when)} is not a time; pass seconds, a timedelta or an aware datetime")
-    return _in_range(when if when >= INTERVAL_LIMIT else now + when, when)
-
-
-def _in_range(due: float, given: float) -> float:
+    is_interval = isinstance(when, timedelta) or given < INTERVAL_LIMIT
+    due = now + given if is_interval else given
     if due > LATEST:
         hint = "; pass seconds, not milliseconds" if given / 1000 <= LATEST else ""
         raise ValueError(f"{brief(given)} is after the year 9999{hint}")
@@ -76,13 +81,8 @@ def due_of_each(
         due = [due_at(0 if at is None else at, now)] * count
     if spread_interval is None:
         return due
-    step = _interval(spread_interval) / max(count, 1)
+    interval = in_seconds(spread_interval)
+    if interval is None or not 0 < interval < INTERVAL_LIMIT:
+        raise ValueError(f"spread_interval is {brief(spread_interval)}; pass seconds above 0, or a timedelta")
+    step = interval / max(count, 1)
     return [begin + place * step for place, begin in enumerate(due)]
-
-
-def _interval(given: float | timedelta) -> float:
-    """The interval over which jobs are spread, in seconds. Raises ValueError."""
-    seconds = given.total_seconds() if isinstance(given, timedelta) else given
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < INTERVAL_LIMIT:
-        raise ValueError(f"spread_interval is {brief(given)}; pass seconds above 0, or a timedelta")
-    return seconds

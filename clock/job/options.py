@@ -9,8 +9,8 @@ from typing import Any, TypedDict
 
 from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
-from clock.job.delays import INTERVAL_LIMIT, LATEST, Time
-from clock.job.flow.limits import Limit, Rate, are_rules, limits_of, rates_of
+from clock.job.delays import INTERVAL_LIMIT, LATEST, Time, in_seconds
+from clock.job.flow.limits import Limit, Rate, are_rules, rules_of
 from clock.job.flow.unique import Unique, unique_of
 from clock.job.redaction import hidden_places
 from clock.job.run.job_logger import LEVELS
@@ -40,15 +40,6 @@ def _is_queue(value: object) -> bool:
 
 def _is_duration(value: object) -> bool:
     return value is None or 0 < (in_seconds(value) or 0) < INTERVAL_LIMIT
-
-
-def in_seconds(duration: object) -> float | None:
-    """A duration, seconds or a timedelta, in seconds; None for any other value."""
-    if isinstance(duration, timedelta):
-        return duration.total_seconds()
-    if isinstance(duration, (int, float)) and not isinstance(duration, bool):
-        return duration
-    return None
 
 
 def _is_time(value: object) -> bool:
@@ -252,7 +243,7 @@ def _set_rules(job: JobClass, fields: dict[str, Any]) -> None:
         job._checked_rules = tuple([list(value) if isinstance(value, list) else value for value in own])
     if unique := unique_of(given[0]):
         fields["unique"] = unique
-    limits, rates = limits_of(given[1]), rates_of(given[2])
+    limits, rates = rules_of(given[1], Limit), rules_of(given[2], Rate)
     if limits or rates:
         fields["limits"] = limits
     if rates:

@@ -119,7 +119,6 @@ class Batch:
         return self._bid
 
     def __enter__(self) -> Self:
-        self._start()
         self._open()
         self._token = filling.CURRENT.set(Filling(self._bid))
         return self
@@ -130,7 +129,6 @@ class Batch:
             self._seal()
 
     async def __aenter__(self) -> Self:
-        self._start()
         await asyncio.to_thread(self._open)
         self._token = filling.CURRENT.set(Filling(self._bid))
         return self
@@ -140,20 +138,19 @@ class Batch:
         if kind is None:
             await asyncio.to_thread(self._seal)
 
-    def _start(self) -> None:
+    def _open(self) -> None:
+        """Open the batch, or note it for the firing. Raises JobError, BatchDone, StoreUnavailable."""
         if self._bid:
             raise JobError("Batch: a batch has one block; make another Batch")
         self._bid = self._id or _new_bid()
-
-    def _open(self) -> None:
-        """Open the batch, or note it for the firing. Raises JobError, BatchDone, StoreUnavailable."""
         now = client.now()
         texts = {event: _callback_text(job, self._bid, event, now) for event, job in self._callbacks.items()}
+        jid = (running_job.get() or {}).get("jid")
         batch = stored.Batch(
             created=int(1000 * now),
             callbacks={event: text for event, text in texts.items() if text},
             parent=self._parent,
-            opener=_text((running_job.get() or {}).get("jid")),
+            opener=jid if isinstance(jid, str) else None,
             description=self._description,
         )
         held = held_pushes.current()
@@ -258,7 +255,3 @@ def _new_bid() -> str:
         if len(_opened) > _MOST_OPENERS:
             _opened.popitem(last=False)
     return jid_of(f"{name}\0batch", 0, place)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

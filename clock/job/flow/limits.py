@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from clock.errors import JobError, described
+from clock.job.delays import in_seconds
 from clock.job.flow.checked_call import checked_call
 from clock.job.types import JobClass
 from clock.printable import brief, is_printable
@@ -67,7 +68,7 @@ class Rate:
     def __post_init__(self) -> None:
         _check_own_name("Rate", self.name)
         _check_count("Rate: count", self.count)
-        if isinstance(self.per, bool) or not isinstance(self.per, (timedelta, int, float)) or not self._is_span():
+        if not 0.001 <= (in_seconds(self.per) or 0) <= LONGEST_SECONDS:
             raise JobError(f"Rate: per is {brief(self.per)}; it must be a timedelta or seconds, 0.001 to a year")
         if not isinstance(self.window, bool):
             raise JobError(f"Rate: window is {brief(self.window)}; it must be True or False")
@@ -87,19 +88,13 @@ class Rate:
         found: dict[str, object] = {
             "name": _named(job, "Rate", self.name, args),
             "count": self.count,
-            "per": round(self._seconds() * 1000),
+            "per": round((in_seconds(self.per) or 0) * 1000),
         }
         if weight != 1:
             found["weight"] = weight
         if self.window:
             found["window"] = True
         return found
-
-    def _seconds(self) -> float:
-        return self.per.total_seconds() if isinstance(self.per, timedelta) else self.per
-
-    def _is_span(self) -> bool:
-        return 0.001 <= self._seconds() <= LONGEST_SECONDS
 
     def _check_weight(self, weight: object, where: str = "") -> None:
         most = min(self.count, LARGEST_IN_WINDOW) if self.window else self.count
@@ -110,14 +105,10 @@ class Rate:
             )
 
 
-def limits_of(value: object) -> list[Limit]:
-    """The limits of an option's value."""
-    return _listed(value, Limit)
-
-
-def rates_of(value: object) -> list[Rate]:
-    """The rates of an option's value."""
-    return _listed(value, Rate)
+def rules_of(value: object, kind: type[T]) -> list[T]:
+    """The limits or the rates of an option's value."""
+    rules: Iterable[object] = value if isinstance(value, (list, tuple)) else [value]
+    return [rule for rule in rules if isinstance(rule, kind)]
 
 
 def are_rules(value: object, kind: type[Limit] | type[Rate]) -> bool:
@@ -141,7 +132,10 @@ def rule_fields(job: JobClass, fields: Mapping[str, Any], args: Sequence[object]
     found: dict[str, object] = {}
     for option in ("limits", "rates"):
         if option in fields:
-            found[option] = _distinct(job, option, [rule.field(job, args) for rule in fields[option]])
+            found[option] = rules = [rule.field(job, args) for rule in fields[option]]
+            names = [str(rule["name"]) for rule in rules]
+            if twice := next((name for name in names if names.count(name) > 1), None):
+                raise JobError(f"{job.wire_name}: {option} has the name {twice!r} twice; give each its own name")
     return found
 
 
@@ -150,19 +144,6 @@ def rate_names(payload: Mapping[str, object]) -> list[str]:
     found = payload.get("rates")
     rates = found if isinstance(found, list) else []
     return [rate["name"] for rate in rates if isinstance(rate, Mapping) and isinstance(rate.get("name"), str)]
-
-
-def _distinct(job: JobClass, option: str, rules: list[dict[str, object]]) -> list[dict[str, object]]:
-    names = [str(rule["name"]) for rule in rules]
-    for name in names:
-        if names.count(name) > 1:
-            raise JobError(f"{job.wire_name}: {option} has the name {name!r} twice; give each its own name")
-    return rules
-
-
-def _listed(value: object, kind: type[T]) -> list[T]:
-    rules: Iterable[object] = value if isinstance(value, (list, tuple)) else [value]
-    return [rule for rule in rules if isinstance(rule, kind)]
 
 
 def _named(job: JobClass, kind: str, name: Name, args: Sequence[object]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from clock.errors import JobError
-from clock.job.flow.limits import limits_of, rates_of
+from clock.job.flow.limits import Limit, Rate, rules_of
 from clock.job.flow.unique import unique_of
 from clock.job.push.arguments import accepted, arity
 
@@ -29,10 +29,10 @@ def _functions(options: Mapping[str, object]) -> Iterator[tuple[str, Callable[..
     unique = unique_of(options.get("unique"))
     if unique and callable(unique.by):
         yield "unique's `by`", unique.by
-    for limit in limits_of(options.get("limits")):
+    for limit in rules_of(options.get("limits"), Limit):
         if callable(limit.name):
             yield "Limit: name", limit.name
-    for rate in rates_of(options.get("rates")):
+    for rate in rules_of(options.get("rates"), Rate):
         for option, value in (("name", rate.name), ("weight", rate.weight)):
             if callable(value):
                 yield f"Rate: {option}", value
@@ -46,14 +46,7 @@ def _check_function(what: str, function: Callable[..., Any], perform: Perform) -
         return
     least, most = arity(perform)
     if low > most or high < least:
-        parameters = [*inspect.signature(perform).parameters][1:]
-        raise JobError(
-            f"{what}: the function accepts {_count(low, high)}; it gets those of perform: "
-            f"{', '.join(parameters) or 'none'}"
-        )
-
-
-def _count(low: int, high: float) -> str:
-    most = f"{high:g}"
-    words = most if low == high else f"{low} or more" if high == float("inf") else f"{low} to {most}"
-    return f"{words} argument" if words == "1" else f"{words} arguments"
+        own = ", ".join([*inspect.signature(perform).parameters][1:]) or "none"
+        count = f"{low} or more" if math.isinf(high) else f"{low} to {high:g}" if low < high else f"{low}"
+        noun = "argument" if count == "1" else "arguments"
+        raise JobError(f"{what}: the function accepts {count} {noun}; it gets those of perform: {own}")

@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from clock.errors import JobError, described
+from clock.job.delays import in_seconds
 from clock.job.flow.checked_call import checked_call
 from clock.job.types import JobClass
 from clock.printable import brief, closest
@@ -39,13 +40,17 @@ class Unique:
     window: timedelta | float | None = None
 
     def __post_init__(self) -> None:
-        _check_word("until", self.until, get_args(Until))
-        _check_word("on_conflict", self.on_conflict, get_args(OnConflict))
-        if not _is_window(self.window):
+        for name, words in ("until", get_args(Until)), ("on_conflict", get_args(OnConflict)):
+            if (value := getattr(self, name)) not in words:
+                raise JobError(
+                    f"Unique: {name} is {brief(value)}; it must be one of {', '.join(map(repr, words))}"
+                )
+        if self.window is not None and not 0.001 <= (in_seconds(self.window) or 0) <= LONGEST_WINDOW:
             raise JobError(
                 f"Unique: window is {brief(self.window)}; it must be a timedelta or seconds, 0.001 to a year"
             )
-        if not (self.by is None or callable(self.by) or _are_names(self.by)):
+        is_names = isinstance(self.by, (str, list, tuple)) and all(isinstance(name, str) for name in self.by)
+        if not (self.by is None or callable(self.by) or is_names):
             raise JobError(
                 f"Unique: by is {brief(self.by)}; it must be a function or names of perform's parameters"
             )
@@ -80,7 +85,7 @@ class Unique:
 
     def lock(self, job: JobClass, args: Sequence[object], jid: str) -> Lock:
         """The lock that a push with these arguments needs. Raises JobError."""
-        return Lock(self.key(job, args), jid, _window_ms(self.window), self.on_conflict)
+        return Lock(self.key(job, args), jid, int((in_seconds(self.window) or 0) * 1000), self.on_conflict)
 
     def key(self, job: JobClass, args: Sequence[object]) -> str:
         """The class and a hash of the arguments that count. Raises JobError if JSON does not support them."""
@@ -96,7 +101,10 @@ class Unique:
 
     def _value(self, job: JobClass, args: Sequence[object]) -> object:
         if callable(self.by):
-            return _called(job, self.by, args)
+            try:
+                return self.by(*args)
+            except Exception as error:
+                raise JobError(f"{job.wire_name}: unique's `by` failed with {described(error)}") from error
         bound = inspect.signature(job.perform).bind(None, *args)
         bound.apply_defaults()
         if self.by is None:
@@ -119,11 +127,6 @@ def unique_of(value: object) -> Unique | None:
     return value if isinstance(value, Unique) else Unique() if value is True else None
 
 
-def field_for(unique: Unique, lock: Lock) -> dict[str, object]:
-    """The field of the payload: with it, workers free the lock without application code."""
-    return {"key": lock.key, "until": unique.until, "conflict": lock.conflict}
-
-
 def unique_field(payload: Mapping[str, object]) -> UniqueField | None:
     """The lock of a payload; None: the job is not unique, or another program wrote the field."""
     found = payload.get("unique")
@@ -136,33 +139,3 @@ def lock_pair(payload: Mapping[str, object]) -> tuple[str, str] | None:
     """(key, jid) of the lock that the end of this job frees; None: it has none."""
     field = unique_field(payload)
     return (field.key, str(payload.get("jid"))) if field else None
-
-
-def _called(job: JobClass, by: Callable[..., object], args: Sequence[object]) -> object:
-    try:
-        return by(*args)
-    except Exception as error:
-        raise JobError(f"{job.wire_name}: unique's `by` failed with {described(error)}") from error
-
-
-def _are_names(by: object) -> bool:
-    return isinstance(by, (str, list, tuple)) and all(isinstance(name, str) for name in by)
-
-
-def _is_window(window: object) -> bool:
-    if window is None:
-        return True
-    if isinstance(window, bool) or not isinstance(window, (timedelta, int, float)):
-        return False
-    seconds = window.total_seconds() if isinstance(window, timedelta) else window
-    return 0.001 <= seconds <= LONGEST_WINDOW
-
-
-def _window_ms(window: timedelta | float | None) -> int:
-    seconds = window.total_seconds() if isinstance(window, timedelta) else window or 0
-    return int(seconds * 1000)
-
-
-def _check_word(name: str, value: object, known: Sequence[Any]) -> None:
-    if value not in known:
-        raise JobError(f"Unique: {name} is {brief(value)}; it must be one of {', '.join(map(repr, known))}")

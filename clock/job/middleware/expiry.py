@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 
 from clock.errors import Discard
-from clock.job.delays import due_as_put
+from clock.job.delays import due_as_put, in_seconds
 from clock.job.middleware.metrics import METRICS
-from clock.job.options import in_seconds
 from clock.job.payload import Payload, instant, seconds
 from clock.job.types import JobClass, RunningJob
 

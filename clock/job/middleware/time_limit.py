@@ -20,8 +20,7 @@ from typing import cast
 from clock.clocks import Clock, SystemClock
 from clock.errors import JobTimeout
 from clock.forking import in_child
-from clock.job.delays import INTERVAL_LIMIT
-from clock.job.options import in_seconds
+from clock.job.delays import INTERVAL_LIMIT, in_seconds
 from clock.job.payload import Payload
 from clock.job.types import RunningJob
 

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
-from clock.job.delays import INTERVAL_LIMIT, due_as_put, due_at
+from clock.job.delays import INTERVAL_LIMIT, due_as_put, due_at, in_seconds
 from clock.job.encryption import check_secret, encrypted_args
 from clock.job.flow.limits import depends_on_arguments, rule_fields
-from clock.job.flow.unique import Unique, field_for
+from clock.job.flow.unique import Unique
 from clock.job.middleware.chain import ClientMiddleware, allows
 from clock.job.middleware.defaults import client_middleware_for
-from clock.job.options import Signature, in_seconds, payload_fields
+from clock.job.options import Signature, payload_fields
 from clock.job.payload import Payload, decode, encode, encode_checked, new_jid
 from clock.job.push import filling
 from clock.job.push.arguments import check_json
@@ -192,7 +192,7 @@ def _set_lock(job: JobClass, payload: Payload, args: Sequence[object]) -> Lock |
         check_secret(job.wire_name, args)
         rule.check_encrypted(job, args)
     lock = rule.lock(job, args, str(payload["jid"]))
-    payload["unique"] = field_for(rule, lock)
+    payload["unique"] = {"key": lock.key, "until": rule.until, "conflict": lock.conflict}
     return lock
 
 
