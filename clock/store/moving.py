@@ -13,7 +13,7 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.jobs.steps import STEP_JOBS
-from clock.store.scripts import script
+from clock.store.scripts import run
 from clock.store.server.connection import translated
 from clock.store.server.namespace import Namespace
 
@@ -40,8 +40,7 @@ def move_key(redis: Redis, name: str, *, source: str | None, target: str) -> boo
         ((Namespace(space).prefix if space else "") + name).encode(errors="surrogateescape")
         for space in (source, target)
     ]
-    move, left = script(redis, "move_key"), 1
+    left = 1
     while left > 0:
-        with translated():
-            left = int(move(keys=names, args=[STEP_JOBS]))
+        left = int(run(redis, "move_key", names, [STEP_JOBS]))
     return left == 0

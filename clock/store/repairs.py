@@ -16,7 +16,7 @@ from clock.store import keys
 from clock.store.jobs.flow.batch_errors import BatchErrors
 from clock.store.jobs.flow.unique_locks import lock_keys
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
-from clock.store.scripts import script
+from clock.store.scripts import run
 from clock.store.server.connection import translated
 from clock.store.server.shards import every
 
@@ -54,9 +54,8 @@ def _remove_waiting(
 ) -> tuple[int, int]:
     """How many were removed, and how many are left."""
     args: list[bytes | str | int] = [_now_ms(), "" if where == keys.DEAD else how, *members]
-    with translated():
-        names = [where, *keys.BATCH_KEYS, *lock_keys()]
-        removed, left, error = script(redis, "remove_waiting")(keys=names, args=args)
+    names = [where, *keys.BATCH_KEYS, *lock_keys()]
+    removed, left, error = run(redis, "remove_waiting", names, args)
     errors.report(error)
     return int(removed), int(left)
 
@@ -72,10 +71,10 @@ def schedule_dead(redis: Redis, members: Sequence[bytes], at: float) -> int:
 
 
 def _move(redis: Redis, where: str, target: str, members: Sequence[bytes], score: float, how: str) -> int:
-    count, move, errors = 0, script(redis, "bury"), BatchErrors(redis)
+    count, errors = 0, BatchErrors(redis)
     for step in in_steps(members, len):
-        with translated():
-            moved, error = move(keys=[where, target, *keys.BATCH_KEYS], args=[score, how, _now_ms(), *step])
+        args = [score, how, _now_ms(), *step]
+        moved, error = run(redis, "bury", [where, target, *keys.BATCH_KEYS], args)
         errors.report(error)
         count += int(moved)
     return count
@@ -92,11 +91,10 @@ def remove_queued(redis: Redis, queue: str, payloads: Sequence[bytes], how: str 
 
 def remove_from_part(redis: Redis, queue: str, first: int, last: int, payloads: Sequence[bytes]) -> int:
     """Delete jobs from the part of a queue between two indexes from its left end; how many were still there."""
-    count, remove, errors = 0, script(redis, "remove_from_queue"), BatchErrors(redis)
+    count, errors = 0, BatchErrors(redis)
     for step in in_steps(payloads, len):
-        with translated():
-            args: list[bytes | str | int] = [first, last, _now_ms(), DELETED, *step]
-            error, *places = remove(keys=[keys.queue(queue), *keys.BATCH_KEYS], args=args)
+        args = [first, last, _now_ms(), DELETED, *step]
+        error, *places = run(redis, "remove_from_queue", [keys.queue(queue), *keys.BATCH_KEYS], args)
         errors.report(error)
         count += len(places)
     return count
@@ -107,8 +105,7 @@ def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes], how: str) -
 
     Returns how many.
     """
-    last, removed, size = -1, 0, PageSize()
-    remove, errors = script(redis, "remove_from_queue"), BatchErrors(redis)
+    last, removed, size, errors = -1, 0, PageSize(), BatchErrors(redis)
     while wanted.total():
         first = last - size.jobs + 1
         with translated():
@@ -116,8 +113,8 @@ def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes], how: str) -
         here = list((Counter(page) & wanted).elements())
         places: Any = []
         if here:
-            with translated():
-                error, *places = remove(keys=[key, *keys.BATCH_KEYS], args=[first, last, _now_ms(), how, *here])
+            args = [first, last, _now_ms(), how, *here]
+            error, *places = run(redis, "remove_from_queue", [key, *keys.BATCH_KEYS], args)
             errors.report(error)
         wanted.subtract(here[place - 1] for place in places)
         removed += len(places)
@@ -151,8 +148,7 @@ def _clear_queue(redis: Redis, queue: str) -> int:
         most = int(redis.llen(keys.queue(queue)))
     count, names, errors = 0, [keys.queue(queue), keys.QUEUES, *keys.BATCH_KEYS, *lock_keys()], BatchErrors(redis)
     while True:
-        with translated():
-            removed, left, error = script(redis, "clear_queue")(keys=names, args=[queue, _now_ms(), STEP_JOBS])
+        removed, left, error = run(redis, "clear_queue", names, [queue, _now_ms(), STEP_JOBS])
         errors.report(error)
         count += int(removed)
         if not left or count >= most:
@@ -167,8 +163,7 @@ def forget_event(redis: Redis, event: str) -> bool:
     """Delete ledger and history of an event that has left the clock file; False: it has come back."""
     entry = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED]
     own = [keys.HISTORY + event, keys.OUTCOMES + event, keys.WATCHED + event, keys.MISSED]
-    with translated():
-        return bool(script(redis, "forget_event")(keys=[*entry, keys.LEDGER_ORPHANED, *own], args=[event]))
+    return bool(run(redis, "forget_event", [*entry, keys.LEDGER_ORPHANED, *own], [event]))
 
 
 def adopt(redis: Redis, identities: Sequence[str]) -> int:

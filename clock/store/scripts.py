@@ -5,19 +5,22 @@ Functions that several scripts share are in the folders of `store/lua/parts/`, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Any, cast
 
 from redis import Redis
 from redis.commands.core import Script
+
+from clock.store.server.connection import translated
 
 
 @cache
 def source(name: str) -> str:
     """The text of the script `name`, after the texts of the parts that it calls."""
-    text = scripts()[name].read_text(encoding="utf-8")
+    text = scripts()[name]
     parts = dict.fromkeys(one for part in _called_in(text) for one in _with_called(part))
     return "".join([_parts()[part] for part in parts]) + text
 
@@ -34,27 +37,36 @@ def _called_in(text: str) -> list[str]:
 
 
 @cache
-def scripts() -> dict[str, Traversable]:
-    """The file of each script, by its name."""
-    return dict(_named(files("clock.store").joinpath("lua")))
+def scripts() -> dict[str, str]:
+    """The text of each script, by its name. All are read at once: an upgrade may replace the files any time."""
+    return dict(_texts(files("clock.store").joinpath("lua")))
 
 
 @cache
 def _parts() -> dict[str, str]:
-    """The text of each part, by its name."""
-    found = _named(files("clock.store").joinpath("lua", "parts"))
-    return {name: file.read_text(encoding="utf-8") for name, file in sorted(found)}
+    return dict(sorted(_texts(files("clock.store").joinpath("lua", "parts"))))
 
 
-def _named(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+def _texts(folder: Traversable) -> Iterator[tuple[str, str]]:
     """The files in a folder and its folders, by name. A script and a part may have the same name."""
     for found in folder.iterdir():
         if found.is_dir() and found.name != "parts":
-            yield from _named(found)
+            yield from _texts(found)
         elif found.name.endswith(".lua"):
-            yield found.name.removesuffix(".lua"), found
+            yield found.name.removesuffix(".lua"), found.read_text(encoding="utf-8")
 
 
-def script(redis: Redis, name: str) -> Script:
-    """The script `name`, callable on `redis` and on its pipelines (EVALSHA, loaded again after a restart)."""
-    return redis.register_script(source(name))
+def script(name: str) -> Script:
+    """The script `name`. Each call names its client, and loads the script again after a restart of the server."""
+    return _registered(source(name))
+
+
+@cache
+def _registered(text: str) -> Script:
+    return Script(cast(Redis, None), text.encode())
+
+
+def run(redis: Redis, name: str, keys: Sequence[str | bytes], args: Iterable[Any]) -> Any:
+    """The reply of the script `name`. Raises StoreUnavailable, StoreError."""
+    with translated():
+        return script(name)(keys, args, redis)

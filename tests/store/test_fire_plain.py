@@ -68,7 +68,7 @@ def run_plain(redis: Redis, decisions: list[Decision]) -> Any:
     assert plain is not None
     args = [HISTORY_LENGTH, "", 0, *plain.arguments, "", ""]
     with suppress(ResponseError):
-        return script(redis, "fire_plain")(plain.keys, args)
+        return script("fire_plain")(plain.keys, args, redis)
     return None
 
 
@@ -76,7 +76,7 @@ def run_any(redis: Redis, decisions: list[Decision]) -> Any:
     """The reply of `fire`; None: it failed."""
     every = fire_arguments.fire_arguments(decisions)
     with suppress(ResponseError):
-        return script(redis, "fire")(every.keys, [HISTORY_LENGTH, "", 0, *every.arguments, NOON])
+        return script("fire")(every.keys, [HISTORY_LENGTH, "", 0, *every.arguments, NOON], redis)
     return None
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from clock.store import keys
-from clock.store.scripts import script
-from clock.store.server.connection import translated
+from clock.store.scripts import run
 
 STEP = 200  # jobs removed in one script call: below a ms of Redis's time
 
@@ -57,19 +56,14 @@ class DeadJobs:
 
     def __init__(self, redis: Redis, limits: DeadLimits) -> None:
         self.limits = limits
-        self._trim = script(redis, "trim_dead")
+        self._redis = redis
 
     def trim(self, now: float) -> Trimmed:
         """Remove what the limits do not keep at `now` (float seconds), in short steps. Raises StoreUnavailable."""
         removed = Trimmed()
-        while (step := self._trim_step(now)).count:
+        args = [now - self.limits.seconds, self.limits.max_jobs, STEP]
+        while (step := Trimmed(*run(self._redis, "trim_dead", [keys.DEAD], args))).count:
             removed += step
             if step.count < STEP:
                 break
         return removed
-
-    def _trim_step(self, now: float) -> Trimmed:
-        with translated():
-            return Trimmed(
-                *self._trim(keys=[keys.DEAD], args=[now - self.limits.seconds, self.limits.max_jobs, STEP])
-            )

@@ -16,7 +16,7 @@ from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.jobs.flow.batch_errors import BatchErrors
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
-from clock.store.scripts import script
+from clock.store.scripts import run
 from clock.store.server.connection import has_left, translated
 from clock.store.wrong_type import readings
 
@@ -48,8 +48,6 @@ class Delayed:
 
     def __init__(self, redis: Redis, problems: Problems | None = None) -> None:
         self._redis = redis
-        self._release = script(redis, "release")
-        self._unpark = script(redis, "unpark")
         self._page = PageSize()
         self._batch_errors = BatchErrors(redis, problems)
 
@@ -74,11 +72,9 @@ class Delayed:
         is_freed = where == keys.FREED
         for step in in_steps(jobs[::-1] if is_freed else jobs, lambda job: 2 * len(job[0])):
             revives = "living" if where == keys.DEAD else ""
-            args: list[str | bytes | float] = ["" if again is None else again, revives]
-            args += ["RPUSH" if is_freed else "LPUSH", *chain.from_iterable(step)]
+            args = ["" if again is None else again, revives, "RPUSH" if is_freed else "LPUSH"]
             names = [where, keys.QUEUES, *keys.BATCH_KEYS, *(keys.queue(queue) for _, queue, _ in step)]
-            with translated():
-                count, not_lists, error = self._release(keys=names, args=args)
+            count, not_lists, error = run(self._redis, "release", names, [*args, *chain.from_iterable(step)])
             self._batch_errors.report(error)
             moved += int(count)
             wrong |= set(not_lists)
@@ -116,12 +112,13 @@ class Delayed:
 
         Raises CannotEnqueue after moving the others if some queue's key is not a list.
         """
-        own = [keys.PARKED_JOBS + class_name, keys.PARKED, keys.QUEUES]
-        with translated():
-            moved, wrong = self._unpark(
-                keys=[*own, *(keys.queue(queue) for _, queue in jobs)],
-                args=[class_name, *(part for job in jobs for part in job)],
-            )
+        names = [
+            keys.PARKED_JOBS + class_name,
+            keys.PARKED,
+            keys.QUEUES,
+            *(keys.queue(queue) for _, queue in jobs),
+        ]
+        moved, wrong = run(self._redis, "unpark", names, [class_name, *chain.from_iterable(jobs)])
         if wrong:
             raise CannotEnqueue(int(moved), wrong)
         return int(moved)

@@ -29,7 +29,7 @@ from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.jobs.steps import in_steps
 from clock.store.ledger.held_pushes import Push, unique_pushes
-from clock.store.scripts import script
+from clock.store.scripts import run, script
 from clock.store.server.connection import translated
 from clock.store.server.sending import Command
 
@@ -68,13 +68,6 @@ class InProgress:
         self.some_are_cancelled = False  # whether there were cancelled jobs at the last claim
         self._wait = BlockingWait(redis)
         self._batch_errors = BatchErrors(redis, problems)
-        self._claim = script(redis, "claim")
-        self._set_aside = script(redis, "set_aside")
-        self._put_back = script(redis, "put_back")
-        self._finish = script(redis, "finish")
-        self._begin_unique = script(redis, "begin_unique")
-        self._hold_rates = script(redis, "hold_rates")
-        self._save_position = script(redis, "save_position")
 
     def claim(
         self,
@@ -96,9 +89,7 @@ class InProgress:
         StoreUnavailable; the jobs may have been claimed then, and `all` finds them.
         """
         first, names, args = self._claim_words(queues, limit, (done, frees, limited or {}), now, expires_seconds)
-        with translated():
-            entries = self._claim(keys=names, args=args)
-        return self._read(first, entries, was_asked=limit > 0)
+        return self._read(first, run(self._redis, "claim", names, args), was_asked=limit > 0)
 
     def claim_on_arrival(
         self,
@@ -116,7 +107,7 @@ class InProgress:
         the jobs may have been claimed then, and `all` finds them.
         """
         first, names, args = self._claim_words(queues, limit, ((), (), {}), now, expires_seconds)
-        command: Command = ("EVALSHA", self._claim.sha, len(names), *names, *args)
+        command: Command = ("EVALSHA", script("claim").sha, len(names), *names, *args)
         watched = [keys.queue(queue) for queue in waits_on if queue not in self.paused]
         try:
             entries = self._wait.then(command, watched or [keys.NOTHING], seconds)
@@ -124,7 +115,7 @@ class InProgress:
             if not isinstance(error.__cause__, NoScriptError):
                 raise
             with translated():
-                self._redis.script_load(self._claim.script)  # Redis was restarted; the next wait finds it
+                self._redis.script_load(script("claim").script)  # Redis was restarted; the next wait finds it
             return []
         return self._read(first, entries, was_asked=True)
 
@@ -203,11 +194,10 @@ class InProgress:
             *(key for stat in counters for key in (stat, f"{stat}:{_day(now)}")),
         ]
         names += [*lock_keys(), *keys.BATCH_KEYS, *LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
-        args: list[str | int | float] = [job.number, payload, score, int(where != ""), int(ran)]
+        args = [job.number, payload, score, int(where != ""), int(ran)]
         args += [*ending.lock_words, ending.how, to_ms(now), int(job.limits is not None)]
         args += ending.kept.words if ending.kept else []
-        with translated():
-            moved = bool(self._set_aside(keys=names, args=args))
+        moved = bool(run(self._redis, "set_aside", names, args))
         if where == keys.DEAD:
             self._trim_dead(score)
         return moved
@@ -222,17 +212,15 @@ class InProgress:
         names = [self._hash, *counters, kept.key, *lock_keys(), *keys.BATCH_KEYS, *LIMIT_KEYS]
         ttl, *fields = kept.words
         args = [job.number, *ending.lock_words, ttl, to_ms(now), ending.how, *fields]
-        with translated():
-            return bool(self._finish(keys=names, args=args))
+        return bool(run(self._redis, "finish", names, args))
 
     def begin_unique(self, job: Claimed, field: tuple[str, str], *, until_start: bool) -> bool:
         """Start a unique job: free its lock (key, jid) if it lasts until then. False: the job was replaced.
 
         Raises StoreUnavailable.
         """
-        with translated():
-            args: list[str | int] = [*field, int(until_start), job.number]
-            return bool(self._begin_unique(keys=[*lock_keys(), self._hash], args=args))
+        args = [*field, int(until_start), job.number]
+        return bool(run(self._redis, "begin_unique", [*lock_keys(), self._hash], args))
 
     def hold_rates(self, jid: str, names: Sequence[str], seconds: float, *, now: datetime) -> float:
         """Hold back the jobs of these rates for so long; when that is over, in float seconds since 1970.
@@ -240,8 +228,7 @@ class InProgress:
         Raises StoreUnavailable.
         """
         args = [int(seconds * 1000), self._rate_time(now), jid, *names]
-        with translated():
-            return float(self._hold_rates(keys=[keys.RATES, keys.RATE_SLOTS], args=args)) / 1000
+        return float(run(self._redis, "hold_rates", [keys.RATES, keys.RATE_SLOTS], args)) / 1000
 
     def _rate_time(self, now: datetime) -> int | str:
         """The time by which rates and windows count, as a script receives it."""
@@ -281,14 +268,8 @@ class InProgress:
             args += [move.field or str(move.job.number), move.where, move.name, move.payload]
             args += move.lock or ("", "")
         targets = [move.target for move in step]
-        with translated():
-            moved, error, *failed = self._put_back(
-                keys=[
-                    *(self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS),
-                    *(*keys.BATCH_KEYS, *LIMIT_KEYS, *lock_keys(), *targets),
-                ],
-                args=args,
-            )
+        names = [self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS, *keys.BATCH_KEYS, *LIMIT_KEYS, *lock_keys()]
+        moved, error, *failed = run(self._redis, "put_back", [*names, *targets], args)
         self._batch_errors.report(error)
         for place, refusal in zip(failed[::2], failed[1::2], strict=True):
             stuck.add(step[place - 1], refusal.decode(errors="replace"))
@@ -311,8 +292,7 @@ class InProgress:
             lock = push.lock or Lock("", "")
             args += [lock.bid, lock.key, lock.jid, lock.window_ms, lock.conflict]
         names = [self._hash, keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *lock_keys(windows=True)]
-        with translated():
-            is_saved = bool(self._save_position(keys=[*names, *map(keys.queue, queues)], args=args))
+        is_saved = bool(run(self._redis, "save_position", [*names, *map(keys.queue, queues)], args))
         if is_saved:
             push_kept_out(self._redis, unique_pushes(pushes), now_ms=to_ms(now))
         return is_saved

@@ -17,8 +17,7 @@ from typing import Any
 from redis import Redis
 
 from clock.store import keys
-from clock.store.scripts import script
-from clock.store.server.connection import translated
+from clock.store.scripts import run
 from clock.store.wrong_type import readings
 
 STEPS_PER_SECOND = 8  # each takes a few ms of Redis's time, and the clock waits for it
@@ -57,7 +56,6 @@ class JobSearch:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._step = script(redis, "look_for_jobs")
         self._wanted: dict[bytes, Span] = {}
         self._misses: dict[bytes, int] = {}  # jid -> how many searches have found no trace of it
         self._search: _Search | None = None
@@ -98,9 +96,9 @@ class JobSearch:
         earliest = min(begin for begin, _ in search.jobs.values())
         latest = max(end for _, end in search.jobs.values())
         kinds = [kind for _, kind, _ in places]
-        args: list[Any] = [search.begin, earliest / 1000, latest / 1000, len(kinds), *kinds, *search.jobs]
-        with translated():
-            place, search.begin, too_large, *pairs = self._step(keys=[key for key, _, _ in places], args=args)
+        args = [search.begin, earliest / 1000, latest / 1000, len(kinds), *kinds, *search.jobs]
+        reply = run(self._redis, "look_for_jobs", [key for key, _, _ in places], args)
+        place, search.begin, too_large, *pairs = reply
         for jid, number in zip(pairs[::2], pairs[1::2], strict=True):
             search.found.add(jid)
             if jid in self._wanted:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from redis import Redis
 
 from clock.store.jobs.steps import STEP_BYTES
-from clock.store.scripts import script
+from clock.store.scripts import run
 from clock.store.server.connection import translated
 
 MOST_JOBS = 1_000  # of one step: about a ms of Redis's time
@@ -155,9 +155,7 @@ class _Part:
 
 
 def _read(redis: Redis, key: str, kind: str, first: int, last: int, texts: Sequence[str]) -> _Part:
-    with translated():
-        reply: Any = script(redis, "look_through")(keys=[key], args=[kind, first, last, *texts])
-    read, largest, score, alike, *found = reply
+    read, largest, score, alike, *found = run(redis, "look_through", [key], [kind, first, last, *texts])
     hits = [
         _Hit(member, at.decode(), int(place), int(run))
         for member, at, place, run in zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True)

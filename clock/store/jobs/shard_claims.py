@@ -13,7 +13,7 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.invalid_values import text
-from clock.store.scripts import script
+from clock.store.scripts import run
 from clock.store.server.connection import translated
 from clock.store.server.shards import every
 from clock.store.wrong_type import reading
@@ -35,11 +35,8 @@ class ShardClaims:
         With `may_move` it is another one if that has two processes fewer.
         """
         place = 0 if serves is None else serves + 1
-        with translated():
-            found: Any = script(self._home, "claim_shard")(
-                keys=self._keys, args=[self._name, self._expires_ms, place, int(may_move)]
-            )
-        return int(found) - 1
+        args = [self._name, self._expires_ms, place, int(may_move)]
+        return int(run(self._home, "claim_shard", self._keys, args)) - 1
 
     def release(self) -> None:
         """Give the claim up: the process ends and is not replaced."""

@@ -14,7 +14,7 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.store import keys
 from clock.store.invalid_values import tolerated
-from clock.store.scripts import script
+from clock.store.scripts import run
 from clock.store.server.connection import translated
 
 SHOWN_SECONDS = 60  # Sidekiq's page shows a process for so long after its last beat
@@ -55,7 +55,6 @@ class WorkerRegister:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._bury = script(redis, "bury_worker")
 
     def beat(self, identity: str, *, now: datetime, seconds: float) -> str | None:
         """Register the worker as alive for some seconds from `now`. Returns a signal sent to it, or None."""
@@ -134,13 +133,8 @@ class WorkerRegister:
 
     def forget(self, identity: str, now: datetime) -> bool:
         """Take a dead worker off the register, if none of its jobs is left."""
-        with translated():
-            return bool(
-                self._bury(
-                    keys=[keys.IN_PROGRESS + identity, keys.WORKERS, keys.PROCESSES, keys.RUNNING + identity],
-                    args=[identity, to_ms(now)],
-                )
-            )
+        names = [keys.IN_PROGRESS + identity, keys.WORKERS, keys.PROCESSES, keys.RUNNING + identity]
+        return bool(run(self._redis, "bury_worker", names, [identity, to_ms(now)]))
 
 
 def _end(score: float) -> End:

@@ -12,7 +12,7 @@ from redis import Redis
 from clock.store import keys
 from clock.store.invalid_values import json_object
 from clock.store.ledger.entry import LATEST_MS
-from clock.store.scripts import script
+from clock.store.scripts import run
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed
@@ -76,11 +76,10 @@ def add_outcome(
     Nothing is recorded of an event that was forgotten, and so has no history. Raises StoreUnavailable.
     """
     entry = json.dumps({"jid": jid, **outcome}, ensure_ascii=False)
-    note, when = script(redis, "note_outcome"), "" if ended else repr(retry_at)
+    when = "" if ended else repr(retry_at)
     for _ in range(MOST_RENAMES):
         names = [keys.OUTCOMES + event, keys.WATCHED + event, keys.HISTORY + event, keys.LEDGER_RENAMED]
-        with translated():
-            now: Any = note(keys=names, args=[jid, entry, OUTCOMES_LENGTH, when, event])
+        now = run(redis, "note_outcome", names, [jid, entry, OUTCOMES_LENGTH, when, event])
         if not now:
             return
         event = now.decode(errors="replace")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from redis import Redis
 
 from clock.store import keys
-from clock.store.scripts import script
+from clock.store.scripts import run, script
 from clock.store.server.connection import lent, translated
 from clock.store.server.sending import ask_script
 
@@ -38,8 +38,7 @@ class Lease:
         self._identity = identity
         self._release = release
         self._rank = rank
-        self._take = script(redis, "lease")
-        self._step_down = script(redis, "step_down")
+        self._script = script("lease")
 
     def take(self, seconds: float, *, leave_free: bool = False) -> Tenure:
         """Take or renew the lease for some seconds if possible. Returns its state afterwards.
@@ -48,9 +47,9 @@ class Lease:
         holder takes it again.
         """
         own = self._identity, self._release, self._rank, int(seconds * 1000), int(leave_free)
-        commands = [("EVALSHA", self._take.sha, 1, keys.LEASE, *own), ("TIME",)]
+        commands = [("EVALSHA", self._script.sha, 1, keys.LEASE, *own), ("TIME",)]
         with translated():
-            answers = ask_script(self._redis, self._take, commands)
+            answers = ask_script(self._redis, self._script, commands)
         (holder, left_ms, replaced), (whole, microseconds) = answers
         if replaced:
             logger.error("In Redis, the key %s held %s; a clock replaced it.", keys.LEASE, keys.shown(replaced))
@@ -59,8 +58,7 @@ class Lease:
 
     def give_back(self) -> None:
         """Release this clock's lease, so another clock leads immediately."""
-        with translated():
-            self._step_down(keys=[keys.LEASE, keys.HAND_OVER], args=[self._identity, WAKE_UP_MS])
+        run(self._redis, "step_down", [keys.LEASE, keys.HAND_OVER], [self._identity, WAKE_UP_MS])
 
     def wait_for_hand_over(self, seconds: float) -> bool:
         """Wait, on the connection, until a leader releases the lease, or the time is over. True: released."""

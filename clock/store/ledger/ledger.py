@@ -30,7 +30,7 @@ from clock.store.ledger.next_due import Publication
 from clock.store.ledger.pauses import Pause
 from clock.store.ledger.renames import NO_RENAMES, OldNames, Renames
 from clock.store.ledger.unfinished_firings import Unfinished
-from clock.store.scripts import script
+from clock.store.scripts import run, script
 from clock.store.server.connection import ask, translated
 from clock.store.server.faults import is_refusal
 
@@ -105,10 +105,8 @@ class RedisLedger:
         self._redis = redis
         self._clock = clock
         self._release: Arguments = [release, rank]
-        self._declare = script(redis, "declare")
-        self._fire = script(redis, "fire")
-        self._fire_plain = script(redis, "fire_plain")
-        self._orphan = script(redis, "orphan")
+        self._fire = script("fire")
+        self._fire_plain = script("fire_plain")
         self._unfinished = Unfinished(redis)
         self._renames = Renames(redis, self._release)
         self._reported: set[str] = set()  # invalid keys, since the ledger was read
@@ -145,8 +143,7 @@ class RedisLedger:
         return entries
 
     def _declared(self, args: Arguments) -> list[Entry]:
-        with translated():
-            reply = self._declare(keys=_DECLARE_KEYS, args=args)
+        reply = run(self._redis, "declare", _DECLARE_KEYS, args)
         if reply is None:
             raise Outranked
         return [
@@ -259,11 +256,8 @@ class RedisLedger:
 
     def _take_out(self, events: Sequence[str | bytes], now_ms: int, *, for_good: bool) -> None:
         for batch in _batches(events):
-            with translated():
-                self._orphan(
-                    keys=[*_ORPHAN_KEYS, *(key for event in batch for key in _event_keys(event))],
-                    args=[now_ms, ORPHANS_KEPT_MS, int(for_good), *batch],
-                )
+            names: list[str | bytes] = [*_ORPHAN_KEYS, *(key for event in batch for key in _event_keys(event))]
+            run(self._redis, "orphan", names, [now_ms, ORPHANS_KEPT_MS, int(for_good), *batch])
 
     def pauses(self) -> Mapping[str, Pause]:
         """The latest pause of each event; under '' the pause of the whole clock. Raises StoreUnavailable."""

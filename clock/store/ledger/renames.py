@@ -14,7 +14,7 @@ from redis import Redis
 
 from clock.errors import Outranked
 from clock.store import keys
-from clock.store.scripts import script
+from clock.store.scripts import run
 from clock.store.server.connection import translated
 
 #: Event -> the names that it had before, the oldest first.
@@ -42,7 +42,6 @@ class Renames:
     def __init__(self, redis: Redis, release: Sequence[str | bytes | int | float]) -> None:
         self._redis = redis
         self._release = release
-        self._script = script(redis, "rename")
         self._refused: set[str] = set()  # events that were reported
 
     def follow(self, was: OldNames, declared: Collection[str]) -> None:
@@ -81,8 +80,7 @@ class Renames:
     def _move(self, old: str, new: str) -> int:
         prefixes = (keys.HISTORY, keys.OUTCOMES, keys.WATCHED)
         own = [prefix + name for prefix in prefixes for name in (old, new)]
-        with translated():
-            answer = int(self._script(keys=[*_HASHES, *own, keys.MISSED], args=[old, new, *self._release]))
+        answer = int(run(self._redis, "rename", [*_HASHES, *own, keys.MISSED], [old, new, *self._release]))
         if answer == _OUTRANKED:
             raise Outranked
         return answer

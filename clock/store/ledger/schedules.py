@@ -12,8 +12,7 @@ from redis import Redis
 from clock.errors import ScheduleConflict
 from clock.store import keys
 from clock.store.invalid_values import text
-from clock.store.scripts import script
-from clock.store.server.connection import translated
+from clock.store.scripts import run
 from clock.store.server.namespace import full_key
 from clock.store.server.sending import ask_all, checked
 from clock.store.wrong_type import typed
@@ -81,8 +80,7 @@ def delete(redis: Redis, name: str, version: int | None) -> bool:
 
 def _set(redis: Redis, name: str, version: int | None, timing: str, rest: str) -> int:
     args = [name, "" if version is None else version, timing, rest]
-    with translated():
-        answer: Any = script(redis, "set_schedule")(keys=[keys.SCHEDULES], args=args)
+    answer = run(redis, "set_schedule", [keys.SCHEDULES], args)
     if answer < 0:
         raise ScheduleConflict(name, wanted=int(version or 0), found=-1 - answer)
     return int(answer)

@@ -19,6 +19,7 @@ from clock.store.jobs.job_results import HAS_FOLLOWERS, Ending, Kept
 from clock.store.jobs.job_results import read as result_of
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.ledger.held_pushes import Push
+from clock.store.scripts import script
 from tests.servers import lifetime
 from tests.store.jobs.calls import script_calls
 
@@ -448,7 +449,7 @@ def test_the_jobs_that_run_although_a_worker_died_with_them_are_marked(redis: Re
 def test_a_claim_on_arrival_gets_the_job_that_waits_and_skips_paused_queues(redis: Redis) -> None:
     own = InProgress(redis, NAME)
     redis.sadd(keys.PAUSED_QUEUES, "low")
-    redis.script_load(own._claim.script)
+    redis.script_load(script("claim").script)
     claim(own, 1, "low")
     enqueue(redis, "a", queue="low")
     enqueue(redis, "b")

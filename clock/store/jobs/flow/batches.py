@@ -20,7 +20,7 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.store import keys
 from clock.store.invalid_values import text
-from clock.store.scripts import script
+from clock.store.scripts import run
 from clock.store.server.connection import translated
 from clock.store.wrong_type import reading, readings
 
@@ -79,12 +79,13 @@ def encoded(batch: Batch) -> str:
 
 def open_batch(redis: Redis, bid: str, batch: Batch, *, now: datetime) -> str:
     """Open a batch if it is unknown. Returns "new", its state, or "no parent"."""
-    return _run(redis, "open_batch", to_ms(now), bid, encoded(batch), batch.parent or "")
+    args = [to_ms(now), bid, encoded(batch), batch.parent or ""]
+    return text(run(redis, "open_batch", keys.BATCH_KEYS, args))
 
 
 def seal(redis: Redis, bid: str, *, now: datetime) -> str:
     """Seal a batch; the state that it had, '' if it is unknown."""
-    return _run(redis, "seal_batch", to_ms(now), bid)
+    return text(run(redis, "seal_batch", keys.BATCH_KEYS, [to_ms(now), bid]))
 
 
 def correct(redis: Redis, corrections: Iterable[Correction], *, now: datetime) -> int:
@@ -93,14 +94,8 @@ def correct(redis: Redis, corrections: Iterable[Correction], *, now: datetime) -
     changed = 0
     for start in range(0, len(rows), PAGE):
         words = [word for row in rows[start : start + PAGE] for word in row]
-        with translated():
-            changed += int(script(redis, "correct_children")(keys=keys.BATCH_KEYS, args=[to_ms(now), *words]))
+        changed += int(run(redis, "correct_children", keys.BATCH_KEYS, [to_ms(now), *words]))
     return changed
-
-
-def _run(redis: Redis, name: str, *args: str | int) -> str:
-    with translated():
-        return text(script(redis, name)(keys=keys.BATCH_KEYS, args=args))
 
 
 def read(redis: Redis, bid: str) -> Batch | None:

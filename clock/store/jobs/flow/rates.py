@@ -7,7 +7,7 @@ from redis import Redis
 from clock.clocks import SystemClock
 from clock.store import keys
 from clock.store.jobs.flow.limit_keys import RATE_KEYS
-from clock.store.scripts import script
+from clock.store.scripts import run
 from clock.store.server.connection import translated
 
 CHECKED_AFTER_MS = 60_000
@@ -32,11 +32,10 @@ def forget(redis: Redis, at: str = START, *, within: float, now_ms: int | None =
     It takes `within` seconds at most. Returns the `at` of the next call (START: each rate was looked at), and how
     many rates and slots were removed. Without `now_ms`, Redis's time counts. Raises StoreUnavailable.
     """
-    run, ends_at, removed = script(redis, "forget_rates"), _monotonic() + within, 0
+    ends_at, removed = _monotonic() + within, 0
     while True:
-        with translated():
-            args = [at, "" if now_ms is None else now_ms, SLOT_KEPT_MS, MOST]
-            reply, count = run(keys=list(RATE_KEYS[:3]), args=args)
+        args = [at, "" if now_ms is None else now_ms, SLOT_KEPT_MS, MOST]
+        reply, count = run(redis, "forget_rates", RATE_KEYS[:3], args)
         at, removed = reply.decode(), removed + int(count)
         if at == START or _monotonic() >= ends_at:
             return at, removed

@@ -20,7 +20,7 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.jobs.job_search import Found, JobSearch
-from clock.store.scripts import script
+from clock.store.scripts import run, script
 from clock.store.server.connection import translated
 from clock.store.server.durable import WAIT_MS, check_replicated, durable_of
 from clock.store.wrong_type import reading
@@ -106,15 +106,13 @@ def _push(redis: Redis, pushes: Sequence[LockedPush], now_ms: int | None) -> lis
         args += ["" if at is None else at, lock.bid]
     names = [*lock_keys(windows=True), keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *map(keys.queue, queues)]
     durable = max(durable_of(redis), *(one.durable for one in pushes))
-    run = script(redis, "push_unique")
-    with translated():
-        if not durable:
-            return list(run(keys=names, args=args))
-        with redis.pipeline(transaction=False) as pipeline:
-            run(keys=names, args=args, client=pipeline)
-            pipeline.set(keys.REPLICATED, 1, px=WAIT_MS)  # with it WAIT covers all earlier writes
-            pipeline.wait(durable, WAIT_MS)
-            replies, _, confirmed = pipeline.execute()
+    if not durable:
+        return list(run(redis, "push_unique", names, args))
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        script("push_unique")(names, args, pipeline)
+        pipeline.set(keys.REPLICATED, 1, px=WAIT_MS)  # with it WAIT covers all earlier writes
+        pipeline.wait(durable, WAIT_MS)
+        replies, _, confirmed = pipeline.execute()
         check_replicated(int(confirmed), durable)
         return list(replies)
 
@@ -128,8 +126,7 @@ def free(redis: Redis, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]
     """Free locks, given as (key, jid); those that were freed. Raises StoreUnavailable."""
     if not pairs:
         return []
-    with translated():
-        freed: Any = script(redis, "free_unique")(keys=lock_keys(), args=[word for pair in pairs for word in pair])
+    freed = run(redis, "free_unique", lock_keys(), [word for pair in pairs for word in pair])
     return [pair for pair, is_freed in zip(pairs, freed, strict=True) if is_freed]
 
 

@@ -154,7 +154,7 @@ class Refused:
     def __init__(self, redis: Redis, wanted: Sequence[Command]) -> None:
         self._redis = redis
         self._wanted = wanted
-        self._script = script(redis, "refused")
+        self._script = script("refused")
         namespace = namespace_of(redis)
         asked = [namespace.prefixed(command) for command in wanted] if namespace else wanted
         self._question = ("EVALSHA", self._script.sha, 0, msgspec.msgpack.encode(asked))
