@@ -8,14 +8,15 @@ from contextlib import ExitStack, closing
 import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
 from redis.crc import key_slot
 from redis.exceptions import AskError, MovedError, RedisError, ResponseError
 from redis.retry import Retry
 
-from clock.store.server.cluster import MOST_NODES, Address, ClusterNodes
 from clock.store.server.connection import connect, lent
 from clock.store.server.faults import fault_of
-from clock.store.server.pool import Link, TcpLink
+from clock.store.server.guides import MOST_NODES, ClusterNodes
+from clock.store.server.pool import Place, TcpLink
 from tests.store.talking import Several, port_in, serving
 
 SLOT = key_slot(b"shop")
@@ -37,7 +38,7 @@ def slots(*ranges: tuple[int, int, Sequence[Node]]) -> bytes:
     return answer
 
 
-def of(*addresses: Address) -> ClusterNodes:
+def of(*addresses: Place) -> ClusterNodes:
     return ClusterNodes(addresses, "shop", kind=TcpLink, protocol=2, retry=Retry(NoBackoff(), 0))
 
 
@@ -57,7 +58,7 @@ ONE, TWO, THREE = (b"10.0.0.1", 7001), (b"10.0.0.2", 7002), (b"10.0.0.3", 7003)
     ],
 )
 def test_the_owner_of_the_namespaces_slot_is_the_first_node_of_its_range(
-    stack: ExitStack, answer: bytes, owner: Address
+    stack: ExitStack, answer: bytes, owner: Place
 ) -> None:
     nodes = Several(stack, b"CLUSTER", answer)
 
@@ -202,7 +203,7 @@ def test_a_general_error_of_an_older_client_library_gets_its_class(
         raise ResponseError(text)
 
     with lent(cluster(b"+OK\r\n")) as link:
-        monkeypatch.setattr(Link, "read_response", refuse)
+        monkeypatch.setattr(AbstractConnection, "read_response", refuse)
         with pytest.raises(ResponseError) as caught:
             link.read_response()
 

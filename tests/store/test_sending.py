@@ -13,9 +13,8 @@ from redis.exceptions import ResponseError
 from clock.errors import StoreError, StoreUnavailable
 from clock.store.server import sending
 from clock.store.server.client import PUSH_SECONDS
-from clock.store.server.cluster import ClusterPool
 from clock.store.server.connection import connect
-from clock.store.server.pool import Link, Pool
+from clock.store.server.pool import Link, Place, Pool
 from clock.store.server.sending import (
     Command,
     ask_all,
@@ -415,13 +414,13 @@ def test_the_node_that_has_the_key_may_take_the_time_that_is_left(
     clock.seconds = 100.0
     monkeypatch.setattr(sending, "monotonic", clock.monotonic)
     monkeypatch.setattr(sending, "PAUSE_SECONDS", 1)
-    link_to = ClusterPool.link_to
+    link_to = Pool.link_to
 
-    def link_noting(pool: ClusterPool, address: tuple[str, int], seconds: float) -> Link:
+    def link_noting(pool: Pool, node: Place, seconds: float) -> Link:
         given.append(seconds)
-        return link_to(pool, address, seconds)
+        return link_to(pool, node, seconds)
 
-    monkeypatch.setattr(ClusterPool, "link_to", link_noting)
+    monkeypatch.setattr(Pool, "link_to", link_noting)
 
     for within in (30.0, 0.5):  # the shorter one is as long as a pause, at least
         cluster.owner.answer(ask_of(cluster))

@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from clock.store.server.faults import fault_of
+from clock.store.server.guides import Sentinels
 from clock.store.server.pool import TcpLink
-from clock.store.server.sentinels import Sentinels
 from tests.store.talking import Several
 
 PRIMARY = b"*2\r\n$8\r\n10.0.0.1\r\n$4\r\n7001\r\n"

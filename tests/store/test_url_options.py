@@ -301,7 +301,7 @@ def test_servers_and_those_that_name_the_primary_are_reached_by_tls_if_the_url_a
     with closing(client(url, 1, namespace="shop")) as redis:
         [(kind, connection)] = made
 
-    assert (issubclass(redis.connection_pool.connection_class, server), kind) == (True, guide)
+    assert (redis.connection_pool.connection_class, kind) == (server, guide)
     assert ("ssl_check_hostname" in redis.get_connection_kwargs()) is (server is TlsLink)
     assert ("ssl_check_hostname" in connection) is (guide is TlsLink)
     assert not {"namespace", "db"} & set(connection)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 import redis as library
 from redis import Redis
@@ -15,10 +14,9 @@ from redis.retry import Retry
 
 from clock.errors import ConfigurationError
 from clock.store.server.address import Address, read
-from clock.store.server.cluster import ClusterNodes, ClusterPool
+from clock.store.server.guides import ClusterNodes, Sentinels
 from clock.store.server.namespace import Namespace, set_readers
-from clock.store.server.pool import Limits, Pool, TcpLink, TlsLink, UnixLink
-from clock.store.server.sentinels import PrimaryPool, Sentinels
+from clock.store.server.pool import Guide, Limits, Link, Pool, TcpLink, TlsLink, UnixLink
 from clock.store.server.url_options import seconds
 
 PUSH_SECONDS = 5.0  # of a push in all: waiting for a connection, opening it, and the answer
@@ -60,6 +58,7 @@ def client(
     pool = _pool(address, limits, max_connections, space)
     pool.durable = durable
     pool.is_application = is_application
+    pool.in_cluster = bool(address.nodes)
     redis = Redis.from_pool(pool)
     if space:
         set_readers(redis, space)
@@ -93,61 +92,37 @@ def _lowered(limits: Limits, given: Mapping[str, float]) -> Limits:
 
 
 def _pool(address: Address, limits: Limits, max_connections: int, namespace: Namespace | None) -> Pool:
+    """The pool for an address. Raises ConfigurationError for a cluster without a namespace."""
     options = address.options
-    connection: dict[str, Any] = {
-        "namespace": namespace,
-        **_of_all(),
-        "socket_keepalive": True,
-        **options.connection,
-        **address.connection,
-    }
+    is_tls = address.scheme.startswith("rediss") or bool(options.sentinel.get("ssl"))
     tls = {"ssl_check_hostname": options.tls.get("ssl_cert_reqs") != "none", **options.tls}
-    if address.sentinels:
-        is_tls = address.scheme == "rediss+sentinel" or bool(options.sentinel.get("ssl"))
-        sentinels = _sentinels(address, tls)
-        return PrimaryPool(
-            sentinels,
-            limits,
-            is_tls=is_tls,
-            max_connections=max_connections,
-            **connection,
-            **(tls if is_tls else {}),
-        )
-    if address.nodes:
-        return _cluster_pool(address, limits, max_connections, connection, tls)
-    kinds: dict[str, Any] = {"redis": TcpLink, "rediss": TlsLink, "unix": UnixLink}
-    if address.scheme == "rediss":
-        connection |= tls
+    of_server = {**_of_all(), "socket_keepalive": True, **options.connection, **address.connection}
     if address.scheme == "unix":
-        del connection["socket_keepalive"]
-    return Pool(kinds[address.scheme], limits, max_connections=max_connections, **connection)
+        del of_server["socket_keepalive"]
+    if is_tls:
+        of_server |= tls
+    guide: Guide | None = None
+    if address.sentinels:
+        guide = _sentinels(address, tls)
+    elif address.nodes:
+        if namespace is None:
+            raise ConfigurationError(NO_NAMESPACE)
+        of_nodes = {name: value for name, value in of_server.items() if name != "db"}
+        guide = ClusterNodes(address.nodes, namespace.name, kind=_transport(is_tls), **of_nodes)
+    kind = UnixLink if address.scheme == "unix" else _transport(is_tls)
+    return Pool(kind, limits, max_connections=max_connections, guide=guide, namespace=namespace, **of_server)
 
 
-def _cluster_pool(
-    address: Address, limits: Limits, max_connections: int, connection: dict[str, Any], tls: dict[str, Any]
-) -> ClusterPool:
-    """A pool for a cluster. Raises ConfigurationError without a namespace."""
-    namespace: Namespace | None = connection["namespace"]
-    if namespace is None:
-        raise ConfigurationError(NO_NAMESPACE)
-    is_tls = address.scheme == "rediss+cluster"
-    how = {**connection, **(tls if is_tls else {})}
-    of_nodes = {name: value for name, value in how.items() if name not in ("namespace", "db")}
-    kind = TlsLink if is_tls else TcpLink
-    nodes = ClusterNodes(address.nodes, namespace.name, kind=kind, **of_nodes)
-    return ClusterPool(nodes, limits, is_tls=is_tls, max_connections=max_connections, **how)
-
-
-def _sentinels(address: Address, tls: dict[str, Any]) -> Sentinels:
+def _sentinels(address: Address, tls: Mapping[str, object]) -> Sentinels:
     given = address.options.sentinel
     is_tls = bool(given.get("sentinel_ssl", address.scheme == "rediss+sentinel"))
-    connection = {
-        **_of_all(),
-        "username": given.get("sentinel_username"),
-        "password": given.get("sentinel_password"),
-        **(tls if is_tls else {}),
-    }
-    return Sentinels(address.sentinels, address.service, kind=TlsLink if is_tls else TcpLink, **connection)
+    names = {"username": given.get("sentinel_username"), "password": given.get("sentinel_password")}
+    connection = {**_of_all(), **names, **(tls if is_tls else {})}
+    return Sentinels(address.sentinels, address.service, kind=_transport(is_tls), **connection)
+
+
+def _transport(is_tls: bool) -> type[Link]:
+    return TlsLink if is_tls else TcpLink
 
 
 def _of_all() -> dict[str, object]:

@@ -31,7 +31,6 @@ from clock.store.server.connection import translated
 from clock.store.server.faults import fault_of
 from clock.store.server.pool import UNUSED_SECONDS, Link, Pool
 from clock.store.server.sending import Command
-from clock.store.server.sentinels import PrimaryPool
 
 OFTEN = 10  # pushes of a loop until it gets a connection: a script that pushes once needs none
 READ_BYTES = 65_536
@@ -204,7 +203,7 @@ class LoopLinks:
         loop = asyncio.get_running_loop()
         count = self._pushes[loop] = self._pushes.get(loop, 0) + 1
         pool: Any = redis.connection_pool
-        return count % OFTEN == 0 and type(pool) in (Pool, PrimaryPool) and pool.is_application
+        return count % OFTEN == 0 and pool.is_application and not pool.in_cluster
 
     def use(self, link: LoopLink | None) -> None:
         """Give the running loop a connection, unless it already has a usable one."""

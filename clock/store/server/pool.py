@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, Full
-from typing import Any
+from typing import Any, Protocol
 
 from hiredis import HiredisError, Reader, pack_command
 from redis.connection import (
@@ -39,6 +39,8 @@ SPENT_SECONDS = 0.1  # so little time spent on waiting for a connection need not
 READ_BYTES = 65_536  # at most, by one call
 _NO_CONNECTION = "No connection available."
 
+Place = tuple[str, int]  # host and port
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -50,8 +52,26 @@ class Limits:
     push: float = 0.0
 
 
+class Guide(Protocol):
+    """Names the server that connections go to, if the URL does not."""
+
+    def primary(self) -> Place:
+        """The host and port of the server. Raises FoundFault, and what the client library does."""
+
+    def turn_to_the_next(self) -> None:
+        """The server is not the primary: another one must name it."""
+
+    def meaning(self, error: RedisError, link: Any) -> RedisError:
+        """The error to raise for an error of a connection to the server."""
+
+
 class Link(AbstractConnection):
     """A connection that notices that its server is not the primary, and that keeps to limits."""
+
+    guide: Guide | None = None
+    fixed: Place | None = None  # the server, if it need not be the primary
+    host: str
+    port: int
 
     generation = 0  # the pool's, when the connection was taken from it
     used_at = 0.0  # monotonic seconds: when it was returned
@@ -68,7 +88,9 @@ class Link(AbstractConnection):
         try:
             return super().read_response(*args, **options)
         except RedisError as error:
-            self.is_elsewhere = self.is_elsewhere or fault_of(error).is_elsewhere
+            meant = self._noted(error)
+            if meant is not error:
+                raise meant from error.__cause__
             raise
         except AttributeError as error:  # pragma: no cover  # redis-py 5, whose reader is gone
             if self._sock is not None:
@@ -91,14 +113,15 @@ class Link(AbstractConnection):
                 while (answer := reader.gets()) is not False:
                     answers.append(answer)
         except (OSError, HiredisError, RedisError) as error:
-            raise self._lost(error) from error
+            raise self._noted(_library_error(error)) from error
         return answers
 
-    def _lost(self, error: Exception) -> RedisError:
-        """The client library's error for one of the socket or the protocol."""
-        found = _library_error(error)
-        self.is_elsewhere = self.is_elsewhere or fault_of(found).is_elsewhere
-        return found
+    def _noted(self, error: RedisError) -> RedisError:
+        """The error to raise for an error of this connection, which notes whether its server is elsewhere."""
+        if self.guide is not None:
+            error = self.guide.meaning(error, self)
+        self.is_elsewhere = self.is_elsewhere or fault_of(error).is_elsewhere
+        return error
 
     def prepare(self, limits: Limits, until: float | None = None, waits: float = 0.0) -> None:
         """Open the connection if it is not open, was closed by the server, or was unused for long; set its limits.
@@ -133,6 +156,8 @@ class Link(AbstractConnection):
         self.connect()  # type: ignore[no-untyped-call]  # untyped there
 
     def _connect(self) -> Any:
+        if self.guide is not None:
+            self.host, self.port = self.fixed or self.guide.primary()
         sock = super()._connect()  # type: ignore[no-untyped-call, safe-super]  # the transport's, which comes next
         self._allowed = self.socket_timeout = self._left(self.socket_timeout)
         sock.settimeout(self._allowed)
@@ -164,18 +189,9 @@ class TlsLink(Link, SSLConnection):
 class UnixLink(Link, UnixDomainSocketConnection):
     """A connection by a unix socket. Its errors carry a note that names the socket: their text does not always."""
 
-    def read_response(self, *args: Any, **options: Any) -> Any:
-        """The next answer. Raises what the client library does."""
-        try:
-            return super().read_response(*args, **options)
-        except RedisError as error:
-            error.add_note(f"Socket: {self.path}")
-            raise
-
-    def _lost(self, error: Exception) -> RedisError:
-        found = super()._lost(error)
-        found.add_note(f"Socket: {self.path}")
-        return found
+    def _noted(self, error: RedisError) -> RedisError:
+        error.add_note(f"Socket: {self.path}")
+        return super()._noted(error)
 
     def send_packed_command(self, *args: Any, **options: Any) -> None:
         """Send commands. Raises what the client library does."""
@@ -187,11 +203,15 @@ class UnixLink(Link, UnixDomainSocketConnection):
 
 
 class Pool(BlockingConnectionPool):
-    """Lends connections, at most `max_connections` at once; who needs one more waits."""
+    """Lends connections, at most `max_connections` at once; who needs one more waits.
+
+    `guide` names their server; None: the URL does.
+    """
 
     generation = 0  # grows when the pool leaves a server
     durable = 0  # replicas that must have a push or a firing
     is_application = False  # the process only pushes
+    in_cluster = False  # the guide is a node of the cluster
 
     def __init__(
         self,
@@ -199,10 +219,12 @@ class Pool(BlockingConnectionPool):
         limits: Limits,
         *,
         max_connections: int,
+        guide: Guide | None = None,
         namespace: Namespace | None = None,
         **connection: Any,
     ) -> None:
         self.limits = limits
+        self.guide = guide
         self.namespace = namespace
         if namespace:
             connection["command_packer"] = namespace
@@ -211,8 +233,16 @@ class Pool(BlockingConnectionPool):
     def new_link(self) -> Link:
         """A connection that is not open, and not the pool's."""
         link: Link = self.connection_class(**self.connection_kwargs)
+        link.guide = self.guide
         if self.namespace:
             link.packed = self.namespace.packed
+        return link
+
+    def link_to(self, place: Place, seconds: float) -> Link:
+        """An open connection to one node of a cluster, not the pool's. Its answers take so long at most."""
+        link = self.new_link()
+        link.fixed = place
+        link.prepare(Limits(wait=seconds, connect=seconds, answer=seconds))
         return link
 
     def make_connection(self) -> Link:
@@ -275,6 +305,8 @@ class Pool(BlockingConnectionPool):
 
     def leave(self) -> None:
         """Close all connections, those in use when they are returned; new ones resolve the address again."""
+        if self.guide is not None:
+            self.guide.turn_to_the_next()
         self.generation += 1
         idle = []
         with suppress(Empty):

@@ -22,11 +22,10 @@ from redis.exceptions import (
 from clock.clocks import SystemClock, monotonic
 from clock.errors import StoreError
 from clock.store.server.client import PUSH_SECONDS
-from clock.store.server.cluster import ClusterPool
 from clock.store.server.connection import lent, translated
 from clock.store.server.durable import check_replicated
 from clock.store.server.faults import fault_of
-from clock.store.server.pool import Pool, packed
+from clock.store.server.pool import Place, Pool, packed
 
 Command = tuple[str | bytes | float, ...]
 PAUSE_SECONDS = 0.05  # between two tries while a slot of a cluster moves
@@ -64,7 +63,7 @@ def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -
     StoreUnavailable, StoreError; their `answered` is the number of batches that were answered.
     """
     answered, rest, since = 0, iter(batches), monotonic()
-    in_cluster = isinstance(redis.connection_pool, ClusterPool)
+    in_cluster = getattr(redis.connection_pool, "in_cluster", False)
     tries = 0
     try:
         with translated():
@@ -200,7 +199,7 @@ def _left_over(redis: Redis, refusal: _RefusedError, until: float) -> Sequence[S
     (monotonic seconds).
     """
     pool = redis.connection_pool
-    if not isinstance(pool, ClusterPool):
+    if not (isinstance(pool, Pool) and pool.in_cluster):
         return refusal.batches
     refused, *following = refusal.batches
     if isinstance(refusal.error, AskError) and not isinstance(refusal.error, MovedError):
@@ -214,11 +213,9 @@ def _left_over(redis: Redis, refusal: _RefusedError, until: float) -> Sequence[S
     return [refused, *following]
 
 
-def _sent_by_ask(
-    pool: ClusterPool, address: tuple[str, int], commands: Sequence[Command], seconds: float
-) -> list[Command]:
+def _sent_by_ask(pool: Pool, node: Place, commands: Sequence[Command], seconds: float) -> list[Command]:
     """Send commands to the node that a slot moves to; those that it refuses as well."""
-    link: Any = pool.link_to(address, seconds)
+    link: Any = pool.link_to(node, seconds)
     refused, confirmed = list[Command](), 0
     try:
         for command in commands:

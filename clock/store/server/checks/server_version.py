@@ -10,7 +10,6 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from clock.errors import StoreError
-from clock.store.server.cluster import ClusterPool
 from clock.store.server.faults import TO_USE_A_CLUSTER
 
 _OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
@@ -59,7 +58,7 @@ def check_server(redis: Redis) -> None:
     except NoPermissionError:
         info = _asked_by_hello(redis)
     mode = info.get("redis_mode", info.get("server_mode"))
-    if mode == "cluster" and not isinstance(redis.connection_pool, ClusterPool):
+    if mode == "cluster" and not getattr(redis.connection_pool, "in_cluster", False):
         raise StoreError(f"this is a Redis Cluster (cluster mode on): {TO_USE_A_CLUSTER}.", cause="cluster")
     if mode == "sentinel":
         raise StoreError(
