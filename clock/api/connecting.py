@@ -15,7 +15,7 @@ from clock.store import Redis
 from clock.store.ledger.held_pushes import holding_in
 from clock.store.server.connection import connect as open_connection
 from clock.store.server.connection import default, shards_of_process, with_shards
-from clock.store.server.routing import via as route
+from clock.store.server.connection import via as route
 
 __all__ = ["connect", "connected", "instant", "now", "via"]
 

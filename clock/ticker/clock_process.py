@@ -15,9 +15,8 @@ from clock.store.ledger.clock_register import ClockRegister
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
-from clock.store.server.checks.eviction import warn_of_eviction
+from clock.store.server.checks.losses import warn_of_losses
 from clock.store.server.checks.permissions import of_clock
-from clock.store.server.checks.replicas import warn_of_replicas
 from clock.store.server.checks.self_check import SelfCheck
 from clock.store.server.durable import durable_of
 from clock.ticker.heartbeat import Heartbeat
@@ -165,8 +164,7 @@ class ClockProcess:
         self._start(self._timetable_log.run, "timetable log")
         self._start(self._lateness_log.run, "lateness log")
         self._start(self._kept_out.run, "kept-out jobs")
-        warn_of_eviction(self._redis)
-        warn_of_replicas(self._redis)
+        warn_of_losses(self._redis)
         self._leader.start()
         self._heartbeat.start()
         all_ended = self._ticker.run()

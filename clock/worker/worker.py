@@ -25,9 +25,8 @@ from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.unserved_queues import UnservedQueues
 from clock.store.jobs.worker_register import Beat, WorkerRegister
-from clock.store.server.checks.eviction import warn_of_eviction
+from clock.store.server.checks.losses import warn_of_losses
 from clock.store.server.checks.permissions import of_worker
-from clock.store.server.checks.replicas import warn_of_replicas
 from clock.store.server.checks.self_check import SelfCheck
 from clock.store.server.connection import answers
 from clock.worker.callbacks import Callbacks
@@ -206,8 +205,7 @@ class Worker:
         self._problems.raise_fatal()
         with suppress(StoreUnavailable):  # each heartbeat releases them
             self._release_parked()
-        warn_of_eviction(self._redis)
-        warn_of_replicas(self._redis)
+        warn_of_losses(self._redis)
         logger.info(
             "Starting worker %s: %d threads, queues %s, at most %d connections to Redis",
             self._identity,

@@ -10,7 +10,7 @@ from redis import Redis
 from clock.config import Config
 from clock.inspection import Circumstances, Finding, Grade, examine
 from clock.inspection.doctor.replicas import replicas_findings
-from clock.store.server.checks.replicas import warn_of_replicas
+from clock.store.server.checks.losses import warn_of_losses
 from clock.store.server.connection import connect
 from clock.store.server.opening import connected
 from clock.store.server.shards import every
@@ -87,8 +87,8 @@ def test_fewer_replicas_than_the_server_needs_to_write_are_found(redis: Redis) -
 def test_the_log_reports_missing_replicas_at_the_start(
     durable: Redis, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    warn_of_replicas(redis)
-    warn_of_replicas(durable)
+    warn_of_losses(redis)
+    warn_of_losses(durable)
 
     assert caplog.messages == [f"{NO_REPLICA}. Start replicas, or lower durable."]
 
@@ -116,7 +116,7 @@ def test_a_user_that_may_not_ask_for_replicas_gets_no_warning(
         "no-info", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all", "-info"]
     )
     with closing(connect(redis_url.replace("//", "//no-info:any@", 1), durable=1)) as limited:
-        warn_of_replicas(limited)
+        warn_of_losses(limited)
     redis.acl_deluser("no-info")
 
     assert caplog.messages == []

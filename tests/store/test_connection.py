@@ -19,13 +19,12 @@ from clock.config import Config
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import keys
 from clock.store.server import connection
-from clock.store.server.client import client
+from clock.store.server.client import client, push_limits
 from clock.store.server.connection import (
     ask,
     connect,
     default,
     has_left,
-    impatient_client,
     lent,
     opened_default,
     opening_of,
@@ -367,8 +366,8 @@ def test_how_a_connection_was_opened_is_known_of_those_of_connect(redis_url: str
         opening_of(Redis())
 
 
-def test_an_impatient_client_has_one_connection(redis_url: str) -> None:
-    with closing(impatient_client(redis_url, 3.0, "shop")) as redis:
+def test_a_client_waits_for_an_answer_as_long_as_a_push_may_take(redis_url: str) -> None:
+    with closing(client(redis_url, 1, push_limits(3.0), namespace="shop")) as redis:
         pool: Any = redis.connection_pool
 
         assert (pool.max_connections, pool.limits.answer, pool.namespace.name) == (1, 3.0, "shop")

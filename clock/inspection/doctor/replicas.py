@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.printable import counted
 from clock.store import Redis, listing
-from clock.store.server.checks.replicas import following, missing_replicas
+from clock.store.server.checks.losses import following, missing_replicas
 from clock.store.server.durable import durable_of
 
 

@@ -43,7 +43,6 @@ from clock.store.ledger import held_pushes
 from clock.store.server import connection
 from clock.store.server.durable import durable_of
 from clock.store.server.loop_link import LoopLinks, opened
-from clock.store.server.routing import routed, via
 from clock.store.server.sending import Command, push_seconds, send, send_one, send_to_places
 from clock.store.server.shards import shards_of
 
@@ -361,7 +360,7 @@ def _check_late(order: Order, locks: Sequence[Lock]) -> None:
 
 def _waits_for_commit(order: Order, batches: Batches, on_commit: OnCommit) -> bool:
     """Whether the jobs are sent after a commit; False: no transaction is open, so the caller sends them now."""
-    asking, free, route = True, False, routed()
+    asking, free, route = True, False, connection.routed()
 
     def push() -> None:
         nonlocal free
@@ -371,7 +370,7 @@ def _waits_for_commit(order: Order, batches: Batches, on_commit: OnCommit) -> bo
         elif held and route is None:
             held.hold(chain.from_iterable(batches))
         else:
-            with via(route):
+            with connection.via(route):
                 deliver(order, batches)
 
     on_commit(push)

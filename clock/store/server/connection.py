@@ -12,8 +12,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,7 @@ from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wa
 from clock.store.server.embedded import embedded
 from clock.store.server.faults import store_error
 from clock.store.server.fork_safety import opener_of, renew_in_child
-from clock.store.server.pool import Limits, Pool, packed
-from clock.store.server.routing import routed
+from clock.store.server.pool import Pool, packed
 from clock.store.server.shards import ALONE, Address, Shards, ShardSettings, addresses, join, note
 
 DEFAULT_CONNECTIONS = 10  # of a process that pushes: so many threads push at once
@@ -43,6 +44,7 @@ SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warn
 logger = logging.getLogger("clock.redis")
 _monotonic = SystemClock().monotonic
 _default: Redis | None = None  # guarded by _default_lock
+_via: ContextVar[Redis | None] = ContextVar("connection of a block of via", default=None)
 _default_lock = threading.Lock()
 
 
@@ -166,7 +168,14 @@ def connect(
     replicas = int(str(setting_of_process("durable"))) if durable is None else durable
     try:
         limits = push_limits(push_seconds) if is_application else replace(PROCESS_LIMITS, push=push_seconds)
-        opening = Opening(Address(url, space), max_connections, limits, is_application, replicas)
+        make = partial(
+            client,
+            max_connections=max_connections,
+            limits=limits,
+            is_application=is_application,
+            durable=replicas,
+        )
+        opening = Opening(Address(url, space), make)
         redis = opening(source=source)
         renew_in_child(redis, opening)
     except ConfigurationError as error:
@@ -182,25 +191,14 @@ def connect(
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a client is made; nothing is opened before its first command."""
+    """How a client is made: `make` has all arguments of `client`, except those of the address."""
 
     address: Address
-    max_connections: int
-    limits: Limits
-    is_application: bool
-    durable: int
+    make: Callable[..., Redis]
 
     def __call__(self, *, source: str = "") -> Redis:
-        """Such a client. Raises ConfigurationError."""
-        return client(
-            self.address.url,
-            self.max_connections,
-            self.limits,
-            is_application=self.is_application,
-            source=source,
-            namespace=self.address.namespace,
-            durable=self.durable,
-        )
+        """Such a client; nothing is opened before its first command. Raises ConfigurationError."""
+        return self.make(self.address.url, namespace=self.address.namespace, source=source)
 
 
 def with_shards(redis: Redis, settings: ShardSettings) -> Redis:
@@ -289,8 +287,26 @@ def default(*, spent: float = 0.0) -> Redis:
 
 def opened_default() -> Redis | None:
     """The connection of a block of `via`, or else the default connection, if it is open."""
-    found = routed()
+    found = _via.get()
     return _default if found is None else found
+
+
+@contextmanager
+def via(redis: Redis | None) -> Iterator[None]:
+    """Make `redis` the default connection for the thread or task inside the block, and for tasks that it starts.
+
+    None: the process's own.
+    """
+    token = _via.set(redis)
+    try:
+        yield
+    finally:
+        _via.reset(token)
+
+
+def routed() -> Redis | None:
+    """The connection of the block of `via` that the caller is in; None: it is in none."""
+    return _via.get()
 
 
 def _warn_if_no_worker_may_look_here(redis: Redis, folder: Path) -> None:
@@ -336,11 +352,9 @@ def server_time_offset(redis: Redis, clock: Clock) -> timedelta:
     """The time by which Redis's clock is ahead of `clock`: the best of three looks. Raises StoreUnavailable."""
     looks = []
     for _ in range(3):
-        with translated():
-            before = clock.now()
-            seconds, microseconds = redis.time()
-            after = clock.now()
-        server = datetime.fromtimestamp(seconds, before.tzinfo) + timedelta(microseconds=microseconds)
+        before = clock.now()
+        server = server_time(redis)
+        after = clock.now()
         looks.append((after - before, server - (before + (after - before) / 2)))
     return min(looks)[1]
 
@@ -378,8 +392,3 @@ def _embedded_url(folder: Path) -> str:
             "pip install 'clockd[embedded]'"
         )
     return embedded.start_or_join(folder, clock=SystemClock())
-
-
-def impatient_client(url: str, seconds: float, namespace: str) -> Redis:
-    """A client with one connection, which waits so long for an answer. It connects when it is first used."""
-    return client(url, 1, push_limits(seconds), namespace=namespace)

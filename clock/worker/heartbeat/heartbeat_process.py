@@ -32,7 +32,7 @@ from clock.errors import StoreError
 from clock.log import configure_logging
 from clock.store import Redis
 from clock.store.jobs.worker_register import End, WorkerRegister
-from clock.store.server.connection import impatient_client
+from clock.store.server.client import client, push_limits
 from clock.worker.heartbeat.process_state import OtherProcess
 from clock.worker.options import MISSED_BEATS
 
@@ -256,7 +256,7 @@ def run_beside(worker_pid: int, channel: socket.socket, *, is_replacement: bool 
     if assignment is None:
         return
     configure_logging(assignment.log_format, assignment.log_level)
-    redis = impatient_client(assignment.redis_url, SOCKET_SECONDS, assignment.namespace)
+    redis = client(assignment.redis_url, 1, push_limits(SOCKET_SECONDS), namespace=assignment.namespace)
     process = HeartbeatProcess(assignment, worker, channel, redis, clock=SystemClock())
     process.run(is_replacement=is_replacement)
 

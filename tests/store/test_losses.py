@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from clock.store.server.checks.eviction import warn_of_eviction
+from clock.store.server.checks.losses import warn_of_losses
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def evicting(redis: Redis) -> Iterator[Redis]:
 
 
 def test_a_server_that_deletes_keys_is_warned_of(evicting: Redis, caplog: pytest.LogCaptureFixture) -> None:
-    warn_of_eviction(evicting)
+    warn_of_losses(evicting)
 
     [line] = caplog.messages
     assert line.startswith("Redis has maxmemory-policy allkeys-lru: with a full memory it deletes jobs")
@@ -22,6 +22,6 @@ def test_a_server_that_deletes_keys_is_warned_of(evicting: Redis, caplog: pytest
 
 
 def test_a_server_that_keeps_all_keys_is_not_warned_of(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
-    warn_of_eviction(redis)
+    warn_of_losses(redis)
 
     assert caplog.messages == []
