@@ -113,7 +113,7 @@ NOT_OF_ATTRIBUTES = {
     ("rehearsal/job_modes.py", "_lock"): "finding a job among the payloads and taking it",
     ("ticker/leader.py", "_asking"): "taking and releasing the lease",
     ("timetable/clock_file/loading/loader.py", "_lock"): "one clock file is loaded at a time",
-    ("timetable/triggers/calendars/country_holidays.py", "_lock"): "a calendar of another package",
+    ("timetable/triggers/holidays.py", "_lock"): "a calendar of another package",
     ("worker/fetching/handoff.py", "wake"): "it is a signal to one thread",
     ("worker/heartbeat/heartbeat_link.py", "_receiving"): "reads from the channel",
 }

@@ -14,8 +14,7 @@ from typing import cast
 from clock.rehearsal.coincidence import OFTEN_A_DAY
 from clock.timetable import Event
 from clock.timetable.triggers.intervals import EachHour, Elapsed, Hours, Trigger
-from clock.timetable.triggers.zone_changes import ZoneChange, zone_changes
-from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
+from clock.timetable.triggers.zone_offsets import ZoneChange, to_datetime, to_seconds, zone_changes
 
 _DAY = timedelta(days=1)
 

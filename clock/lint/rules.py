@@ -23,7 +23,7 @@ from clock.rehearsal.event_job import job_class_of, push_of, queue_of
 from clock.timetable import Event, Settings, Timetable
 from clock.timetable.clock_file.loading.loading_work import work_while_loading
 from clock.timetable.naming import LONGEST, shortened
-from clock.timetable.triggers.zone_changes import zone_changes
+from clock.timetable.triggers.zone_offsets import zone_changes
 
 HAZARD_DAYS = 3 * 365
 LOOK_DAYS = 30  # events that fire together are looked for in so many days

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from html import escape
 
 from clock.rehearsal.drawn_timeline import DrawnTimeline
-from clock.timetable.triggers.zone_changes import described, zone_changes
+from clock.timetable.triggers.zone_offsets import zone_changes
 
 SLOT_MINUTES = 15  # firings within so many minutes are one mark
 _HEIGHT, _TOP, _LEFT, _LINE = 480, 34, 44, 16
@@ -125,9 +125,9 @@ def _zone_changes(timeline: DrawnTimeline, places: dict[date, float], column: fl
         minutes = abs(change.then - change.shown) / timedelta(minutes=1)
         y = _TOP + _HEIGHT * (begin.hour * 60 + begin.minute) / 1440
         frame = ' fill-opacity="0" stroke="#d33"'
-        yield _Rect(places[day] - 0.5, _TOP, column, _HEIGHT).svg("none", described(change), frame)
+        yield _Rect(places[day] - 0.5, _TOP, column, _HEIGHT).svg("none", str(change), frame)
         yield _Rect(places[day], y, column - 1, _HEIGHT * minutes / 1440).svg(
-            "url(#odd)", described(change), ' fill-opacity="0.8"'
+            "url(#odd)", str(change), ' fill-opacity="0.8"'
         )
 
 
@@ -139,7 +139,7 @@ def _legend(timeline: DrawnTimeline, often: list[str]) -> Iterator[str]:
         yield f'<text x="{_LEFT + 16}" y="{y}">{escape(name)}: {counts[name]:,}</text>'
         y += _LINE
     for change in zone_changes(timeline.zone, timeline.start, timeline.end):
-        yield f'<text x="{_LEFT}" y="{y}" fill="#b22">{escape(described(change))}</text>'
+        yield f'<text x="{_LEFT}" y="{y}" fill="#b22">{escape(str(change))}</text>'
         y += _LINE
 
 

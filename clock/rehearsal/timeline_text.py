@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from clock.rehearsal.drawn_timeline import DrawnTimeline
-from clock.timetable.triggers.zone_changes import described, zone_changes
+from clock.timetable.triggers.zone_offsets import zone_changes
 
 _SLOTS = 48  # half hours of a day
 _TONES = " ·:+*#"  # none, 1, 2, 3 to 5, 6 to 11, more
@@ -37,7 +37,7 @@ def to_chart(timeline: DrawnTimeline) -> str:
     for day in timeline.days():
         row = "".join(_tone(counts[day, slot]) for slot in range(_SLOTS))
         lines.append(f"{day:%a %Y-%m-%d}{'!' if day in changes else ' '}|{row}| {totals[day]:,}")
-    lines += [f"! {described(change)}" for change in changes.values()]
+    lines += [f"! {change}" for change in changes.values()]
     if hidden:
         lines.append(f"Not drawn, they fire too often: {', '.join(hidden)}")
     return "\n".join(lines) + "\n"

@@ -9,10 +9,9 @@ from typing import Literal
 
 from clock.timetable.action import Action, Enqueue
 from clock.timetable.monitor import Monitor
-from clock.timetable.triggers.adjustments import NONE, Adjustments
+from clock.timetable.triggers.adjustments import NONE, Adjustments, is_quick
 from clock.timetable.triggers.counting import Counting, written
 from clock.timetable.triggers.intervals import Trigger
-from clock.timetable.triggers.quick import is_quick
 from clock.timetable.triggers.until import Moment
 from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from clock.timetable.event import Event
 from clock.timetable.naming import name_of
 from clock.timetable.periods import NOT_AT_FIRST, short_form
-from clock.timetable.triggers.adjustments import Adjustments, excepted_words
+from clock.timetable.triggers.adjustments import Adjustments
 from clock.timetable.triggers.cron_words import cron_prose
 from clock.timetable.triggers.until import until_words
 
@@ -76,7 +76,7 @@ _LATE = {
 
 def _adjusted(chosen: Adjustments) -> Iterator[str]:
     if chosen.excepted is not None:
-        days = excepted_words(chosen.excepted)
+        days = name_of(chosen.excepted)
         yield (
             f"never on {days}" if chosen.otherwise == "skip" else f"moved to the {chosen.otherwise} day on {days}"
         )

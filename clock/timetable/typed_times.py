@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from clock.printable import brief
 from clock.timetable.periods import parse_period
+from clock.timetable.triggers.calendar_days import WEEKDAY_NUMBERS
 
 YEARS = (1900, 9000)  # near the ends of the calendar, zones and searches for the next run leave it
 ACCEPTED_TIME = "2026-12-24, '2026-12-24 06:00', '2026-12-24 06:00+01:00', 'monday 06:00', 12h or 7d"
 _CALENDAR_DAYS = re.compile(r"\s*(\d+)\s*(d|days?|w|weeks?)\s*", re.IGNORECASE)
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def dated(text: str, now: datetime, *, ahead: bool = False) -> str:
@@ -29,11 +29,11 @@ def dated(text: str, now: datetime, *, ahead: bool = False) -> str:
     day = word.lower()
     if day == "now" and not space:
         return f"{now:%Y-%m-%d %H:%M}"
-    weekday = next((number for number, name in enumerate(_WEEKDAYS) if day in (name, name[:3])), None)
     if day in _DAYS:
         days = _DAYS[day]
-    elif weekday is not None:
-        days = (weekday - now.weekday() - 1) % 7 + 1 if ahead else -((now.weekday() - weekday) % 7)
+    elif day in WEEKDAY_NUMBERS:
+        since = (now.weekday() - WEEKDAY_NUMBERS[day]) % 7
+        days = 7 - since if ahead else -since
     else:
         return text
     return f"{now + timedelta(days=days):%Y-%m-%d}{space}{time}"

@@ -24,10 +24,10 @@ from clock.job.payload import decode, encode_again, queue_of
 from clock.printable import UNPRINTABLE, printable
 from clock.store.ledger import history
 from clock.store.server import address
-from clock.timetable.triggers.calendars.rrule_text import parse_rrule
 from clock.timetable.triggers.clockwork import at_words, parse_at
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.cron_words import cron_prose
+from clock.timetable.triggers.rrule import parse_rrule
 from clock.web.request import Request
 
 START, YEARS = 1_800_000_000, 41 * 366 * 86_400  # seconds; a leap day on a Sunday may be 40 years away

@@ -10,7 +10,7 @@ from clock import testing
 from clock.lint.dst_hazards import hazards_of
 from clock.lint.rules import Finding, Look, differs, findings
 from clock.timetable import load
-from clock.timetable.triggers.wall_times import DstChoice
+from clock.timetable.triggers.wall_times import Dst
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD = """
@@ -58,16 +58,16 @@ def test_an_hour_before_midnight_that_occurs_twice_is_that_of_the_day_that_ends(
 @pytest.mark.parametrize(
     ("at", "choice", "told"),
     [
-        ("02:30", DstChoice(gap="skip"), "02:30 is skipped on Sun 08 Mar 2026: it does not run"),
-        ("01:30", DstChoice(fold="both"), "01:30 occurs twice on Sun 01 Nov 2026: it runs both times"),
+        ("02:30", Dst(gap="skip"), "02:30 is skipped on Sun 08 Mar 2026: it does not run"),
+        ("01:30", Dst(fold="both"), "01:30 occurs twice on Sun 01 Nov 2026: it runs both times"),
         (
             "01:30",
-            DstChoice(fold="second"),
+            Dst(fold="second"),
             "01:30 occurs twice on Sun 01 Nov 2026: it runs once, at the second of them",
         ),
     ],
 )
-def test_the_rule_that_was_chosen_is_the_one_that_is_told(at: str, choice: DstChoice, told: str) -> None:
+def test_the_rule_that_was_chosen_is_the_one_that_is_told(at: str, choice: Dst, told: str) -> None:
     [event] = testing.loads(HEAD + f'every().day.at("{at}").do(print).named("nightly")').events
     chosen = replace(event, trigger=replace(event.trigger, dst=choice))  # type: ignore[type-var]  # a dataclass
 

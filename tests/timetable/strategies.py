@@ -9,7 +9,7 @@ from clock.timetable.triggers.adjustments import Adjustments, Jitter, Spread
 from clock.timetable.triggers.calendar_days import (
     WEEKEND_DAYS,
     WORKING_DAYS,
-    MatchingDays,
+    MonthDays,
     days_on,
     parse_month_day,
 )
@@ -27,14 +27,14 @@ from clock.timetable.triggers.intervals import (
     Trigger,
     Union,
 )
-from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
+from clock.timetable.triggers.wall_times import AS_USUAL, Dst
 from tests.timetable.by_the_minute import changes
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 zones = st.sampled_from(sorted(available_timezones() - {"localtime"})).map(ZoneInfo)
 choices = st.builds(
-    DstChoice, st.sampled_from([None, "shift", "skip"]), st.sampled_from([None, "first", "second", "both"])
+    Dst, st.sampled_from([None, "shift", "skip"]), st.sampled_from([None, "first", "second", "both"])
 )
 minutes_of_day = st.integers(0, 1439).map(lambda minute: minute * MINUTE)
 some_minutes = st.lists(minutes_of_day, min_size=1, max_size=3, unique=True).map(
@@ -76,7 +76,7 @@ def plain_triggers(draw: st.DrawFn, zone: ZoneInfo) -> Trigger:
     first = draw(st.integers(0, 1))
     dst = draw(choices)
     times = draw(some_minutes)
-    days: MatchingDays = draw(
+    days: MonthDays = draw(
         st.sampled_from([WORKING_DAYS, WEEKEND_DAYS, *(days_on((parse_month_day(word),)) for word in ON)])
     )
     at = st.sampled_from(ATS).map(parse_at)

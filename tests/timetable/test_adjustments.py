@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from clock import testing
 from clock.timetable import Event
-from clock.timetable.triggers.adjustments import Adjustments, Jitter, Spread, excepted_days, excepted_words
+from clock.timetable.naming import name_of
+from clock.timetable.triggers.adjustments import Adjustments, Jitter, Spread
 from clock.timetable.triggers.clockwork import ClockworkAt, parse_at
 from clock.timetable.triggers.cron import Cron
-from clock.timetable.triggers.holidays import Except, Otherwise
+from clock.timetable.triggers.holidays import Except, Otherwise, excepted_days
 from clock.timetable.triggers.intervals import (
     Days,
     EachHour,
@@ -26,7 +27,7 @@ from clock.timetable.triggers.intervals import (
     Union,
     drawn,
 )
-from clock.timetable.triggers.wall_times import DstChoice
+from clock.timetable.triggers.wall_times import Dst
 from clock.timetable.triggers.zone_offsets import FOREVER, to_seconds
 from tests.timetable.properties import for_all
 from tests.timetable.strategies import DAY, HOUR, instants, plain_triggers, some_minutes, zones
@@ -248,7 +249,7 @@ def is_monday(day: date) -> bool:
     ("adjustments", "words"),
     [
         (Adjustments(), ""),
-        (Adjustments(dst=DstChoice(gap="skip", fold="both")), ", gap skip, fold both"),
+        (Adjustments(dst=Dst(gap="skip", fold="both")), ", gap skip, fold both"),
         (Adjustments(excepted=is_monday), ", not on is_monday"),
         (Adjustments(excepted=excepted_days("2026-12-25")), ", not on given days"),
         (Adjustments(excepted=excepted_days([]), otherwise="next"), ", not on given days, but on the next day"),
@@ -265,11 +266,11 @@ def test_adjustments_are_shown_in_words(adjustments: Adjustments, words: str) ->
 def test_codes_and_dates_are_shown_together() -> None:
     pytest.importorskip("holidays")
 
-    assert excepted_words(excepted_days("DE-BY")) == "holidays of DE-BY"
+    assert name_of(excepted_days("DE-BY")) == "holidays of DE-BY"
     both = excepted_days(["DE-BY", "US", "2026-12-24"])
-    assert excepted_words(both) == "holidays of DE-BY and holidays of US and given days"
+    assert name_of(both) == "holidays of DE-BY and holidays of US and given days"
     assert [both(date(2026, *day)) for day in ((12, 24), (12, 25), (7, 4), (12, 23))] == [True, True, True, False]
-    assert excepted_words(excepted_days(["DE-BY", "US"])) == "holidays of DE-BY and holidays of US"
+    assert name_of(excepted_days(["DE-BY", "US"])) == "holidays of DE-BY and holidays of US"
 
 
 DAILY = Days(NEW_YORK, 1, (0,))
@@ -305,7 +306,7 @@ def test_an_event_of_days_is_moved_to_another_day(trigger: Trigger) -> None:
 
 
 def test_a_rule_of_zone_changes_needs_a_time_of_day() -> None:
-    chosen = Adjustments(dst=DstChoice(gap="skip"))
+    chosen = Adjustments(dst=Dst(gap="skip"))
 
     for trigger in (Elapsed(60), Union([DAILY, Elapsed(60)])):
         with pytest.raises(ValueError, match=r"dst\(...\) needs a time of day; this event counts elapsed time"):

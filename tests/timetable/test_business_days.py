@@ -1,6 +1,7 @@
 """Holidays by the package `holidays`, and business days of a month."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Thread
 from zoneinfo import ZoneInfo
@@ -13,10 +14,8 @@ from clock.errors import DeclarationError
 from clock.job.registry import lookup
 from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 from clock.timetable.clock_file.rows.yaml_events import entry_in_yaml
-from clock.timetable.triggers.adjustments import excepted_days
-from clock.timetable.triggers.calendar_days import month_of, parse_month_day
-from clock.timetable.triggers.calendars.business_days import BusinessDays
-from clock.timetable.triggers.calendars.country_holidays import calendar_of
+from clock.timetable.triggers.calendar_days import ALL_MONTHS, business_days_on, month_of, parse_month_day
+from clock.timetable.triggers.holidays import calendar_of, excepted_days
 from clock.timetable.triggers.zone_offsets import date_of, day_number, to_datetime, to_seconds
 from tests.timetable.jobs import SendLetterJob
 from tests.timetable.properties import for_all
@@ -54,10 +53,10 @@ def test_business_days_of_a_month_are_counted(wanted: list[str], start: date, cl
                 nth = -1 if text == "last" else int(text[:-2]) - 1
                 expected |= {is_open[nth]} if is_open and nth < len(is_open) else set()
 
-    rule = BusinessDays(
-        tuple(parse_month_day(f"{text} business day") for text in wanted), "e", excepted.__contains__
+    rule = business_days_on(
+        tuple(parse_month_day(f"{text} business day") for text in wanted), lambda day: day not in excepted
     )
-    rule = rule if step == 1 else rule.each_months(step, origin)
+    rule = rule if step == 1 else replace(rule, months=ALL_MONTHS[origin + step :: step])
     found = rule.between(day_number(start), day_number(start) + 200)
 
     assert [date_of(day) for day in found] == sorted(
@@ -99,7 +98,8 @@ def test_an_event_of_weekdays_keeps_holidays_free(load_lines: Callable[[str], Ti
 
 @for_all(start=st.dates(date(2000, 1, 1), date(2040, 1, 1)))
 def test_a_business_day_is_no_holiday_and_no_weekend(start: date) -> None:
-    rule = BusinessDays((parse_month_day("last business day"),), "e", calendar_of(BAVARIA))
+    is_holiday = calendar_of(BAVARIA)
+    rule = business_days_on((parse_month_day("last business day"),), lambda day: not is_holiday(day))
 
     for day in map(date_of, rule.between(day_number(start), day_number(start) + 100)):
         later = [day + timedelta(days=ahead) for ahead in range(1, 32)]
@@ -234,14 +234,14 @@ def test_business_days_and_other_days_of_a_month_are_due_together() -> None:
     closed = {date(2027, 1, day) for day in (1, 4, 29)}
     low, high = day_number(date(2027, 1, 1)), day_number(date(2027, 2, 1))
 
-    found = BusinessDays(wanted, "e", closed.__contains__).between(low, high)
+    found = business_days_on(wanted, lambda day: day not in closed).between(low, high)
 
     assert [date_of(day).day for day in found] == [1, 6, 28, 31]
 
 
 def test_a_month_without_a_business_day_has_none() -> None:
-    rule = BusinessDays(
-        (parse_month_day("last business day"), parse_month_day(31)), "e", lambda day: day.month == 1
+    rule = business_days_on(
+        (parse_month_day("last business day"), parse_month_day(31)), lambda day: day.month != 1
     )
     low = day_number(date(2027, 1, 1))
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
-from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
+from clock.timetable.triggers.wall_times import AS_USUAL, Dst
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, HOUR, MINUTE, to_seconds
 from tests.timetable.test_time_properties import from_the_anchor
 
@@ -54,7 +54,7 @@ def test_a_wrong_at_is_refused_with_the_accepted_forms(text: str, mistake: str) 
     assert str(error.value).startswith(mistake)
 
 
-BOTH, SECOND = DstChoice(fold="both"), DstChoice(gap="skip", fold="second")
+BOTH, SECOND = Dst(fold="both"), Dst(gap="skip", fold="second")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ BOTH, SECOND = DstChoice(fold="both"), DstChoice(gap="skip", fold="second")
 )
 @pytest.mark.parametrize(("skip_first", "at_anchor"), [(False, True), (True, False)])
 def test_a_chain_is_the_same_from_each_place_at_which_it_is_entered(
-    period: int, at: str, dst: DstChoice, skip_first: bool, at_anchor: bool
+    period: int, at: str, dst: Dst, skip_first: bool, at_anchor: bool
 ) -> None:
     trigger = ClockworkAt(period, parse_at(at), NEW_YORK, skip_first, at_anchor, dst)
     anchor = to_seconds(datetime(2026, 2, 24, 1, 30, tzinfo=NEW_YORK))

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from clock.timetable.triggers.calendar_days import WORKING_DAYS, MatchingDays
+from clock.timetable.triggers.calendar_days import WORKING_DAYS, matching
 from clock.timetable.triggers.intervals import (
     CalendarDays,
     Days,
@@ -132,7 +132,7 @@ def test_days_of_a_rule_have_given_times_or_that_of_the_anchor() -> None:
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_months_are_counted_from_the_anchors(step: int) -> None:
     """With a step, the month of the anchor itself does not count."""
-    first = MatchingDays(lambda day: day.day == 28)
+    first = matching(lambda day: day.day == 28)
     months = [day for day in range(MIDNIGHT, MIDNIGHT + 400 * DAY, DAY) if date_of(day // DAY).day == 28]
 
     found = due(CalendarDays(UTC, first, (60,), step), MIDNIGHT, MIDNIGHT + 400 * DAY, MIDNIGHT)

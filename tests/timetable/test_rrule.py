@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from clock import testing
 from clock.errors import DeclarationError
 from clock.timetable import Event, Timetable
-from clock.timetable.triggers.calendars.rrule import Rrule, RuleDays
-from clock.timetable.triggers.calendars.rrule_text import parse_rrule
+from clock.timetable.triggers.rrule import Rrule, RuleDays, parse_rrule
 from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
 from tests.timetable.by_the_minute import changes
 from tests.timetable.properties import for_all

@@ -4,8 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from clock.timetable.triggers.calendars.rrule import RuleDays
-from clock.timetable.triggers.calendars.rrule_text import parse_rrule
+from clock.timetable.triggers.rrule import RuleDays, parse_rrule
 from clock.timetable.triggers.zone_offsets import DAY, day_number, to_seconds
 
 START = to_seconds(datetime(2026, 1, 5, 9, 7, 5, tzinfo=UTC))  # a Monday

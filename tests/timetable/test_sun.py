@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from clock.errors import DeclarationError
 from clock.timetable import Event, Timetable
-from clock.timetable.triggers.calendars.sun import KINDS, Sun, parse_sun
+from clock.timetable.triggers.sun import KINDS, Sun, parse_sun
 from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
 from tests.timetable.properties import for_all
 

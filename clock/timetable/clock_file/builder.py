@@ -23,8 +23,7 @@ from clock.timetable.clock_file.options import adjusted, check_option, hint, old
 from clock.timetable.clock_file.typed_actions import Function, Performs, Pushes
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.naming import shown
-from clock.timetable.triggers.adjustments import Excepted
-from clock.timetable.triggers.holidays import Otherwise
+from clock.timetable.triggers.holidays import Excepted, Otherwise
 from clock.timetable.triggers.intervals import MakeTrigger
 from clock.timetable.triggers.until import parse_until
 from clock.timetable.triggers.wall_times import Fold, Gap

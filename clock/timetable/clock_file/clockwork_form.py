@@ -16,7 +16,7 @@ from clock.timetable.clock_file.options import EVENT_OPTIONS, check_option, hint
 from clock.timetable.periods import LONGEST_PERIOD, NOT_AT_FIRST, listed, period_words
 from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
 from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, united
-from clock.timetable.triggers.wall_times import DstChoice
+from clock.timetable.triggers.wall_times import Dst
 from clock.timetable.triggers.zone_offsets import DAY
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,9 +74,7 @@ def _times(where: str, at: object) -> tuple[At, ...]:
         raise DeclarationError(f"{where}{error}") from None
 
 
-def _trigger(
-    period: int, times: Sequence[At], skip_first: bool, zone: tzinfo, _name: str, dst: DstChoice
-) -> Trigger:
+def _trigger(period: int, times: Sequence[At], skip_first: bool, zone: tzinfo, _name: str, dst: Dst) -> Trigger:
     triggers: list[Trigger] = [ClockworkAt(period, at, zone, skip_first, dst=dst) for at in times]
     if triggers:
         return united(triggers)

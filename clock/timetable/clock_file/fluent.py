@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import time, tzinfo
+from functools import partial
 from typing import Any
 
 import schedule
@@ -15,18 +16,18 @@ import schedule
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.builder import Builder
 from clock.timetable.periods import LONGEST_PERIOD, listed
-from clock.timetable.triggers.adjustments import no_holidays
 from clock.timetable.triggers.calendar_days import (
     WEEKDAYS,
     WEEKEND_DAYS,
     WORKING_DAYS,
     MonthDay,
-    MonthRule,
+    MonthDays,
+    business_days_on,
     days_on,
     parse_month_day,
 )
-from clock.timetable.triggers.calendars.business_days import BusinessDays
 from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
+from clock.timetable.triggers.holidays import is_open
 from clock.timetable.triggers.intervals import (
     CalendarDays,
     Days,
@@ -39,7 +40,7 @@ from clock.timetable.triggers.intervals import (
     Trigger,
     united,
 )
-from clock.timetable.triggers.wall_times import DstChoice
+from clock.timetable.triggers.wall_times import Dst
 from clock.timetable.triggers.zone_offsets import DAY, HOUR, MINUTE
 
 _UNIT_WORDS = (
@@ -243,7 +244,7 @@ class FluentJob(Builder):
     def _make_trigger(self) -> MakeTrigger:
         return self._trigger
 
-    def _trigger(self, zone: tzinfo, name: str, dst: DstChoice) -> Trigger:
+    def _trigger(self, zone: tzinfo, name: str, dst: Dst) -> Trigger:
         times = tuple(sorted({(at.hour * 60 + at.minute) * 60 + at.second for at in self._times}))
         period = self.interval * _UNITS[self.unit or "days"]
         triggers: list[Trigger] = [
@@ -257,14 +258,15 @@ class FluentJob(Builder):
             triggers.append(self._plain(zone, name, dst))
         return united(triggers)
 
-    def _days(self, name: str) -> MonthRule:
+    def _days(self, name: str) -> MonthDays:
         if any(day.counts_business_days for day in self._month_days):
-            return BusinessDays(self._month_days, name, self._entry.adjustments.excepted or no_holidays)
+            excepted = self._entry.adjustments.excepted or (lambda _day: False)
+            return business_days_on(self._month_days, partial(is_open, name, excepted))
         if self._month_days:
             return days_on(self._month_days)
         return WORKING_DAYS if self._calendar == "weekday" else WEEKEND_DAYS
 
-    def _plain(self, zone: tzinfo, name: str, dst: DstChoice) -> Trigger:
+    def _plain(self, zone: tzinfo, name: str, dst: Dst) -> Trigger:
         unit = _UNITS[self.unit or "days"]
         if self.latest is not None:
             return RandomGaps(name, self.interval, self.latest, unit)
@@ -274,7 +276,7 @@ class FluentJob(Builder):
             return Days(zone, self.interval * unit // DAY, first=1, dst=dst)
         return Elapsed(self.interval * unit)
 
-    def _at_triggers(self, times: tuple[int, ...], zone: tzinfo, dst: DstChoice) -> list[Trigger]:
+    def _at_triggers(self, times: tuple[int, ...], zone: tzinfo, dst: Dst) -> list[Trigger]:
         """The triggers for times in the unit, each in seconds from the unit's start."""
         if self.start_day:
             return [Days(zone, 7, times, WEEKDAYS.index(self.start_day), dst=dst)]

@@ -16,9 +16,10 @@ from clock.printable import brief, closest, is_printable
 from clock.timetable.clock_file.callable_checks import check_called
 from clock.timetable.clock_file.draft import Entry, zone_named
 from clock.timetable.periods import LONGEST_PERIOD
-from clock.timetable.triggers.adjustments import NONE, Adjustments, excepted_days
+from clock.timetable.triggers.adjustments import NONE, Adjustments
+from clock.timetable.triggers.holidays import excepted_days
 from clock.timetable.triggers.until import parse_until
-from clock.timetable.triggers.wall_times import DstChoice
+from clock.timetable.triggers.wall_times import Dst
 
 #: The options that move or drop due instants.
 ADJUSTMENTS = ("except_on", "otherwise", "spread", "salt", "jitter", "gap", "fold")
@@ -134,7 +135,7 @@ def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adju
             chosen["excepted"] = excepted_days(chosen.pop("except_on"))
         except ValueError as error:
             raise DeclarationError(f"{where}{error}") from None
-    dst = DstChoice(chosen.pop("gap", already.dst.gap), chosen.pop("fold", already.dst.fold))
+    dst = Dst(chosen.pop("gap", already.dst.gap), chosen.pop("fold", already.dst.fold))
     return replace(already, dst=dst, **chosen)
 
 

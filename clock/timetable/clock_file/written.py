@@ -13,11 +13,10 @@ from functools import lru_cache
 from importlib.util import find_spec
 
 from clock.errors import DeclarationError
-from clock.timetable.triggers.calendars.rrule import Rrule, has_days
-from clock.timetable.triggers.calendars.rrule_text import parse_rrule
-from clock.timetable.triggers.calendars.sun import parse_sun
 from clock.timetable.triggers.cron import CACHED, WORDS, cron_in, read
 from clock.timetable.triggers.intervals import MakeTrigger
+from clock.timetable.triggers.rrule import Rrule, has_days, parse_rrule
+from clock.timetable.triggers.sun import parse_sun
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,19 @@ The trigger inside continues with its own, nominal instants. Moving an instant d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 from clock.timetable.naming import name_of
 from clock.timetable.triggers.calendar_days import WEEKEND_DAYS, WORKING_DAYS
-from clock.timetable.triggers.calendars.country_holidays import ACCEPTED, calendar_of, country_holidays
-from clock.timetable.triggers.calendars.sun import Sun
 from clock.timetable.triggers.clockwork import ClockworkAt
+from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.holidays import Except, Otherwise
 from clock.timetable.triggers.intervals import (
     CalendarDays,
+    Days,
     EachHour,
     Elapsed,
     Hours,
@@ -27,11 +28,10 @@ from clock.timetable.triggers.intervals import (
     drawn,
     in_order,
 )
-from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
+from clock.timetable.triggers.sun import Sun
+from clock.timetable.triggers.until import Until
+from clock.timetable.triggers.wall_times import AS_USUAL, Dst
 from clock.timetable.triggers.zone_offsets import DAY
-
-#: The values that `except_on` accepts.
-Excepted = Callable[[date], object] | Mapping[date, object] | Iterable[date | str] | date | str
 
 _SECOND = timedelta(seconds=1)
 
@@ -40,7 +40,7 @@ _SECOND = timedelta(seconds=1)
 class Adjustments:
     """The adjustments of an event by `dst`, `except_on`, `spread` and `jitter`."""
 
-    dst: DstChoice = AS_USUAL
+    dst: Dst = AS_USUAL
     excepted: Callable[[date], object] | None = None
     otherwise: Otherwise = "skip"
     spread: timedelta | None = None
@@ -88,7 +88,7 @@ class Adjustments:
         words = [f"{kind} {chosen}" for kind in ("gap", "fold") if (chosen := getattr(self.dst, kind))]
         if self.excepted is not None:
             moved = "" if self.otherwise == "skip" else f", but on the {self.otherwise} day"
-            words.append(f"not on {excepted_words(self.excepted)}{moved}")
+            words.append(f"not on {name_of(self.excepted)}{moved}")
         words += [f"spread over {self.spread}"] if self.spread else []
         words += [f"jitter up to {self.jitter}"] if self.jitter else []
         return "".join(f", {word}" for word in words)
@@ -101,54 +101,6 @@ def _is_within_days(trigger: Trigger) -> bool:
     if isinstance(trigger, ClockworkAt):
         return trigger.period < DAY
     return isinstance(trigger, (EachHour, Elapsed, Hours, Minutes, RandomGaps))
-
-
-def no_holidays(_day: date) -> bool:
-    """No day is excepted."""
-    return False
-
-
-def excepted_words(excepted: Callable[[date], object]) -> str:
-    """The name of excepted days: that of their function, if there is one."""
-    return excepted.words() if isinstance(excepted, _GivenDays) else name_of(excepted)
-
-
-def excepted_days(given: object) -> Callable[[date], object]:
-    """The argument of `except_on` - a function, a calendar, a code such as "DE-BY", dates - as a function.
-
-    Raises ValueError with the accepted values.
-    """
-    if callable(given):
-        return given
-    if isinstance(given, Mapping):
-        return calendar_of(given)
-    try:
-        days = [given] if isinstance(given, (date, str)) else list(given)  # type: ignore[call-overload]  # may raise
-        codes = [day for day in days if isinstance(day, str) and day[:1].isalpha()]
-        dates = frozenset(_date(day) for day in days if day not in codes)
-    except (TypeError, ValueError):
-        raise ValueError(f"except_on is {given!r:.80}; {ACCEPTED}") from None
-    return _GivenDays(dates, tuple(map(country_holidays, codes)))
-
-
-@dataclass(frozen=True, slots=True)
-class _GivenDays:
-    days: Container[date]
-    calendars: tuple[Callable[[date], object], ...]
-
-    def __call__(self, day: date) -> bool:
-        return day in self.days or any(closed(day) for closed in self.calendars)
-
-    def words(self) -> str:
-        return (
-            " and ".join([*map(name_of, self.calendars), *(["given days"] if self.days else [])]) or "given days"
-        )
-
-
-def _date(given: object) -> date:
-    if isinstance(given, datetime):
-        return given.date()
-    return given if isinstance(given, date) else date.fromisoformat(given)  # type: ignore[arg-type]  # may raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +131,20 @@ class Jitter:
         nominal = self.trigger.due_between(after - self.seconds, end, anchor, None)
         moved = ((due, due + drawn(self.name, due) % self.seconds) for due in nominal)
         return (due for due in in_order(moved) if after < due <= end)
+
+
+def is_quick(trigger: Trigger, zone: tzinfo) -> bool:
+    """Whether the next due instant takes some microseconds as a rule, and a millisecond at most.
+
+    The clock computes it before it commits a firing. So no function of the user's may run: holidays, a tzinfo.
+    False for triggers that are not listed here.
+    """
+    if type(zone) not in (ZoneInfo, timezone):
+        return False
+    if isinstance(trigger, (Until, Spread)):
+        return is_quick(trigger.trigger, zone)
+    if isinstance(trigger, Union):
+        return all(is_quick(one, zone) for one in trigger.triggers)
+    if isinstance(trigger, CalendarDays):
+        return trigger.days.is_by_shape  # and not business days, which look at holidays
+    return isinstance(trigger, (ClockworkAt, Cron, Days, EachHour, Elapsed, Hours, Minutes, RandomGaps))

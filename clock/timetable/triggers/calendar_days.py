@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Protocol
@@ -15,6 +15,8 @@ from typing import Protocol
 from clock.timetable.triggers.zone_offsets import date_of, day_number
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+#: 0 for "monday" and "mon".
+WEEKDAY_NUMBERS = {text: number for number, name in enumerate(WEEKDAYS) for text in (name, name[:3])}
 ALL_MONTHS = range(12 * 10_000)
 _FIRST_WEEKDAY = 3  # 1970-01-01, day 0, was a Thursday
 
@@ -24,23 +26,17 @@ def weekday_of(day: int) -> int:
     return (day + _FIRST_WEEKDAY) % 7
 
 
+def ordinal(number: int) -> str:
+    """A place in words: 1st, 2nd, 11th."""
+    ending = "th" if number in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
 class DayRule(Protocol):
     """A set of days."""
 
     def between(self, low: int, high: int) -> Iterable[int]:
         """The days low <= day < high of the set, in order."""
-
-
-class MonthRule(DayRule, Protocol):
-    """A set of days that can be limited to some months."""
-
-    def each_months(self, step: int, origin: int) -> MonthRule:
-        """These days in each `step`-th month after the month `origin`."""
-
-
-def in_each_months(step: int, origin: int) -> Container[int]:
-    """Each `step`-th month after the month `origin`."""
-    return ALL_MONTHS[origin + step :: step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +72,17 @@ class EveryWeekday:
 
 
 @dataclass(frozen=True, slots=True)
-class MatchingDays:
-    """The days that `matches` accepts, in the months in `months`, which are numbers of months since the year 0.
+class MonthDays:
+    """The days that `chosen` selects of each month in `months`, which has numbers of months since the year 0.
 
-    `matches` may depend only on the place in the month, the weekday and the month's length. So each of the 28
-    shapes of a month is computed once.
+    `is_by_shape`: `chosen` depends only on the weekday of the month's first day and on its length. So each of the
+    28 shapes of a month is computed once.
     """
 
-    matches: Callable[[date], bool]
+    chosen: Callable[[range], Iterable[int]]
     months: Container[int] = ALL_MONTHS
+    is_by_shape: bool = True
     shapes: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
-
-    def each_months(self, step: int, origin: int) -> MatchingDays:
-        """These days in each `step`-th month after the month `origin`."""
-        return replace(self, months=in_each_months(step, origin))
 
     def between(self, low: int, high: int) -> Iterator[int]:
         """The days low <= day < high of the set, in order."""
@@ -106,9 +99,17 @@ class MatchingDays:
 
     def _of_month(self, start: int, length: int) -> tuple[int, ...]:
         shape = (weekday_of(start), length)
-        if shape not in self.shapes:
-            self.shapes[shape] = tuple(day for day in range(length) if self.matches(date_of(start + day)))
-        return self.shapes[shape]
+        found = self.shapes.get(shape)
+        if found is None:
+            found = tuple(day - start for day in self.chosen(range(start, start + length)))
+            if self.is_by_shape:
+                self.shapes[shape] = found
+        return found
+
+
+def matching(is_on: Callable[[date], object], months: Container[int] = ALL_MONTHS) -> MonthDays:
+    """The days that `is_on` accepts by their place in the month, their weekday and the month's length."""
+    return MonthDays(lambda days: [day for day in days if is_on(date_of(day))], months)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,10 @@ def first_day(month: int) -> int:
 
 ACCEPTED_DAYS = "1 to 31, 'last', '3rd monday', 'last friday', '1st weekday' or 'last business day'"
 _BUSINESS = "business day"
-_NAMED = {"": frozenset(range(7)), "day": frozenset(range(7))} | dict.fromkeys(
-    ("weekday", _BUSINESS), frozenset(range(5))
+_NAMED = (
+    {name: frozenset({number}) for name, number in WEEKDAY_NUMBERS.items()}
+    | dict.fromkeys(("", "day"), frozenset(range(7)))
+    | dict.fromkeys(("weekday", _BUSINESS), frozenset(range(5)))
 )
 _MOST = {7: 31, 5: 23, 1: 5}  # the most days with that many weekdays that a month may have
 _COUNTED = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
@@ -158,16 +161,12 @@ class MonthDay:
     weekdays: frozenset[int]
     counts_business_days: bool = False
 
-    def is_on(self, day: date) -> bool:
-        """Whether `day` is that day of its month."""
-        if day.weekday() not in self.weekdays:
-            return False
-        if self.nth == -1:
-            following = (date.fromordinal(day.toordinal() + ahead) for ahead in range(1, 8))
-            return all(later.month != day.month for later in following if later.weekday() in self.weekdays)
-        first = day.toordinal() - day.day + 1
-        earlier = (date.fromordinal(ordinal).weekday() for ordinal in range(first, day.toordinal()))
-        return sum(weekday in self.weekdays for weekday in earlier) == self.nth - 1
+    def chosen(self, days: range, is_open: Callable[[date], object] = lambda _day: True) -> list[int]:
+        """That day among the `days` of a month, or nothing."""
+        among = [day for day in days if weekday_of(day) in self.weekdays]
+        if self.counts_business_days:
+            among = [day for day in among if is_open(date_of(day))]
+        return among[-1:] if self.nth == -1 else among[self.nth - 1 : self.nth]
 
 
 def parse_month_day(given: object) -> MonthDay:
@@ -180,32 +179,28 @@ def parse_month_day(given: object) -> MonthDay:
     found = _WORDS.fullmatch(text)
     if isinstance(given, (int, str)) and not isinstance(given, bool) and found is not None:
         nth = int(found["number"]) if found["number"] else _COUNTED.get(found["word"])
-        weekdays = _weekdays(found["weekday"] or "")
+        named = found["weekday"] or ""
+        weekdays = _NAMED.get(named)
         if nth is not None and weekdays and (nth == -1 or 1 <= nth <= _MOST[len(weekdays)]):
-            named = found["weekday"] or ""
-            return MonthDay(_text(nth, named), nth, weekdays, named == _BUSINESS)
+            full = WEEKDAYS[WEEKDAY_NUMBERS[named]].capitalize() if named in WEEKDAY_NUMBERS else named
+            words = f"last {full or 'day'}" if nth == -1 else f"{ordinal(nth)} {full}".rstrip()
+            return MonthDay(words, nth, weekdays, named == _BUSINESS)
     raise ValueError(f"invalid day of the month {given!r}; use {ACCEPTED_DAYS}")
 
 
-def _text(nth: int, weekday: str) -> str:
-    ending = "th" if nth in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(nth % 10, "th")
-    full = next((name.capitalize() for name in WEEKDAYS if weekday in (name, name[:3])), weekday)
-    return f"last {full or 'day'}" if nth == -1 else f"{nth}{ending} {full}".strip()
-
-
-def _weekdays(name: str) -> frozenset[int] | None:
-    for number, weekday in enumerate(WEEKDAYS):
-        if name in (weekday, weekday[:3]):
-            return frozenset({number})
-    return _NAMED.get(name)
-
-
 @lru_cache(maxsize=1024)
-def days_on(days: tuple[MonthDay, ...]) -> MatchingDays:
-    """The days that match one of `days`, in any month."""
-    return MatchingDays(lambda day: any(one.is_on(day) for one in days))
+def days_on(wanted: tuple[MonthDay, ...]) -> MonthDays:
+    """The days of each month that are one of `wanted`. Events of the same days share them."""
+    return MonthDays(lambda days: sorted({day for one in wanted for day in one.chosen(days)}))
+
+
+def business_days_on(wanted: tuple[MonthDay, ...], is_open: Callable[[date], object]) -> MonthDays:
+    """The days of each month that are one of `wanted`; only business days that `is_open` accepts count."""
+    return MonthDays(
+        lambda days: sorted({day for one in wanted for day in one.chosen(days, is_open)}), is_by_shape=False
+    )
 
 
 #: Monday to Friday; Saturday and Sunday.
-WORKING_DAYS = MatchingDays(lambda day: day.weekday() < 5)
-WEEKEND_DAYS = MatchingDays(lambda day: day.weekday() >= 5)
+WORKING_DAYS = matching(lambda day: day.weekday() < 5)
+WEEKEND_DAYS = matching(lambda day: day.weekday() >= 5)

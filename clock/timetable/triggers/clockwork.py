@@ -13,6 +13,7 @@ once.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -20,9 +21,9 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from clock.printable import brief
-from clock.timetable.triggers.calendar_days import WEEKDAYS, EveryDay, EveryWeekday
-from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
-from clock.timetable.triggers.zone_offsets import DAY, FOREVER, HOUR, MINUTE, OffsetPeriod, offsets_of
+from clock.timetable.triggers.calendar_days import WEEKDAY_NUMBERS, WEEKDAYS, EveryDay, EveryWeekday
+from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, Dst, WallTimes
+from clock.timetable.triggers.zone_offsets import DAY, FOREVER, HOUR, MINUTE, offsets_of
 
 #: An instant and its wall-clock time.
 Reading: TypeAlias = tuple[int, int]
@@ -72,8 +73,9 @@ class Chain:
     def follow(self, link: Reading, until: int) -> Reading:
         """The last link of the chain not after `until`, starting from an earlier link."""
         for period in offsets_of(self.candidates.zone).periods(link[0], until):
-            low, high = _usual(period)
-            high = min(high, until)
+            # The instants that are not affected by changes of the offset around the period.
+            low = period.start + abs(period.before - period.offset)
+            high = min(until, period.stop - 1 - abs(period.following - period.offset))
             seen: dict[int, int] = {}  # time of day -> instant
             while link[0] < period.stop:
                 if low <= link[0] <= high:
@@ -97,12 +99,6 @@ class Chain:
     @property
     def _has_both(self) -> bool:
         return self.period >= DAY and self.candidates.dst.fold == "both"
-
-
-def _usual(period: OffsetPeriod) -> tuple[int, int]:
-    """The instants of a period, low <= t <= high, that are not affected by changes of the offset around it."""
-    low = period.start + abs(period.before - period.offset)
-    return low, period.stop - 1 - abs(period.following - period.offset)
 
 
 _AT = re.compile(
@@ -134,7 +130,10 @@ def parse_at(text: str) -> At:
     second = _number(found["second"] or "00", 59) or 0
     if hour is None and minute is None:
         raise ValueError(f"at is {text!r}, which matches every minute; omit it, or give the hour or the minute")
-    return At(_weekday(found["weekday"]), hour, minute, second)
+    weekday = found["weekday"] or ""
+    if weekday and weekday.lower() not in WEEKDAY_NUMBERS:
+        raise ValueError(f"at has the unknown weekday {weekday!r}; use Monday, mon, ...")
+    return At(WEEKDAY_NUMBERS.get(weekday.lower()), hour, minute, second)
 
 
 def at_words(at: At) -> str:
@@ -156,15 +155,6 @@ def _number(text: str, highest: int) -> int | None:
     return int(text)
 
 
-def _weekday(text: str | None) -> int | None:
-    if text is None:
-        return None
-    for number, name in enumerate(WEEKDAYS):
-        if text.lower() in (name, name[:3]):
-            return number
-    raise ValueError(f"at has the unknown weekday {text!r}; use Monday, mon, ...")
-
-
 @dataclass(frozen=True, slots=True)
 class ClockworkAt:
     """Due at candidates of `at` that are a `period`, in seconds, apart. One entry of a list of times.
@@ -177,7 +167,7 @@ class ClockworkAt:
     zone: tzinfo
     skip_first: bool = False
     at_anchor: bool = True
-    dst: DstChoice = AS_USUAL
+    dst: Dst = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:
         """The due instants in (after, end], in order."""
@@ -207,13 +197,14 @@ class ClockworkAt:
 
     def _last_by(self, chain: Chain, after: int, anchor: int) -> Reading | None:
         """The last link of the chain not after `after`; None: not found."""
-        found = _found(self, anchor)
-        last = found.link if found.link and found.link[0] <= after else None
+        known = _known_links(self, anchor)
+        last = next((link for link in known if link[0] <= after), None)
         if last is None or last[0] < after - chain.near:
             first = chain.candidates.readings(self._begin(anchor), after)
             last = chain.last_by(after, anchor) or last or next(first, None)
         if last is not None:
-            found.link = last = chain.follow(last, after)
+            last = chain.follow(last, after)
+            known.append(last)
         return last
 
     def _begin(self, anchor: int) -> int:
@@ -222,27 +213,17 @@ class ClockworkAt:
 
     def chain(self) -> Chain:
         """The chain of the due instants."""
-        return Chain(self._candidates(), self.period)
-
-    def _candidates(self) -> WallTimes:
         days = EveryDay() if self.at.weekday is None else EveryWeekday(self.at.weekday)
         wildcard = self.period < DAY and None in (self.at.hour, self.at.minute)
         times = _times(self.at, every_second=self.period < MINUTE)
-        return WallTimes(days, times, self.zone, self.dst.over(EVERY_HOUR if wildcard else FIXED))
-
-
-class _Found:
-    """A known link of an event's chain, from which a later link is found faster. It only saves work."""
-
-    __slots__ = ("link",)
-
-    def __init__(self) -> None:
-        self.link: Reading | None = None
+        dst = self.dst.over(EVERY_HOUR if wildcard else FIXED)
+        return Chain(WallTimes(days, times, self.zone, dst), self.period)
 
 
 @lru_cache(maxsize=16_384)  # for events with several times or a jitter
-def _found(_trigger: ClockworkAt, _anchor: int) -> _Found:
-    return _Found()
+def _known_links(_trigger: ClockworkAt, _anchor: int) -> deque[Reading]:
+    """At most one link of an event's chain, from which a later link is found faster. It only saves work."""
+    return deque(maxlen=1)
 
 
 @lru_cache(maxsize=1024)

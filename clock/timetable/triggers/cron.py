@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date, tzinfo
 from functools import lru_cache
 
-from clock.timetable.triggers.calendar_days import DayRule, EveryDay, MatchingDays, MonthsOfYear
+from clock.timetable.triggers.calendar_days import DayRule, EveryDay, MonthsOfYear, matching
 from clock.timetable.triggers.cron_fields import HOUR as HOURS
 from clock.timetable.triggers.cron_fields import MINUTE as MINUTES
 from clock.timetable.triggers.cron_fields import MONTH, SECOND, days_of_month, numbers, weekdays
-from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, Dst, DstChoice, WallTimes
+from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, Dst, WallTimes
 from clock.timetable.triggers.zone_offsets import HOUR, MINUTE
 
 WORDS = {
@@ -120,12 +120,12 @@ def _days(day: str, months: frozenset[int], weekday: str) -> DayRule:
         return at.day in plain or any(test(at) for test in tests)
 
     if not both:
-        return MatchingDays(lambda at: is_day(at) or is_weekday(at), MonthsOfYear(months))
+        return matching(lambda at: is_day(at) or is_weekday(at), MonthsOfYear(months))
     if not any(map(is_day, _dates(months))):
         raise ValueError(f"day of month is {day!r}; none of the expression's months has such a day")
     if not any(is_day(at) and is_weekday(at) for at in _dates(months)):
         raise ValueError(f"day of month is {day!r} and weekday {weekday!r}; no day of the months is both")
-    return MatchingDays(lambda at: is_day(at) and is_weekday(at), MonthsOfYear(months))
+    return matching(lambda at: is_day(at) and is_weekday(at), MonthsOfYear(months))
 
 
 def _dates(months: frozenset[int]) -> Iterator[date]:
@@ -153,7 +153,7 @@ class Cron:
 
     expression: str
     zone: tzinfo
-    dst: DstChoice = AS_USUAL
+    dst: Dst = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order; the search ends after 50 years without a matching day."""
@@ -163,7 +163,4 @@ class Cron:
         )
 
 
-@lru_cache(maxsize=CACHED)
-def cron_in(expression: str, zone: tzinfo, dst: DstChoice) -> Cron:
-    """The trigger of an expression in a zone. Events of the same expression share it."""
-    return Cron(expression, zone, dst)
+cron_in = lru_cache(maxsize=CACHED)(Cron)  # events of the same expression share the trigger

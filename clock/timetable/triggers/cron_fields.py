@@ -38,11 +38,8 @@ class Field:
 
     def refuse(self, term: str, why: str = "") -> NoReturn:
         """Raise ValueError, which names the field and the term."""
-        raise ValueError(f"{self.name} is {term!r}; {why or f'must be {self.low} to {self.high}{self._named}'}")
-
-    @property
-    def _named(self) -> str:
-        return f" or {self.names[0][:3]} to {self.names[-1][:3]}" if self.names else ""
+        named = f" or {self.names[0][:3]} to {self.names[-1][:3]}" if self.names else ""
+        raise ValueError(f"{self.name} is {term!r}; {why or f'must be {self.low} to {self.high}{named}'}")
 
     def number(self, text: str, term: str) -> int:
         """The number that a text means. Raises ValueError."""

@@ -9,6 +9,7 @@ from itertools import pairwise
 from cronsim import CronSim, CronSimError
 
 from clock.timetable.periods import listed
+from clock.timetable.triggers.calendar_days import ordinal
 from clock.timetable.triggers.cron import fields_of
 from clock.timetable.triggers.cron_fields import (
     DAY,
@@ -41,12 +42,16 @@ def cron_prose(expression: str) -> str:
     sentence = _sentence(" ".join(str(texts[field]) for field in (SECOND, MINUTE, HOUR)) + f" * {texts[MONTH]} *")
     chosen = [(field, given[field]) for field in (DAY, WEEKDAY) if given[field] not in ("*", "?")]
     both = "&" in expression or any(text.startswith(("*", "/")) for _, text in chosen)
-    words = [_days(field, text.removesuffix("&")) for field, text in chosen]
+    words = [
+        listed(map(_weekday if field is WEEKDAY else _day, text.removesuffix("&").split(",")))
+        for field, text in chosen
+    ]
     return f"{sentence.replace(' every day', '')} on {(' if it is also ' if both else ' or ').join(words)}"
 
 
 def _sentence(expression: str) -> str:
-    return re.sub(r"\b([23])([123])th\b", _ordinal, CronSim(expression, _START).explain())
+    words = CronSim(expression, _START).explain()
+    return re.sub(r"\b([23][123])th\b", lambda found: ordinal(int(found[1])), words)
 
 
 def _plain(place: int, text: str) -> str | None:
@@ -81,10 +86,6 @@ def _as_list(field: Field, text: str) -> str | None:
     return ",".join(map(str, sorted(found)))
 
 
-def _days(field: Field, text: str) -> str:
-    return listed(map(_weekday if field is WEEKDAY else _day, text.split(",")))
-
-
 def _day(term: str) -> str:
     if nearest := re.fullmatch(r"(\d+)w", term):
         return f"the weekday nearest to day {nearest[1]} of the month"
@@ -92,20 +93,20 @@ def _day(term: str) -> str:
         return "the last weekday of the month"
     range_, _, step = term.partition("/")
     if range_ in ("", "*", "?"):
-        return f"every {_nth(int(step))} day of the month" if step else "every day"
+        return f"every {ordinal(int(step))} day of the month" if step else "every day"
     first, last = re.findall(r"(-?\w+)(?:-(-?\w+))?", range_)[0]
     if step and first.isdecimal():
         last = last or "l"
     if not last:
         return f"{_place(first)} of the month"
-    every = f"every {_nth(int(step))} of " if step else ""
+    every = f"every {ordinal(int(step))} of " if step else ""
     return f"{every}the days from {_place(first)} to {_place(last)} of the month"
 
 
 def _place(text: str) -> str:
     if text in ("l", "last", "-1"):
         return "the last day"
-    return f"the {_nth(-int(text))} to last day" if text.startswith("-") else f"day {text}"
+    return f"the {ordinal(-int(text))} to last day" if text.startswith("-") else f"day {text}"
 
 
 def _weekday(term: str) -> str:
@@ -115,14 +116,5 @@ def _weekday(term: str) -> str:
     words = f"{names[0]} through {names[-1]}" if is_range else listed(names)
     if nth is None:
         return words
-    place = "last" if nth == -1 else _nth(nth) if nth > 0 else f"{_nth(-nth)} to last"
+    place = "last" if nth == -1 else ordinal(nth) if nth > 0 else f"{ordinal(-nth)} to last"
     return f"the {place} {words} of the month"
-
-
-def _nth(number: int) -> str:
-    ending = "th" if number in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
-
-
-def _ordinal(found: re.Match[str]) -> str:
-    return found[1] + {"1": "1st", "2": "2nd", "3": "3rd"}[found[2]]

@@ -1,25 +1,134 @@
-"""Holidays: due instants on excepted days are dropped or moved."""
+"""Holidays: the days that `except_on` names, and due instants on them, which are dropped or moved.
+
+A code names the holidays of a country (ISO 3166), of a part of it, or of a market, "DE", "US-CA", "XNYS", by the
+package `holidays` (extra `calendars`).
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
+from difflib import get_close_matches
 from functools import lru_cache
+from threading import Lock
 from typing import Literal
 
 from clock.forking import child_ends_here
+from clock.timetable.naming import name_of
 from clock.timetable.triggers.intervals import Trigger, in_order
 from clock.timetable.triggers.wall_times import SEARCH_SECONDS
 from clock.timetable.triggers.zone_offsets import DAY, Offsets, date_of, offsets_of
 
+#: The values that `except_on` accepts.
+Excepted = Callable[[date], object] | Mapping[date, object] | Iterable[date | str] | date | str
+Otherwise = Literal["skip", "next", "previous"]
+
+_CODE = re.compile(r"(?P<country>[A-Z]{2})(-(?P<part>[A-Z0-9]{1,3}))?|(?P<market>[A-Z]{3,4})")
+_ACCEPTED = (
+    "it must be a function of the date, or dates such as '2026-12-25', "
+    "or a code of holidays such as 'DE', 'US-CA' or 'XNYS'"
+)
 #: A longer row of excepted days is a mistake, not holidays; an instant in it is dropped.
 LONGEST_BREAK_DAYS = 366
 
-Otherwise = Literal["skip", "next", "previous"]
-
 logger = logging.getLogger("clock.clock")
+
+
+def excepted_days(given: object) -> Callable[[date], object]:
+    """The argument of `except_on` - a function, a calendar, a code such as "DE-BY", dates - as a function.
+
+    Raises ValueError with the accepted values.
+    """
+    if callable(given):
+        return given
+    if isinstance(given, Mapping):
+        return calendar_of(given)
+    try:
+        days = [given] if isinstance(given, (date, str)) else list(given)  # type: ignore[call-overload]  # may raise
+        codes = [day for day in days if isinstance(day, str) and day[:1].isalpha()]
+        dates = frozenset(_date(day) for day in days if day not in codes)
+    except (TypeError, ValueError):
+        raise ValueError(f"except_on is {given!r:.80}; {_ACCEPTED}") from None
+    return _GivenDays(dates, tuple(map(country_holidays, codes)))
+
+
+@dataclass(frozen=True, slots=True)
+class _GivenDays:
+    days: Container[date]
+    calendars: tuple[Callable[[date], object], ...]
+
+    def __call__(self, day: date) -> bool:
+        return day in self.days or any(closed(day) for closed in self.calendars)
+
+    @property
+    def __name__(self) -> str:
+        names = [*map(name_of, self.calendars), *(["given days"] if self.days else [])]
+        return " and ".join(names) or "given days"
+
+
+def _date(given: object) -> date:
+    if isinstance(given, datetime):
+        return given.date()
+    return given if isinstance(given, date) else date.fromisoformat(given)  # type: ignore[arg-type]  # may raise
+
+
+def country_holidays(code: str) -> Callable[[date], object]:
+    """A function that returns True for holidays. Raises ValueError for an unknown code."""
+    found = _CODE.fullmatch(code)
+    if found is None:
+        raise ValueError(f"except_on is {code!r:.60}; {_ACCEPTED}")
+    try:
+        import holidays
+    except ImportError:
+        raise ValueError(
+            f"except_on is {code!r}: holidays by a code need the package `holidays`: "
+            "pip install 'clockd[calendars]'"
+        ) from None
+    try:
+        if found["market"]:
+            return HolidayCalendar(code, holidays.financial_holidays(code))
+        return HolidayCalendar(code, holidays.country_holidays(found["country"], subdiv=found["part"]))
+    except NotImplementedError:
+        raise ValueError(
+            f"except_on is {code!r}: {_unknown(found, holidays.list_supported_countries())}"
+        ) from None
+
+
+class HolidayCalendar:
+    """A calendar of the package, or any other mapping of dates.
+
+    Calendars of the package compute a year when it is first requested. The lock keeps another thread from reading
+    such a year before it is complete.
+    """
+
+    def __init__(self, name: str, days: object) -> None:
+        self.__name__ = f"holidays of {name}" if name else "given days"
+        self._days = days
+        self._lock = Lock()
+
+    def __call__(self, day: date) -> bool:
+        """Whether the day is in the calendar."""
+        with self._lock:
+            return day in self._days  # type: ignore[operator]  # a mapping: the caller has checked it
+
+
+def calendar_of(days: object) -> HolidayCalendar:
+    """The calendar of a mapping, named by its country if it is one of the package's."""
+    place = getattr(days, "country", None) or getattr(days, "market", None)
+    part = getattr(days, "subdiv", None)
+    return HolidayCalendar(f"{place}-{part}" if place and part else str(place or ""), days)
+
+
+def _unknown(found: re.Match[str], supported: dict[str, list[str]]) -> str:
+    country, part = found["country"], found["part"]
+    if country in supported and part:
+        near = get_close_matches(part, supported[country], 1) or sorted(supported[country])[:5]
+        return f"{country} has no part {part!r}; available: {', '.join(near)}..."
+    near = get_close_matches(country or "", list(supported), 3)
+    return f"unknown country or market; {_ACCEPTED}" + (f". Close: {', '.join(near)}" if near else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,19 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Protocol
 
-from clock.timetable.triggers.calendar_days import EveryDay, EveryNthDay, MonthRule, month_of, weekday_of
-from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
+from clock.timetable.triggers.calendar_days import (
+    ALL_MONTHS,
+    EveryDay,
+    EveryNthDay,
+    MonthDays,
+    month_of,
+    weekday_of,
+)
+from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, Dst, WallTimes
 from clock.timetable.triggers.zone_offsets import DAY, HOUR, MINUTE, offsets_of
 
 
@@ -27,7 +34,7 @@ class Trigger(Protocol):
 
 
 #: Makes the trigger of a declaration in a zone; it draws random gaps from the name.
-MakeTrigger = Callable[[tzinfo, str, DstChoice], Trigger]
+MakeTrigger = Callable[[tzinfo, str, Dst], Trigger]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class Days:
     weekday: int | None = None
     first: int = 0
     at_anchor: bool = False
-    dst: DstChoice = AS_USUAL
+    dst: Dst = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order."""
@@ -79,15 +86,17 @@ class CalendarDays:
     """
 
     zone: tzinfo
-    days: MonthRule
+    days: MonthDays
     times: tuple[int, ...] | None = None
     step: int = 1
-    dst: DstChoice = AS_USUAL
+    dst: Dst = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order."""
         day, time = divmod(anchor + offsets_of(self.zone).at(anchor), DAY)
-        days = self.days if self.step == 1 else self.days.each_months(self.step, month_of(day))
+        days = self.days
+        if self.step > 1:
+            days = replace(days, months=ALL_MONTHS[month_of(day) + self.step :: self.step])
         times = (time,) if self.times is None else self.times
         return WallTimes(days, times, self.zone, self.dst.over(FIXED)).instants(max(after, anchor), end)
 
@@ -98,7 +107,7 @@ class EachHour:
 
     zone: tzinfo
     marks: tuple[int, ...]
-    dst: DstChoice = AS_USUAL
+    dst: Dst = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order."""

@@ -20,26 +20,13 @@ from clock.timetable.triggers.zone_offsets import DAY, OffsetPeriod, offsets_of
 #: How far a search goes, as in cronsim. The rarest day, 29 February on a given weekday, comes within 40 years.
 SEARCH_SECONDS = 50 * 366 * DAY
 
-
 Gap = Literal["shift", "skip"]
 Fold = Literal["first", "second", "both"]
 
 
 @dataclass(frozen=True, slots=True)
 class Dst:
-    """The rule for a time of day that a zone change skips (`gap`) or repeats (`fold`)."""
-
-    gap: Gap
-    fold: Fold
-
-
-FIXED = Dst("shift", "first")
-EVERY_HOUR = Dst("skip", "both")
-
-
-@dataclass(frozen=True, slots=True)
-class DstChoice:
-    """The choice of a declaration; None: the default for its kind."""
+    """The rule for a time of day that a zone change skips (`gap`) or repeats (`fold`); None: the usual rule."""
 
     gap: Gap | None = None
     fold: Fold | None = None
@@ -51,7 +38,9 @@ class DstChoice:
         return Dst(self.gap or usual.gap, self.fold or usual.fold)
 
 
-AS_USUAL = DstChoice()
+FIXED = Dst("shift", "first")
+EVERY_HOUR = Dst("skip", "both")
+AS_USUAL = Dst()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +97,14 @@ class WallTimes:
         return Walls(self.days, self.times, low, high)
 
 
+@dataclass(slots=True)
 class Walls:
     """The wall-clock times low <= wall < high of a rule, in order, without zone changes."""
 
-    __slots__ = ("_days", "_high", "_low", "_times")
-
-    def __init__(self, days: DayRule, times: tuple[int, ...], low: int, high: int) -> None:
-        self._days = days
-        self._times = times
-        self._low = low
-        self._high = high
+    days: DayRule
+    times: tuple[int, ...]
+    low: int
+    high: int
 
     def __iter__(self) -> Iterator[int]:
         for base, times in self.by_day():
@@ -127,9 +114,6 @@ class Walls:
     def __len__(self) -> int:
         return sum(len(times) for _, times in self.by_day())
 
-    def __bool__(self) -> bool:
-        return next(iter(self), None) is not None
-
     def __reversed__(self) -> Iterator[int]:
         for base, times in reversed(list(self.by_day())):
             for time in reversed(times):
@@ -137,8 +121,8 @@ class Walls:
 
     def by_day(self) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Each day: the wall-clock time of its first second, and the times in it, in seconds since then."""
-        times, low, high = self._times, self._low, self._high
-        for day in self._days.between(low // DAY, -(-high // DAY)):
+        times, low, high = self.times, self.low, self.high
+        for day in self.days.between(low // DAY, -(-high // DAY)):
             base = day * DAY
             if low <= base and base + DAY <= high:
                 yield base, times
@@ -146,27 +130,25 @@ class Walls:
                 yield base, times[bisect_left(times, low - base) : bisect_left(times, high - base)]
 
 
+@dataclass(slots=True)
 class Instants:
     """The instants of a rule in (after, end], in order. They can be counted without computing each."""
 
-    __slots__ = ("_after", "_end", "_rule")
-
-    def __init__(self, rule: WallTimes, after: int, end: int) -> None:
-        self._rule = rule
-        self._after = after
-        self._end = end
+    rule: WallTimes
+    after: int
+    end: int
 
     def __iter__(self) -> Iterator[int]:
-        for offset, walls in self._rule.runs(self._after, self._end):
+        for offset, walls in self.rule.runs(self.after, self.end):
             for base, times in walls.by_day():
                 first = base - offset
                 for time in times:
                     yield first + time
 
     def __len__(self) -> int:
-        return sum(len(walls) for _, walls in self._rule.runs(self._after, self._end))
+        return sum(len(walls) for _, walls in self.rule.runs(self.after, self.end))
 
     def __reversed__(self) -> Iterator[int]:
-        for offset, walls in reversed(list(self._rule.runs(self._after, self._end))):
+        for offset, walls in reversed(list(self.rule.runs(self.after, self.end))):
             for wall in reversed(walls):
                 yield wall - offset

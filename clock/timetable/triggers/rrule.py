@@ -1,15 +1,21 @@
-"""The text of a recurrence rule: `DTSTART;TZID=Europe/Berlin:20260105T090000 RRULE:FREQ=WEEKLY;INTERVAL=2`."""
+"""iCalendar's recurrence rules: `DTSTART;TZID=Europe/Berlin:20260105T090000 RRULE:FREQ=WEEKLY;INTERVAL=2`.
+
+The package `dateutil` (extra `calendars`) finds the days. The times of day and the rule for zone changes are those
+of `wall_times`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import product
+from datetime import UTC, datetime, time, tzinfo
+from functools import lru_cache
+from itertools import islice, product
 
 from clock.timetable.triggers.calendar_days import month_of
-from clock.timetable.triggers.zone_offsets import DAY, date_of, to_seconds
+from clock.timetable.triggers.wall_times import AS_USUAL, FIXED, Dst, WallTimes
+from clock.timetable.triggers.zone_offsets import DAY, FOREVER, date_of, day_number, offsets_of, to_seconds
 
 YEARS = (1900, 9000)  # near the ends of the calendar, zones cannot be computed
 MOST_IN_MONTH, MOST_IN_YEAR = 5, 53  # of one weekday
@@ -27,6 +33,7 @@ _PARTS: Mapping[str, str | range] = {
 _MAY_BE_NEGATIVE = ("BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS")
 _OF_TIMES = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _OF_DAYS = ("BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")
+_LATE = day_number(datetime(9600, 1, 1))  # a rule without a day in the last 399 years never has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,8 @@ def parse_rrule(given: object) -> RuleText:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"{name} is given twice")
-    _check(parts, wall, count, interval)
+    for problem in _problems(parts, wall, count, interval):
+        raise ValueError(problem)
     shown = ";".join(f"{name}={value}" for name, value in parts.items())
     return RuleText(
         text=f"{start[0].strip()} {shown}" if start else shown,
@@ -158,11 +166,6 @@ def _stamp(name: str, text: str, of_day: int = 0) -> tuple[int, bool]:
     return to_seconds(at) + (0 if found["time"] else of_day), bool(found["utc"])
 
 
-def _check(parts: Mapping[str, str], start: int | None, count: int | None, interval: int) -> None:
-    for problem in _problems(parts, start, count, interval):
-        raise ValueError(problem)
-
-
 def _problems(parts: Mapping[str, str], start: int | None, count: int | None, interval: int) -> Iterator[str]:
     frequency = parts.get("FREQ", "")
     if frequency in ("HOURLY", "MINUTELY", "SECONDLY"):
@@ -186,3 +189,69 @@ def _problems(parts: Mapping[str, str], start: int | None, count: int | None, in
         yield "BYSETPOS counts days here; give one time of day"
     if frequency != "YEARLY" and "BYWEEKNO" in parts:
         yield "BYWEEKNO needs FREQ=YEARLY"
+
+
+@dataclass(frozen=True, slots=True)
+class Rrule:
+    """A recurrence rule in a zone. Without DTSTART it starts at the anchor."""
+
+    rule: RuleText
+    zone: tzinfo
+    dst: Dst = AS_USUAL
+
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        """The due instants in (after, end], in order; the search ends after 50 years without a matching day."""
+        offsets = offsets_of(self.zone)
+        start = anchor + offsets.at(anchor) if self.rule.start is None else self.rule.start
+        first = anchor if self.rule.start is None else offsets.instant_of(start) - 1
+        end = min(end, self._last(start))
+        walls = WallTimes(
+            RuleDays(self.rule, start // DAY), self.rule.times(start), self.zone, self.dst.over(FIXED)
+        )
+        return walls.instants(max(after, anchor, first), end)
+
+    def _last(self, start: int) -> int:
+        """The last instant that UNTIL or COUNT allows."""
+        if self.rule.until_utc is not None:
+            return self.rule.until_utc
+        wall = _last_wall(self.rule, start)
+        if wall is None or wall >= FOREVER:
+            return FOREVER
+        offsets = offsets_of(self.zone)
+        return max(offsets.readings(wall), default=offsets.instant_of(wall))
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDays:
+    """The days of a rule that starts on the day `start`."""
+
+    rule: RuleText
+    start: int
+
+    def between(self, low: int, high: int) -> Iterator[int]:
+        """The days low <= day < high of the set, in order."""
+        from dateutil.rrule import rrulestr
+
+        begin = datetime.combine(date_of(self.rule.aligned(self.start, low)), time())
+        for found in rrulestr(self.rule.day_rule(self.start), dtstart=begin):
+            if (day := day_number(found)) >= high:
+                return
+            if day >= max(low, self.start):
+                yield day
+
+
+def has_days(rule: RuleText) -> bool:
+    """Whether the rule matches any day."""
+    start = rule.start // DAY if rule.start is not None else _LATE
+    return next(RuleDays(rule, start).between(max(start, _LATE), day_number(datetime.max)), None) is not None
+
+
+@lru_cache(maxsize=1024)
+def _last_wall(rule: RuleText, start: int) -> int | None:
+    """The last wall-clock time of a rule with COUNT or a local UNTIL; None: the rule does not end so."""
+    if rule.count is None:
+        return rule.until
+    days = RuleDays(rule, start // DAY).between(start // DAY, FOREVER // DAY)
+    first = start if rule.start is not None else start + 1  # nothing is due at the anchor itself
+    walls = (day * DAY + at for day in days for at in rule.times(start) if day * DAY + at >= first)
+    return next(islice(walls, rule.count - 1, None), None)
