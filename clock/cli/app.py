@@ -35,7 +35,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     },
     "Monitor": {
         "status": ("monitoring.status", "Show health, clocks, workers, queues and next runs."),
-        "list": ("monitoring.list_events", "List events with their next and last run."),
+        "list": ("monitoring.status", "List events with their next and last run."),
         "doctor": ("monitoring.doctor", "Check Redis for problems and suggest fixes."),
         "web": ("monitoring.web", "Serve the dashboard."),
         "mark-deploy": ("monitoring.mark_deploy", "Mark a deploy on the dashboard's charts."),
@@ -46,7 +46,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "schedules": ("events.schedules", "Add, change and delete events at run time, without a deploy."),
         "pause": ("events.pause", "Pause the event NAME, or with --all the whole clock."),
         "resume": ("events.pause", "Resume the event NAME, or with --all the whole clock."),
-        "why": ("events.why", "Explain why an event did or didn't run at a given time."),
+        "why": ("events.history", "Explain why an event did or didn't run at a given time."),
         "history": ("events.history", "Show the recent runs of an event, or of all events."),
     },
     "Jobs": {

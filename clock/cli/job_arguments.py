@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from itertools import islice
-from typing import Any, Protocol, TypeVar, Unpack, cast
+from typing import Any, Protocol, Unpack, cast
 
 import click
 
-from clock.api import Conditions, FoundJob, Progress
+from clock.api import Conditions, FoundJob
 from clock.cli.auditing import audit_jobs
-from clock.cli.options import limit_option, shared_options
+from clock.cli.opening import with_redis
+from clock.cli.options import Command, limit_option
 from clock.cli.output import Styled, echo, echo_json, echo_table, json_option, utc
 from clock.errors import ClockError
 from clock.job.payload import instant
@@ -22,7 +22,6 @@ from clock.printable import printable, shortened_list
 from clock.store import Redis
 from clock.timetable.typed_times import typed_length
 
-F = TypeVar("F", bound=Callable[..., Any])
 END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: another program's score may be later
 SHOWN_FROM = 2_000  # with this many jobs a progress bar is useful
 
@@ -53,7 +52,7 @@ _CONDITIONS: dict[str, tuple[str, click.ParamType[Any] | None, str, str]] = {
 NO_CHOICE = "select jobs by JID, or with --class, --queue, --older-than, --args or --error"
 
 
-def filter_options(command: F) -> F:
+def filter_options(command: Command) -> Command:
     """Add the options that select jobs; the command receives them, and its JIDs, as `wanted`."""
 
     @wraps(command)
@@ -67,17 +66,17 @@ def filter_options(command: F) -> F:
 
     for name, (option, kind, metavar, text) in reversed(_CONDITIONS.items()):
         with_filter = click.option(option, name, type=kind, metavar=metavar, help=text)(with_filter)
-    return with_filter  # type: ignore[return-value]  # the same command, with options
+    return with_filter
 
 
-def list_options(command: F) -> F:
+def list_options(command: Command) -> Command:
     """Add the options of a command that lists jobs."""
-    return limit_option()(json_option(filter_options(shared_options(command))))
+    return limit_option()(json_option(filter_options(with_redis(command))))
 
 
-def selection_options(command: F) -> F:
+def selection_options(command: Command) -> Command:
     """Add the options of a command that changes selected jobs."""
-    return click.argument("jids", nargs=-1)(yes_option(filter_options(shared_options(command))))
+    return click.argument("jids", nargs=-1)(yes_option(filter_options(with_redis(command))))
 
 
 def confirm(question: str, yes: bool) -> None:
@@ -109,23 +108,12 @@ class Place(Protocol):
         """How many jobs there are."""
 
 
-def one(place: Place, name: str, jid: str) -> FoundJob:
+def one(place: Place, jid: str) -> FoundJob:
     """The job with that id. Raises ClockError if it is missing."""
     job = next(place.search(jid=jid), None)
     if job is None:
-        raise ClockError(f"{name!r} has no job {jid}")
+        raise ClockError(f"{place.name!r} has no job {jid}")
     return job
-
-
-@contextmanager
-def progress(label: str, size: int) -> Iterator[Callable[[Progress], None]]:
-    """A progress bar for many jobs; call the yielded function with the progress of the action."""
-    with click.progressbar(length=size, label=label, hidden=size < SHOWN_FROM, file=sys.stderr) as bar:
-
-        def show(step: Progress) -> None:
-            bar.update(min(step.searched, size) - bar.pos)
-
-        yield show
 
 
 READ_FOR_CLASSES = 1000  # jobs, for the hint of a selection that matches none
@@ -153,8 +141,8 @@ class Selection:
         """
         size = self._size()
         confirm(question.format(size), yes or not size)
-        with progress(label, size) as show:
-            changed = action(progress=show, **self._wanted)
+        with click.progressbar(length=size, label=label, hidden=size < SHOWN_FROM, file=sys.stderr) as bar:
+            changed = action(progress=lambda step: bar.update(min(step.searched, size) - bar.pos), **self._wanted)
         audit_jobs(self._redis, entry, self._audited, self._wanted, changed)
         if not size:
             echo(f"No job of {self._place.name!r} matches; {self._classes()}", err=True)
@@ -185,15 +173,14 @@ def show_found(
     """Print the first `limit` selected jobs, and whether there are more."""
     jobs = place.search(**wanted)
     shown = list(islice(jobs, limit))
-    more = place.size() - len(shown) if not wanted else int(next(jobs, None) is not None)
     if as_json:
         echo_json([job_as_json(job) for job in shown])
         return
-    if not shown:
-        echo("No jobs.")
-        return
+    more: int | str = place.size() - len(shown)
+    if wanted:  # their number is unknown
+        more = "some" if next(jobs, None) else 0
     headings = ["when", "class", "args", "queue", "retries", "jid", "error"]
-    echo_table(headings, [row(job) for job in shown], more if not wanted else "some" if more else 0)
+    echo_table(headings, [row(job) for job in shown], more, none="No jobs.")
 
 
 def retries(job: FoundJob) -> int | None:

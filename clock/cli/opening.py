@@ -9,11 +9,14 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from clock.cli.options import Command, answering_settings, shared_options
 from clock.clocks import SystemClock
-from clock.config import Config
+from clock.config import BY_NAME, Config
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import Redis, keys
 from clock.store.key_types import wrong_keys
@@ -56,6 +59,27 @@ def connected_later(config: Config, max_connections: int) -> Redis:
     redis = connected(config, max_connections)
     redis.connection_pool.disconnect()
     return redis
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The settings of a command that reads or repairs, its connection to Redis, and Redis's time."""
+
+    config: Config
+    redis: Redis
+    clock: SystemClock
+
+
+def with_redis(command: Command) -> Command:
+    """Add the options of all commands that use Redis; the command receives what they open, and its own options."""
+
+    @wraps(command)
+    def opening(*args: Any, config: Path | None, **options: Any) -> Any:
+        given = {name: options.pop(name) for name in BY_NAME.keys() & options.keys()}
+        settings = answering_settings(config, **given)
+        return command(Opened(settings, *opened(settings)), *args, **options)
+
+    return shared_options(opening)
 
 
 def opened(config: Config, *, names_wrong_keys: bool = True) -> tuple[Redis, SystemClock]:

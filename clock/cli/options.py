@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -14,7 +14,9 @@ from clock.cli.output import keep_answer_apart
 from clock.config import BY_NAME, DEFAULT_FILES, SETTINGS, Config, load_config
 from clock.log import configure_logging
 
-F = TypeVar("F", bound=Callable[..., Any])
+Command = Callable[..., Any]
+
+MOST = 1_000_000_000  # Redis and Python can count so many
 
 
 class Number(click.FloatRange):
@@ -46,21 +48,19 @@ class GivenPath(click.Path):
         return super().convert(value, param, ctx)
 
 
-class Count(click.IntRange):
-    """A whole number from 1 to `most`, which Redis and Python can count."""
-
-    def __init__(self, most: int = 1_000_000_000) -> None:
-        super().__init__(1, most)
-
-
-def limit_option(default: int = 50) -> Callable[[F], F]:
+def limit_option(default: int = 50) -> Callable[[Command], Command]:
     """The option of commands that show a list."""
     return click.option(
-        "--limit", "-n", type=Count(), default=default, show_default=True, help="Show at most this many."
+        "--limit",
+        "-n",
+        type=click.IntRange(1, MOST),
+        default=default,
+        show_default=True,
+        help="Show at most this many.",
     )
 
 
-def setting_option(name: str, *flags: str, shows_default: bool = True) -> Callable[[F], F]:
+def setting_option(name: str, *flags: str, shows_default: bool = True) -> Callable[[Command], Command]:
     """The option of a setting, from the table of settings; `flags` replaces the table's flags."""
     setting = BY_NAME[name]
     is_repeated = isinstance(setting.default, tuple)
@@ -80,36 +80,27 @@ def setting_option(name: str, *flags: str, shows_default: bool = True) -> Callab
 config_option = click.option("--config", type=GivenPath(), help=f"Settings file; default: {DEFAULT_FILES[0]}.")
 file_option = setting_option("clock_file", "--file", "-f")  # for commands whose argument is an event
 
-_WORKER = [setting_option(setting.name) for setting in SETTINGS if setting.is_of_worker]
-_HEALTH = [setting_option("health_port"), setting_option("health_host")]
-_SHARED = [
+
+def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """One decorator for several options."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+worker_options = _all(*(setting_option(setting.name) for setting in SETTINGS if setting.is_of_worker))
+health_options = _all(setting_option("health_port"), setting_option("health_host"))
+shared_options = _all(  # of all commands that use Redis
     setting_option("redis"),
     setting_option("namespace"),
     config_option,
     setting_option("log_format"),
     setting_option("log_level", shows_default=False),  # commands that print an answer have another default
-]
-
-
-def shared_options(command: F) -> F:
-    """Add the options of all commands that use Redis."""
-    return _with(_SHARED, command)
-
-
-def worker_options(command: F) -> F:
-    """Add the options that the table of settings has for a worker."""
-    return _with(_WORKER, command)
-
-
-def health_options(command: F) -> F:
-    """Add the options of a command that has a health port."""
-    return _with(_HEALTH, command)
-
-
-def _with(options: Sequence[Callable[[F], F]], command: F) -> F:
-    for option in reversed(options):
-        command = option(command)
-    return command
+)
 
 
 def settings(config: Path | None, **options: object) -> Config:

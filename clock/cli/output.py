@@ -154,8 +154,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: i
     return lines
 
 
-def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]], left_out: int | str = 0) -> None:
-    """Write a table, its headings in bold; `left_out`: how many more rows there are."""
+def echo_table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], left_out: int | str = 0, *, none: str = ""
+) -> None:
+    """Write a table, its headings in bold, or `none` without rows; `left_out`: how many more rows there are."""
+    if not rows:
+        echo(none)
+        return
     head, *lines = table(headings, rows, width=terminal_width())
     click.secho(head, file=answers(), bold=True)
     for line in lines:

@@ -10,10 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
@@ -25,24 +23,20 @@ from clock.config import load_config
 from clock.shutdown import handling
 from clock.store.server.embedded import embedded
 
-F = TypeVar("F", bound=Callable[..., object])
-
 LOOK_SECONDS = 0.5  # seconds between two checks of the files
 _WATCHED = (".py", ".yml", ".yaml")
 _PASSED_ON = (signal.SIGUSR1, signal.SIGTSTP, signal.SIGTTIN)
 _NOT_WATCHED = ("__pycache__", "node_modules", "site-packages")
 
 
-def reload_option(command: F) -> F:
-    """Add `--reload`: `run_reloading` then runs the command, before anything else."""
-    return click.option(
-        "--reload",
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=lambda ctx, _option, wanted: wanted and ctx.exit(run_reloading(sys.argv[1:])),
-        help="Restart when a Python or YAML file changes.",
-    )(command)
+reload_option = click.option(
+    "--reload",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _option, wanted: wanted and ctx.exit(run_reloading(sys.argv[1:])),
+    help="Restart when a Python or YAML file changes.",
+)
 
 
 def run_reloading(arguments: list[str]) -> int:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from typing import Any, TypeVar
 
 import click
 
+from clock.cli.options import Command
 from clock.errors import ConfigurationError
 from clock.timetable.typed_times import ACCEPTED_TIME, YEARS, typed_instant
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def period_options(end: str) -> Callable[[F], F]:
+def period_options(end: str) -> Callable[[Command], Command]:
     """The options of a period, `--from` and `--to`; `end` is the default of its end. See `period_of`."""
     start = click.option("--from", "begin", metavar="WHEN", help="Start: a date or time; default: now.")
     about = "End: a date, a time or a length: 12h, 7d, 4w."

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import click
 
@@ -23,7 +23,7 @@ from clock.lint.against.stored_jobs import stored_jobs
 from clock.lint.rules import Finding, Look, differs, findings
 from clock.printable import counted
 from clock.store.server.opening import connected
-from clock.timetable import Timetable, zone_name
+from clock.timetable import zone_name
 from clock.timetable.periods import listed
 
 MOST_SHOWN = 20  # findings of one rule, as text: the findings of thousands of events would hide the others
@@ -37,9 +37,8 @@ FEW = 5  # if there are more findings, this many are shown
 @click.option("--against", metavar="REDIS_URL", help="Also check the jobs and events that are in this Redis.")
 @click.option("--strict", is_flag=True, help="With --against: exit 1 if this code cannot run a job in Redis.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as --format json does.")
-@click.pass_context
 def check(
-    ctx: click.Context, /, clock_file: Path, config: Path | None, form: str, as_json: bool, **stored: Any
+    clock_file: Path, config: Path | None, form: str, as_json: bool, against: str | None, strict: bool
 ) -> None:
     """Check CLOCK_FILE (default: lib/clock.py) for errors and likely mistakes. Exits 1 on errors.
 
@@ -53,16 +52,20 @@ def check(
     Example: python -m clock check --against $REDIS_URL --strict
     """
     answering()
-    form = "json" if as_json else form
-    url, strict = stored["against"], stored["strict"]
-    if strict and not url:
+    if strict and not against:
         raise click.UsageError("--strict needs --against REDIS_URL")
     found, zone, files = _checked(clock_file, config)
-    in_redis = _stored(url, clock_file, config) if url and zone else []
-    if form == "text" and zone:
-        echo(f"zone: {zone}")
-    {"text": _echo_text, "json": _echo_json, "github": _echo_github}[form]([*found, *in_redis], files)
-    ctx.exit(any(finding.level == "error" for finding in [*found, *(in_redis if strict else [])]))
+    in_redis = _stored(against, clock_file, config) if against and zone else []
+    everything = [*found, *in_redis]
+    if as_json or form == "json":
+        echo_json([asdict(finding) for finding in everything])
+    elif form == "github":
+        _echo_github(everything)
+    else:
+        if zone:
+            echo(f"zone: {zone}")
+        _echo_text(everything, files)
+    sys.exit(any(finding.level == "error" for finding in (everything if strict else found)))
 
 
 def _stored(url: str, clock_file: Path, config: Path | None) -> list[Finding]:
@@ -70,7 +73,8 @@ def _stored(url: str, clock_file: Path, config: Path | None) -> list[Finding]:
     settings = load_config({"clock_file": clock_file}, file=config)
     settings = replace(settings, redis=url, redis_source="the option --against")
     timetable = load_timetable(settings)
-    missing = _missing_by_default(settings)
+    # The default folder of jobs may be missing: an application whose clock file imports its jobs has none.
+    missing = [path for path in settings.require if not path.exists() and settings.require == Config().require]
     look_at_jobs(*(path for path in settings.require if path not in missing))
     redis = connected(settings)
     found = [*stored_jobs(redis, set(settings.queue_names) if file_used(config) else None)]
@@ -80,43 +84,22 @@ def _stored(url: str, clock_file: Path, config: Path | None) -> list[Finding]:
     return [*found, *stored_events(redis, timetable), *stored_schedules(redis, timetable)]
 
 
-def _missing_by_default(settings: Config) -> Sequence[Path]:
-    """The default folder of jobs, if it is missing. An application whose clock file imports its jobs has none."""
-    return [path for path in settings.require if not path.exists()] if settings.require == Config().require else []
-
-
-class _Checked(NamedTuple):
-    """The findings, the names of the files, and the time zone with its source, empty if a file does not load."""
-
-    findings: list[Finding]
-    zone: str
-    files: str
-
-
-def _checked(clock_file: Path, config: Path | None) -> _Checked:
+def _checked(clock_file: Path, config: Path | None) -> tuple[list[Finding], str, str]:
+    """The findings, the time zone with its source (empty if a file does not load), and the names of the files."""
     try:
         settings = load_config({"clock_file": clock_file}, file=config)
         timetable = load_timetable(settings)
     except DeclarationError as error:
-        where, text = _split(str(error))
-        return _Checked([Finding("error", "declaration", "", where or str(clock_file), text)], "", str(clock_file))
+        place = re.match(r"(.+?:\d+): ", str(error))
+        where, text = (place[1], str(error)[place.end() :]) if place else (str(clock_file), str(error))
+        return [Finding("error", "declaration", "", where, text)], "", str(clock_file)
     zone = f"{zone_name(timetable.settings.tz)} ({timetable.zone_source})"
     look = Look(timetable, SystemClock().now().replace(microsecond=0), settings.queue_names)
     found = [*findings(look), *differs(timetable, load_timetable(settings))]
-    return _Checked(found, zone, _files(clock_file, timetable))
-
-
-def _files(clock_file: Path, timetable: Timetable) -> str:
-    """The names of the clock file, if there is one, and of the YAML files with events."""
     sources = (event.source.rpartition(":")[0] for event in timetable.events)
     yaml = dict.fromkeys(path for path in sources if path.endswith((".yml", ".yaml")))
-    return listed([str(clock_file), *yaml] if clock_file.exists() or not yaml else yaml)
-
-
-def _split(message: str) -> tuple[str, str]:
-    """The place at the start of an error, and the rest."""
-    place = re.match(r"(.+?:\d+): ", message)
-    return (place[1], message[place.end() :]) if place else ("", message)
+    files = listed([str(clock_file), *yaml] if clock_file.exists() or not yaml else yaml)
+    return found, zone, files
 
 
 def _echo_text(found: Sequence[Finding], files: str) -> None:
@@ -139,24 +122,15 @@ def _level(level: str) -> Styled:
     return Styled(level, fg="red" if level == "error" else "yellow")
 
 
-def _echo_json(found: Sequence[Finding], _files: str) -> None:
-    rows = [{**asdict(finding), "at": finding.at and finding.at.isoformat()} for finding in found]
-    echo_json(rows)
-
-
-def _echo_github(found: Sequence[Finding], _files: str) -> None:
+def _echo_github(found: Sequence[Finding]) -> None:
     """Workflow commands of GitHub Actions: an annotation at the line."""
     for finding in found:
         path, _, line = finding.source.rpartition(":")
         text = f"{finding.event}: {finding.text}" if finding.event else finding.text
         title = f"clock check ({finding.rule})"
-        place = f"file={_escaped(path or finding.source)},line={line},title={title}"
-        echo(f"::{finding.level} {place}::{_github_text(text)}")
-
-
-def _github_text(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        file = _escaped(path or finding.source).replace(":", "%3A").replace(",", "%2C")
+        echo(f"::{finding.level} file={file},line={line},title={title}::{_escaped(text)}")
 
 
 def _escaped(text: str) -> str:
-    return _github_text(text).replace(":", "%3A").replace(",", "%2C")
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

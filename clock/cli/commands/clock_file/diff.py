@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -29,10 +30,7 @@ _FORMS = {"text": to_text, "markdown": to_markdown}
 @period_options("30d")
 @click.option("--format", "form", type=click.Choice([*_FORMS, "json"]), default="text", show_default=True)
 @config_option
-@click.pass_context
-def diff(
-    ctx: click.Context, old: str, new: Path, begin: str | None, end: str, form: str, config: Path | None
-) -> None:
+def diff(old: str, new: Path, begin: str | None, end: str, form: str, config: Path | None) -> None:
     """Show which runs differ between the clock files OLD and NEW (default: lib/clock.py).
 
     OLD is a clock file or REV:PATH, a clock file of another git revision, which is loaded with that revision's
@@ -45,17 +43,17 @@ def diff(
     timetable = _loaded(new, config)
     start, stop = period_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
     after = describe(timetable, start, stop)
-    before = (
-        describe_revision(old, start, stop)
-        if is_revision(old)
-        else describe(_loaded(Path(old), config), start, stop)
-    )
+    if is_revision(old):
+        before = describe_revision(old, start, stop)
+    else:
+        before = describe(_loaded(Path(old), config), start, stop)
     difference = compare(before, after)
     if form == "json":
         echo_json(json.loads(to_json(difference)))
     else:
         echo_page(_FORMS[form](difference))
-    ctx.exit(LOSES_FIRINGS if difference.loses_firings else 0)
+    if difference.loses_firings:
+        sys.exit(LOSES_FIRINGS)
 
 
 def _loaded(clock_file: Path, config: Path | None) -> Timetable:

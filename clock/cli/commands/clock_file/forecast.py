@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from clock.cli.opening import opened
-from clock.cli.options import Count, GivenPath, answering_settings, shared_options
+from clock.cli.options import GivenPath, answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_page, json_option, write_file
 from clock.cli.times import period_of, period_options
 from clock.cli.timetables import all_events, load_timetable
@@ -32,7 +32,11 @@ SCHEDULES = "schedules put at run time"
 @click.command()
 @click.argument("clock_file", required=False, type=GivenPath())
 @period_options("1d")
-@click.option("--slots", type=Count(100_000), help="Jobs that run at once; default: those of the running workers.")
+@click.option(
+    "--slots",
+    type=click.IntRange(1, 100_000),
+    help="Jobs that run at once; default: those of the running workers.",
+)
 @click.option("--seconds", "took", multiple=True, metavar="CLASS=TIME", help="Run time of a class; repeatable.")
 @click.option(
     "--default", "default", metavar="TIME", default="1s", show_default=True, help="Run time of other classes."

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import click
 
 from clock.cli.auditing import audit
-from clock.cli.opening import opened
-from clock.cli.options import answering_settings, file_option, shared_options
+from clock.cli.opening import Opened, with_redis
+from clock.cli.options import file_option
 from clock.cli.output import echo
 from clock.cli.times import later
 from clock.cli.timetables import all_events
 from clock.inspection.audit import user_of_process
-from clock.inspection.events.repairs import (
-    ALL_EVENTS,
-    event_to_pause,
-    event_to_resume,
-    pause_event,
-    resume_event,
-)
+from clock.inspection.events.repairs import ALL_EVENTS, event_to_pause, event_to_resume, pause_event, resume_event
 from clock.printable import local_time
 from clock.timetable import find_event
 
@@ -40,9 +33,9 @@ def _refuse_reason(ctx: click.Context, param: click.Parameter, value: str | None
 @click.option("--reason", hidden=True, expose_value=False, callback=_refuse_reason)  # the dashboard's name for it
 @click.option("--by", metavar="WHO", help="Name of the person who pauses; default: the current user.")
 @file_option
-@shared_options
+@with_redis
 def pause(
-    name: str | None, whole: bool, until: str | None, note: str | None, by: str | None, **options: Any
+    opened: Opened, name: str | None, whole: bool, until: str | None, note: str | None, by: str | None
 ) -> None:
     """Pause the event NAME, or with --all the whole clock.
 
@@ -52,11 +45,9 @@ def pause(
     \b
     Example: python -m clock pause nightly --until 2h --note "the mail server moves"
     """
-    config = answering_settings(**options)
-    redis, clock = opened(config)
-    timetable = all_events(config, redis)
+    redis, now = opened.redis, opened.clock.now()
+    timetable = all_events(opened.config, redis)
     event = event_to_pause(redis, _named(name, whole=whole), partial(find_event, timetable))
-    now = clock.now()
     zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
     end = None if until is None else later("--until", until, now, zone)
     made = pause_event(redis, event, now, until=end, by=by or user_of_process(), note=note)
@@ -69,18 +60,16 @@ def pause(
 @click.argument("name", required=False)
 @click.option("--all", "whole", is_flag=True, help="All events.")
 @file_option
-@shared_options
-def resume(name: str | None, whole: bool, **options: Any) -> None:
+@with_redis
+def resume(opened: Opened, name: str | None, whole: bool) -> None:
     """Resume the event NAME, or with --all the whole clock.
 
     \b
     Example: python -m clock resume nightly
     """
-    config = answering_settings(**options)
-    redis, clock = opened(config)
-    named = _named(name, whole=whole)
-    event = event_to_resume(redis, named, lambda name: find_event(all_events(config, redis), name))
-    ended = resume_event(redis, event, clock.now())
+    redis, named = opened.redis, _named(name, whole=whole)
+    event = event_to_resume(redis, named, lambda name: find_event(all_events(opened.config, redis), name))
+    ended = resume_event(redis, event, opened.clock.now())
     if ended:
         audit(redis, *(("resume_all", "all events") if event == ALL_EVENTS else ("resume", event)))
     echo(f"Resumed {_subject(event)}" if ended else f"{_subject(event)} was not paused")

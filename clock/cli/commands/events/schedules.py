@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any, cast
 
 import click
@@ -13,11 +13,9 @@ import click
 from clock.api.schedules import Schedule, ScheduleChange, ScheduleFields, Schedules
 from clock.cli.auditing import SOURCE
 from clock.cli.groups import CommandGroup
-from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.opening import Opened, with_redis
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.timetables import timetable_if_any
-from clock.config import Config
 from clock.errors import ClockError, ConfigurationError
 from clock.import_path import add_application
 from clock.job.registry import look_at_jobs
@@ -38,21 +36,19 @@ def schedules() -> None:
 
 @schedules.command("list", short_help="List the schedules.")
 @json_option
-@shared_options
-def list_command(as_json: bool, **options: Any) -> None:
+@with_redis
+def list_command(opened: Opened, as_json: bool) -> None:
     """List the schedules in Redis. `clock list` shows the events of the clock file.
 
     \b
     Example: python -m clock schedules list
     """
-    redis, _ = opened(answering_settings(**options))
-    found = Schedules(redis=redis).stored()
+    found = Schedules(redis=opened.redis).stored()
     if as_json:
-        echo_json([_as_json(one) for one in found])
-    elif found:
-        echo_table(["schedule", "version", "when", "job", "args"], [_row(one) for one in found])
-    else:
-        echo("No schedules. Create one with: clock schedules put NAME --cron ... --job ...")
+        echo_json([{"name": one.name, "version": one.version, **one.fields} for one in found])
+        return
+    none = "No schedules. Create one with: clock schedules put NAME --cron ... --job ..."
+    echo_table(["schedule", "version", "when", "job", "args"], list(map(_row, found)), none=none)
 
 
 @schedules.command("put", short_help="Create or change a schedule.")
@@ -74,8 +70,10 @@ def list_command(as_json: bool, **options: Any) -> None:
 @click.option("--version", type=click.IntRange(0), help="Change only this version; 0: only create.")
 @click.option("--dry-run", is_flag=True, help="Show the change and the next ten runs, and change nothing.")
 @json_option
-@shared_options
-def put(name: str, job: str, version: int | None, dry_run: bool, as_json: bool, **options: Any) -> None:
+@with_redis
+def put(
+    opened: Opened, name: str, job: str, version: int | None, dry_run: bool, as_json: bool, **given: Any
+) -> None:
     """Create the schedule NAME, or replace it, and show the next ten runs.
 
     The job's module is imported, and its arguments are checked. Use --version with the version that `list` shows:
@@ -85,21 +83,15 @@ def put(name: str, job: str, version: int | None, dry_run: bool, as_json: bool, 
     Example: python -m clock schedules put daily.report --cron "0 6 * * *" --tz Europe/Berlin --job SendReportJob
     Example: python -m clock schedules put feed --every "10 minutes" --job FetchNewsJob --args '["sport"]'
     """
-    fields = _fields(
-        {
-            name: options.pop(name)
-            for name in ("cron", "every", "at", "tz", "until", "args", "queue", "catch_up", "monitor")
-        }
-    )
-    config = answering_settings(**options)
+    fields, config = _fields(given), opened.config
     add_application(config.clock_file)
     timetable = timetable_if_any(config, is_named=False)  # it may import jobs that are in no folder of jobs
     look_at_jobs(*(path for path in config.require if path.exists()))
-    writer = _writer(config, timetable.by_name if timetable else None)
+    writer = _writer(opened, timetable.by_name if timetable else None)
     change = writer.preview(name, job=job, **fields)
     made = None if dry_run else writer.put(name, job=job, version=version, **fields)
     if as_json:
-        echo_json({"schedule": name, "version": made, "dry_run": dry_run, **_change_json(change)})
+        echo_json({"schedule": name, "version": made, "dry_run": dry_run, **asdict(change)})
         return
     zone = str(fields.get("tz") or "UTC")
     _echo_change(name, change, zone)
@@ -109,23 +101,22 @@ def put(name: str, job: str, version: int | None, dry_run: bool, as_json: bool, 
 @schedules.command("delete", short_help="Delete a schedule.")
 @click.argument("name")
 @click.option("--version", type=click.IntRange(1), help="Delete only this version.")
-@shared_options
-def delete(name: str, version: int | None, **options: Any) -> None:
+@with_redis
+def delete(opened: Opened, name: str, version: int | None) -> None:
     """Delete the schedule NAME. Jobs that it has pushed stay.
 
     \b
     Example: python -m clock schedules delete feed
     """
-    writer = _writer(answering_settings(**options))
+    writer = _writer(opened)
     if not writer.delete(name, version=version):
         known = ", ".join(one.name for one in writer.stored()) or "none"
         raise ClockError(f"no schedule is named {name!r}. The schedules are: {known}")
     echo(f"Deleted {name!r}")
 
 
-def _writer(config: Config, declared: Mapping[str, Event] | None = None) -> Schedules:
-    redis, _ = opened(config)
-    return Schedules(redis=redis, source=f"{SOURCE} on {socket.gethostname()}", declared=declared)
+def _writer(opened: Opened, declared: Mapping[str, Event] | None = None) -> Schedules:
+    return Schedules(redis=opened.redis, source=f"{SOURCE} on {socket.gethostname()}", declared=declared)
 
 
 def _fields(given: dict[str, Any]) -> ScheduleFields:
@@ -146,13 +137,8 @@ def _fields(given: dict[str, Any]) -> ScheduleFields:
 def _row(one: Schedule) -> tuple[object, ...]:
     fields = one.fields
     when = " ".join(f"{name} {fields[name]}" for name in _TIMING if name in fields)
-    return (
-        one.name,
-        one.version,
-        f"{when} ({fields.get('tz')})",
-        fields.get("job"),
-        json.dumps(fields.get("args", [])),
-    )
+    args = json.dumps(fields.get("args", []))
+    return one.name, one.version, f"{when} ({fields.get('tz')})", fields.get("job"), args
 
 
 def _echo_change(name: str, change: ScheduleChange, zone: str) -> None:
@@ -165,21 +151,4 @@ def _echo_change(name: str, change: ScheduleChange, zone: str) -> None:
         echo("  Its timing changes: it starts again, and runs that it missed before are not caught up.")
     echo(f"Next runs, in {zone}:" if change.next_runs else "It never runs.")
     for at in change.next_runs:
-        echo("  ", _local(at, zone))
-
-
-def _local(at: datetime, zone: str) -> str:
-    return f"{at.astimezone(find_zone(zone)):%a %Y-%m-%d %H:%M:%S %Z}"
-
-
-def _as_json(one: Schedule) -> dict[str, object]:
-    return {"name": one.name, "version": one.version, **one.fields}
-
-
-def _change_json(change: ScheduleChange) -> dict[str, object]:
-    return {
-        "before": change.before,
-        "after": change.after,
-        "restarts": change.restarts,
-        "next_runs": [at.isoformat() for at in change.next_runs],
-    }
+        echo(f"  {at.astimezone(find_zone(zone)):%a %Y-%m-%d %H:%M:%S %Z}")

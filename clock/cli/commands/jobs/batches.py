@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import sys
 
 import click
 
 from clock.api import Batches, BatchRef
 from clock.cli.auditing import audit
-from clock.cli.opening import opened
-from clock.cli.options import answering_settings, limit_option, shared_options
+from clock.cli.opening import Opened, with_redis
+from clock.cli.options import limit_option
 from clock.cli.output import echo, echo_json, echo_table, json_option, utc
 from clock.inspection.jobs.batches import BatchView, batch_json
+from clock.store import Redis
 
 
 @click.command()
@@ -20,9 +20,8 @@ from clock.inspection.jobs.batches import BatchView, batch_json
 @click.option("--seal", is_flag=True, help="Seal the batch BID: its opener will not add more jobs.")
 @limit_option()
 @json_option
-@shared_options
-@click.pass_context
-def batches(ctx: click.Context, /, bid: str | None, seal: bool, limit: int, as_json: bool, **options: Any) -> None:
+@with_redis
+def batches(opened: Opened, bid: str | None, seal: bool, limit: int, as_json: bool) -> None:
     """List batches, the newest first; or show the batch BID with the jobs that have ended without success.
 
     Exits 1 if BID is unknown.
@@ -30,11 +29,11 @@ def batches(ctx: click.Context, /, bid: str | None, seal: bool, limit: int, as_j
     \b
     Example: python -m clock batches
     """
-    redis, _ = opened(answering_settings(**options))
+    redis = opened.redis
     if bid is None:
         if seal:
             raise click.UsageError("--seal needs the id of a batch: clock batches BID --seal")
-        _show_all(Batches(redis=redis).recent(), limit, as_json)
+        _show_all(redis, limit, as_json)
         return
     ref = BatchRef(bid, redis=redis)
     if seal and ref.seal():
@@ -43,18 +42,30 @@ def batches(ctx: click.Context, /, bid: str | None, seal: bool, limit: int, as_j
     view = ref.view()
     if view is None:
         echo(f"clock: {bid}: unknown batch", err=True)
-        ctx.exit(1)
+        sys.exit(1)
     _show_one(ref, view, limit, as_json)
 
 
-def _show_all(found: Sequence[BatchView], limit: int, as_json: bool) -> None:
+def _show_all(redis: Redis, limit: int, as_json: bool) -> None:
+    found = Batches(redis=redis).recent()
     if as_json:
         echo_json([batch_json(view) for view in found[:limit]])
-    elif not found:
-        echo("No batches.")
-    else:
-        names = ["batch", "state", "jobs", "done", "pending", "failed", "opened", "description"]
-        echo_table(names, [_row(view) for view in found[:limit]], max(0, len(found) - limit))
+        return
+    rows = [
+        (
+            view.bid,
+            _state(view),
+            view.total,
+            view.done,
+            view.pending,
+            view.failed,
+            utc(view.created_at),
+            view.description,
+        )
+        for view in found[:limit]
+    ]
+    names = ["batch", "state", "jobs", "done", "pending", "failed", "opened", "description"]
+    echo_table(names, rows, len(found) - len(rows), none="No batches.")
 
 
 def _show_one(ref: BatchRef, view: BatchView, limit: int, as_json: bool) -> None:
@@ -71,11 +82,6 @@ def _show_one(ref: BatchRef, view: BatchView, limit: int, as_json: bool) -> None
     if failed:
         rows = [(child.jid, child.how, child.class_name) for child in failed]
         echo_table(["jid", "ended", "class"], rows, max(0, view.failed - limit))
-
-
-def _row(view: BatchView) -> tuple[object, ...]:
-    counts = (view.total, view.done, view.pending, view.failed)
-    return (view.bid, _state(view), *counts, utc(view.created_at), view.description)
 
 
 def _state(view: BatchView) -> str:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import sys
 
 import click
 
 from clock.api import JobRef
 from clock.cli.auditing import audit
-from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.opening import Opened, with_redis
 from clock.cli.output import echo, echo_json, json_option
-from clock.store import Redis
 
 
 @click.command()
 @click.argument("jids", nargs=-1, required=True, metavar="JID...")
 @json_option
-@shared_options
-@click.pass_context
-def cancel(ctx: click.Context, /, jids: tuple[str, ...], as_json: bool, **options: Any) -> None:
+@with_redis
+def cancel(opened: Opened, jids: tuple[str, ...], as_json: bool) -> None:
     """Cancel the jobs of these ids. A job that waits is deleted, a running one gets JobCancelled.
 
     A running job ends at its next checkpoint: an item of an IterableJob, `self.check()`, or an `await`. A thread
@@ -31,23 +27,17 @@ def cancel(ctx: click.Context, /, jids: tuple[str, ...], as_json: bool, **option
     """
     if not all(map(str.strip, jids)):
         raise click.UsageError("a jid is empty; give jids as perform_async returns them")
-    redis, _ = opened(answering_settings(**options))
-    found = _cancelled(redis, jids)
+    found: dict[str, bool] = {}
+    try:
+        for jid in jids:
+            found[jid] = JobRef(jid, redis=opened.redis).cancel()
+    finally:  # the audit log has the jobs that were cancelled before an error, too
+        if cancelled := [jid for jid, is_cancelled in found.items() if is_cancelled]:
+            audit(opened.redis, "cancel_job", ", ".join(cancelled), len(cancelled))
     if as_json:
         echo_json([{"jid": jid, "cancelled": is_cancelled} for jid, is_cancelled in found.items()])
     else:
         for jid, is_cancelled in found.items():
             echo(f"{jid}: {'cancelled' if is_cancelled else 'not found: it is done, or its id is wrong'}")
-    ctx.exit(0 if all(found.values()) else 1)
-
-
-def _cancelled(redis: Redis, jids: Sequence[str]) -> dict[str, bool]:
-    """Cancel jobs; which of them were found. The audit log has those that were cancelled before an error, too."""
-    found: dict[str, bool] = {}
-    try:
-        for jid in jids:
-            found[jid] = JobRef(jid, redis=redis).cancel()
-    finally:
-        if cancelled := [jid for jid, is_cancelled in found.items() if is_cancelled]:
-            audit(redis, "cancel_job", ", ".join(cancelled), len(cancelled))
-    return found
+    if not all(found.values()):
+        sys.exit(1)

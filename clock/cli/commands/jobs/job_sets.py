@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, cast
+from functools import partial, update_wrapper
+from inspect import cleandoc
+from typing import Any
 
 import click
 
@@ -24,8 +25,7 @@ from clock.cli.job_arguments import (
     show_job,
     yes_option,
 )
-from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.opening import Opened, with_redis
 from clock.cli.output import echo, json_option
 from clock.cli.times import later
 from clock.inspection import trim_dead
@@ -34,145 +34,125 @@ from clock.printable import counted, duration, local_time
 from clock.store.jobs.dead import DeadLimits
 
 
-def _group(name: str, place: type[JobSet], about: str) -> click.Group:
-    """The commands for one of the sorted sets."""
-    group = CommandGroup(name, help=about)
-    for make in (_list, _search, _show, _retry, _reschedule, _delete, _clear):
-        group.add_command(make(name, place))
-    if place is not DeadSet:
-        group.add_command(_kill(name, cast("type[RetrySet | ScheduledSet]", place)))
-    return group
+@list_options
+def _list(opened: Opened, place: type[JobSet], wanted: Conditions, limit: int, as_json: bool) -> None:
+    """List the jobs of `{set}`, the earliest first.
+
+    \b
+    Example: python -m clock {group} list --class 'Send*'
+    """
+    row = partial(_row, now=seconds(opened.clock.now()))
+    show_found(place(redis=opened.redis), wanted, limit, as_json, row)
 
 
-def _command(name: str, about: str, example: str) -> Callable[[Callable[..., None]], click.Command]:
-    return click.command(name, help=f"{about}\n\n\b\nExample: python -m clock {example}")
+@click.argument("text")
+@list_options
+def _search(opened: Opened, place: type[JobSet], text: str, wanted: Conditions, limit: int, as_json: bool) -> None:
+    """List the jobs of `{set}` that contain TEXT.
+
+    Searches JID, class, arguments and error for TEXT, in upper or lower case.
+
+    \b
+    Example: python -m clock {group} search ada@example.com
+    """
+    if not text:
+        raise click.UsageError("the text is empty; give a text to search for")
+    row = partial(_row, now=seconds(opened.clock.now()))
+    show_found(place(redis=opened.redis), {**wanted, "text": text}, limit, as_json, row)
 
 
-def _list(name: str, place: type[JobSet]) -> click.Command:
-    @_command("list", f"List the jobs of `{place.name}`, the earliest first.", f"{name} list --class 'Send*'")
-    @list_options
-    def command(wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
-        redis, clock = opened(answering_settings(**options))
-        show_found(place(redis=redis), wanted, limit, as_json, partial(_row, now=seconds(clock.now())))
+@click.argument("jid")
+@json_option
+@with_redis
+def _show(opened: Opened, place: type[JobSet], jid: str, as_json: bool) -> None:
+    """Show all details of the job JID.
 
-    return command
-
-
-def _search(name: str, place: type[JobSet]) -> click.Command:
-    @_command(
-        "search",
-        f"List the jobs of `{place.name}` that contain TEXT.\n\n"
-        "Searches JID, class, arguments and error for TEXT, in upper or lower case.",
-        f"{name} search ada@example.com",
-    )
-    @click.argument("text")
-    @list_options
-    def command(text: str, wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
-        redis, clock = opened(answering_settings(**options))
-        row = partial(_row, now=seconds(clock.now()))
-        if not text:
-            raise click.UsageError("the text is empty; give a text to search for")
-        show_found(place(redis=redis), {**wanted, "text": text}, limit, as_json, row)
-
-    return command
+    \b
+    Example: python -m clock {group} show 2f9b51d4c0d3a86e7b1f0c5d
+    """
+    show_job(one(place(redis=opened.redis), jid), as_json)
 
 
-def _show(name: str, place: type[JobSet]) -> click.Command:
-    @_command("show", "Show all details of the job JID.", f"{name} show 2f9b51d4c0d3a86e7b1f0c5d")
-    @click.argument("jid")
-    @json_option
-    @shared_options
-    def command(jid: str, as_json: bool, **options: Any) -> None:
-        redis, _ = opened(answering_settings(**options))
-        show_job(one(place(redis=redis), place.name, jid), as_json)
+@click.option("--all", "everything", is_flag=True, help="All jobs.")
+@selection_options
+def _retry(opened: Opened, place: type[JobSet], wanted: Conditions, everything: bool, yes: bool) -> None:
+    """Enqueue jobs now, selected by JID or by filters.
 
-    return command
-
-
-def _retry(name: str, place: type[JobSet]) -> click.Command:
-    @_command(
-        "retry", "Enqueue jobs now, selected by JID or by filters.", f"{name} retry --class SendMailJob --yes"
-    )
-    @click.option("--all", "everything", is_flag=True, help="All jobs.")
-    @selection_options
-    def command(wanted: Conditions, everything: bool, yes: bool, **options: Any) -> None:
-        redis, _ = opened(answering_settings(**options))
-        jobs = place(redis=redis)
-        question = f"Put {{}} of `{place.name}` into their queues?"
-        action = jobs.add_to_queue if wanted else partial(jobs.add_to_queue, class_="*")
-        selection = Selection(redis, jobs, wanted, everything=everything)
-        moved = selection.change(action, question, yes, "Enqueueing", "retry_jobs")
-        echo(f"Enqueued: {moved}")
-
-    return command
+    \b
+    Example: python -m clock {group} retry --class SendMailJob --yes
+    """
+    jobs = place(redis=opened.redis)
+    question = f"Put {{}} of `{place.name}` into their queues?"
+    action = jobs.add_to_queue if wanted else partial(jobs.add_to_queue, class_="*")
+    selection = Selection(opened.redis, jobs, wanted, everything=everything)
+    moved = selection.change(action, question, yes, "Enqueueing", "retry_jobs")
+    echo(f"Enqueued: {moved}")
 
 
-def _reschedule(name: str, place: type[JobSet]) -> click.Command:
-    @_command(
-        "reschedule",
-        "Change the due time of jobs, selected by JID or by filters.\n\n"
-        "WHEN is in this machine's time zone unless it has a UTC offset. Dead jobs become scheduled jobs.",
-        f"{name} reschedule --class 'Import*' --at 2h",
-    )
-    @click.option(
-        "--at", "when", required=True, metavar="WHEN", help="A date and time, tomorrow, or a duration: 2h, 30m."
-    )
-    @selection_options
-    def command(when: str, wanted: Conditions, yes: bool, **options: Any) -> None:
-        redis, clock = opened(answering_settings(**options))
-        now = clock.now()
-        at = later("--at", when, now, now.astimezone().tzinfo or UTC)
-        jobs = place(redis=redis)
-        question = f"Reschedule {{}} of `{place.name}` to {local_time(at, None)}?"
-        action = partial(jobs.reschedule, at)
-        moved = Selection(redis, jobs, wanted).change(action, question, yes, "Rescheduling", "reschedule_jobs")
-        echo(f"Rescheduled: {moved}")
+@click.option(
+    "--at", "when", required=True, metavar="WHEN", help="A date and time, tomorrow, or a duration: 2h, 30m."
+)
+@selection_options
+def _reschedule(opened: Opened, place: type[JobSet], when: str, wanted: Conditions, yes: bool) -> None:
+    """Change the due time of jobs, selected by JID or by filters.
 
-    return command
+    WHEN is in this machine's time zone unless it has a UTC offset. Dead jobs become scheduled jobs.
+
+    \b
+    Example: python -m clock {group} reschedule --class 'Import*' --at 2h
+    """
+    now = opened.clock.now()
+    at = later("--at", when, now, now.astimezone().tzinfo or UTC)
+    jobs = place(redis=opened.redis)
+    selection = Selection(opened.redis, jobs, wanted)
+    question = f"Reschedule {{}} of `{place.name}` to {local_time(at, None)}?"
+    moved = selection.change(partial(jobs.reschedule, at), question, yes, "Rescheduling", "reschedule_jobs")
+    echo(f"Rescheduled: {moved}")
 
 
-def _delete(name: str, place: type[JobSet]) -> click.Command:
-    @_command("delete", "Delete jobs for good, selected by JID or by filters.", f"{name} delete --older-than 30d")
-    @selection_options
-    def command(wanted: Conditions, yes: bool, **options: Any) -> None:
-        redis, _ = opened(answering_settings(**options))
-        jobs = place(redis=redis)
-        question = f"Delete {{}} of `{place.name}` for good?"
-        deleted = Selection(redis, jobs, wanted).change(jobs.delete, question, yes, "Deleting", "delete_jobs")
-        echo(f"Deleted: {deleted}")
+@selection_options
+def _delete(opened: Opened, place: type[JobSet], wanted: Conditions, yes: bool) -> None:
+    """Delete jobs for good, selected by JID or by filters.
 
-    return command
-
-
-def _clear(name: str, place: type[JobSet]) -> click.Command:
-    @_command("clear", f"Delete all jobs of `{place.name}` for good.", f"{name} clear")
-    @yes_option
-    @shared_options
-    def command(yes: bool, **options: Any) -> None:
-        redis, _ = opened(answering_settings(**options))
-        jobs = place(redis=redis)
-        size = jobs.size()
-        confirm(f"Delete all ({counted(size, 'job')}) of `{place.name}` for good?", yes or not size)
-        deleted = jobs.clear()
-        audit_jobs(redis, "delete_jobs", place.name, {}, deleted)
-        echo(f"Deleted: {deleted}")
-
-    return command
+    \b
+    Example: python -m clock {group} delete --older-than 30d
+    """
+    jobs = place(redis=opened.redis)
+    question = f"Delete {{}} of `{place.name}` for good?"
+    selection = Selection(opened.redis, jobs, wanted)
+    echo(f"Deleted: {selection.change(jobs.delete, question, yes, 'Deleting', 'delete_jobs')}")
 
 
-def _kill(name: str, place: type[RetrySet | ScheduledSet]) -> click.Command:
-    @_command("kill", "Move jobs to dead, selected by JID or by filters.", f"{name} kill --class BrokenJob")
-    @selection_options
-    def command(wanted: Conditions, yes: bool, **options: Any) -> None:
-        config = answering_settings(**options)
-        redis, clock = opened(config)
-        jobs = place(redis=redis)
-        question = f"Move {{}} of `{place.name}` to the dead?"
-        moved = Selection(redis, jobs, wanted).change(jobs.kill, question, yes, "Moving", "bury_jobs")
-        removed = trim_dead(redis, seconds(clock.now()), DeadLimits(config.dead_max_jobs, config.dead_timeout))
-        echo(f"Moved to dead: {moved}{'; ' if removed else ''}{removed}")
+@yes_option
+@with_redis
+def _clear(opened: Opened, place: type[JobSet], yes: bool) -> None:
+    """Delete all jobs of `{set}` for good.
 
-    return command
+    \b
+    Example: python -m clock {group} clear
+    """
+    jobs = place(redis=opened.redis)
+    size = jobs.size()
+    confirm(f"Delete all ({counted(size, 'job')}) of `{place.name}` for good?", yes or not size)
+    deleted = jobs.clear()
+    audit_jobs(opened.redis, "delete_jobs", place.name, {}, deleted)
+    echo(f"Deleted: {deleted}")
+
+
+@selection_options
+def _kill(opened: Opened, place: type[RetrySet | ScheduledSet], wanted: Conditions, yes: bool) -> None:
+    """Move jobs to dead, selected by JID or by filters.
+
+    \b
+    Example: python -m clock {group} kill --class BrokenJob
+    """
+    jobs = place(redis=opened.redis)
+    question = f"Move {{}} of `{place.name}` to the dead?"
+    selection = Selection(opened.redis, jobs, wanted)
+    moved = selection.change(jobs.kill, question, yes, "Moving", "bury_jobs")
+    limits = DeadLimits(opened.config.dead_max_jobs, opened.config.dead_timeout)
+    removed = trim_dead(opened.redis, seconds(opened.clock.now()), limits)
+    echo(f"Moved to dead: {moved}{'; ' if removed else ''}{removed}")
 
 
 def _row(job: FoundJob, *, now: float) -> list[object]:
@@ -187,6 +167,17 @@ def _when(job: FoundJob, now: float) -> str:
     if abs(job.at - now) > 86_400:
         return f"{datetime.fromtimestamp(job.at, UTC):%Y-%m-%d %H:%M}"
     return f"in {distance}" if job.at >= now else f"{distance} ago"
+
+
+def _group(name: str, place: type[JobSet], about: str) -> click.Group:
+    """The commands for one of the sorted sets; its names replace {group} and {set} in their help."""
+    group = CommandGroup(name, help=about)
+    functions: list[Callable[..., Any]] = [_list, _search, _show, _retry, _reschedule, _delete, _clear]
+    for function in functions if place is DeadSet else [*functions, _kill]:
+        text = cleandoc(function.__doc__ or "").format(group=name, set=place.name)
+        command = update_wrapper(partial(function, place), function)
+        group.command(function.__name__.removeprefix("_"), help=text)(command)
+    return group
 
 
 retry = _group("retry", RetrySet, "List, run, delete and kill jobs that wait for a retry.")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import click
 
 from clock.api import Limits
 from clock.cli.auditing import audit
 from clock.cli.groups import CommandGroup
-from clock.cli.opening import opened
-from clock.cli.options import answering_settings, limit_option, shared_options
+from clock.cli.opening import Opened, with_redis
+from clock.cli.options import limit_option
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.errors import JobError
 from clock.inspection.jobs.limits import LimitView, blocked_jobs, places
@@ -36,37 +35,34 @@ def limits(ctx: click.Context) -> None:
 @limits.command("list", short_help="List the limits.")
 @limit_option()
 @json_option
-@shared_options
-def list_command(limit: int, as_json: bool, **options: Any) -> None:
+@with_redis
+def list_command(opened: Opened, limit: int, as_json: bool) -> None:
     """List the limits that jobs hold or wait for, or that were set: name, maximum, holders, blocked jobs.
 
     \b
     Example: python -m clock limits list --json
     """
-    redis, _ = opened(answering_settings(**options))
-    found = all_limits(redis, shown=limit)
+    found = all_limits(opened.redis, shown=limit)
     if as_json:
         echo_json([asdict(view) for view in found[:limit]])
-    elif not found:
-        echo("No limits are in use.")
-    else:
-        rows = [(view.name, _maximum(view), f"{view.holders:,}", f"{view.blocked:,}") for view in found[:limit]]
-        echo_table(["name", "maximum", "holders", "blocked"], rows, max(0, len(found) - limit))
+        return
+    rows = [(view.name, _maximum(view), f"{view.holders:,}", f"{view.blocked:,}") for view in found[:limit]]
+    headings = ["name", "maximum", "holders", "blocked"]
+    echo_table(headings, rows, len(found) - len(rows), none="No limits are in use.")
 
 
 @limits.command("show", short_help="Show the jobs that hold NAME, and those that it blocks.")
 @click.argument("name")
 @limit_option()
 @json_option
-@shared_options
-def show_command(name: str, limit: int, as_json: bool, **options: Any) -> None:
+@with_redis
+def show_command(opened: Opened, name: str, limit: int, as_json: bool) -> None:
     """Show the jobs that hold a place of the limit NAME, and the jobs that it blocks, in their order.
 
     \b
     Example: python -m clock limits show crm
     """
-    redis, _ = opened(answering_settings(**options))
-    held, blocked = places(redis, name, limit), blocked_jobs(redis, name, limit)
+    held, blocked = places(opened.redis, name, limit), blocked_jobs(opened.redis, name, limit)
     if as_json:
         echo_json(
             {
@@ -81,14 +77,14 @@ def show_command(name: str, limit: int, as_json: bool, **options: Any) -> None:
     if rows:
         echo_table(["job", "jid", "where"], rows)
     else:
-        echo(f"No job holds a place of {name!r} or waits for one. {_names_in_use(redis)}")
+        echo(f"No job holds a place of {name!r} or waits for one. {_names_in_use(opened.redis)}")
 
 
 @limits.command("set", short_help="Set the maximum of the limit NAME.")
 @click.argument("name")
 @click.argument("maximum", type=click.IntRange(0, LARGEST))
-@shared_options
-def set_command(name: str, maximum: int, **options: Any) -> None:
+@with_redis
+def set_command(opened: Opened, name: str, maximum: int) -> None:
     """Set the maximum of the limit NAME at once, for all workers. With 0, none of its jobs starts.
 
     It replaces the maximum in the code until `limits reset`.
@@ -96,7 +92,7 @@ def set_command(name: str, maximum: int, **options: Any) -> None:
     \b
     Example: python -m clock limits set crm 10
     """
-    redis, _ = opened(answering_settings(**options))
+    redis = opened.redis
     in_use = any(view.name == name and (view.holders or view.blocked) for view in all_limits(redis, shown=0))
     try:
         freed = Limits(redis=redis).set_maximum(name, maximum)
@@ -110,16 +106,15 @@ def set_command(name: str, maximum: int, **options: Any) -> None:
 
 @limits.command("reset", short_help="Use the maximum in the code again.")
 @click.argument("name")
-@shared_options
-def reset_command(name: str, **options: Any) -> None:
+@with_redis
+def reset_command(opened: Opened, name: str) -> None:
     """Remove the maximum that was set for the limit NAME.
 
     \b
     Example: python -m clock limits reset crm
     """
-    redis, _ = opened(answering_settings(**options))
-    freed = Limits(redis=redis).reset(name)
-    audit(redis, "set_limit", f"{name}: as in the code")
+    freed = Limits(redis=opened.redis).reset(name)
+    audit(opened.redis, "set_limit", f"{name}: as in the code")
     echo(f"{name}: the maximum in the code counts; {freed:,} blocked jobs can run now")
 
 

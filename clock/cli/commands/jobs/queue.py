@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from typing import Any
 
 import click
 
-from clock.api import Conditions, FoundJob, Queue, QueueView
+from clock.api import Conditions, FoundJob, Queue
 from clock.cli.auditing import audit
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import (
@@ -22,8 +21,7 @@ from clock.cli.job_arguments import (
     show_job,
     yes_option,
 )
-from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.opening import Opened, with_redis
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.errors import ClockError
 from clock.job.payload import seconds
@@ -39,61 +37,57 @@ def queue() -> None:
 @queue.command("list", short_help="List the queues, or the jobs of the queue NAME.")
 @click.argument("name", required=False)
 @list_options
-def list_command(name: str | None, wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
+def list_command(opened: Opened, name: str | None, wanted: Conditions, limit: int, as_json: bool) -> None:
     """List the queues with their latency; with NAME, list the jobs of that queue, next job first.
 
     \b
     Example: python -m clock queue list default --class 'Send*'
     """
-    redis, clock = opened(answering_settings(**options))
     if name is None:
-        _show_queues(redis, as_json)
+        _show_queues(opened.redis, as_json)
         return
-    show_found(_place(redis, name), wanted, limit, as_json, partial(_row, now=seconds(clock.now())))
+    show_found(_place(opened.redis, name), wanted, limit, as_json, partial(_row, now=seconds(opened.clock.now())))
 
 
 @queue.command(short_help="List the jobs of the queue NAME that contain TEXT.")
 @click.argument("name")
 @click.argument("text")
 @list_options
-def search(name: str, text: str, wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
+def search(opened: Opened, name: str, text: str, wanted: Conditions, limit: int, as_json: bool) -> None:
     """List the jobs of the queue NAME that contain TEXT in JID, class, arguments or error.
 
     \b
     Example: python -m clock queue search default ada@example.com
     """
-    redis, clock = opened(answering_settings(**options))
-    row = partial(_row, now=seconds(clock.now()))
-    show_found(_place(redis, name), {**wanted, "text": text}, limit, as_json, row)
+    row = partial(_row, now=seconds(opened.clock.now()))
+    show_found(_place(opened.redis, name), {**wanted, "text": text}, limit, as_json, row)
 
 
 @queue.command()
 @click.argument("name")
 @click.argument("jid")
 @json_option
-@shared_options
-def show(name: str, jid: str, as_json: bool, **options: Any) -> None:
+@with_redis
+def show(opened: Opened, name: str, jid: str, as_json: bool) -> None:
     """Show all details of the job JID in the queue NAME.
 
     \b
     Example: python -m clock queue show default 2f9b51d4c0d3a86e7b1f0c5d
     """
-    redis, _ = opened(answering_settings(**options))
-    show_job(one(_place(redis, name), name, jid), as_json)
+    show_job(one(_place(opened.redis, name), jid), as_json)
 
 
 @queue.command(short_help="Delete jobs of the queue NAME for good.")
 @click.argument("name")
 @selection_options
-def delete(name: str, wanted: Conditions, yes: bool, **options: Any) -> None:
+def delete(opened: Opened, name: str, wanted: Conditions, yes: bool) -> None:
     """Delete jobs of the queue NAME for good, selected by JID or by filters.
 
     \b
     Example: python -m clock queue delete default --class OldJob
     """
-    redis, _ = opened(answering_settings(**options))
-    place = _place(redis, name)
-    jobs = Selection(redis, place, wanted, audited=f"queue {name}")
+    place = _place(opened.redis, name)
+    jobs = Selection(opened.redis, place, wanted, audited=f"queue {name}")
     question = f"Delete {{}} of the queue {name!r} for good?"
     deleted = jobs.change(place.delete, question, yes, "Deleting", "delete_jobs")
     echo(f"Deleted: {deleted}")
@@ -102,38 +96,36 @@ def delete(name: str, wanted: Conditions, yes: bool, **options: Any) -> None:
 @queue.command(short_help="Delete the queue NAME and all its jobs for good.")
 @click.argument("name")
 @yes_option
-@shared_options
-def clear(name: str, yes: bool, **options: Any) -> None:
+@with_redis
+def clear(opened: Opened, name: str, yes: bool) -> None:
     """Delete all jobs of the queue NAME for good, and the queue with them.
 
     \b
     Example: python -m clock queue clear low
     """
-    redis, _ = opened(answering_settings(**options))
-    place = _place(redis, name)
+    place = _place(opened.redis, name)
     size = place.size()
     confirm(f"Delete all ({counted(size, 'job')}) of the queue {name!r} for good?", yes or not size)
     deleted = place.clear()
-    audit(redis, "clear_queue", name, deleted)
+    audit(opened.redis, "clear_queue", name, deleted)
     echo(f"Deleted: {deleted}")
 
 
 @queue.command("pause", short_help="Pause the queue NAME: workers take no jobs from it.")
 @click.argument("name")
-@shared_options
-def pause_command(name: str, **options: Any) -> None:
+@with_redis
+def pause_command(opened: Opened, name: str) -> None:
     """Pause the queue NAME: workers take no jobs from it. Running jobs continue, and jobs can still be pushed.
 
     \b
     Example: python -m clock queue pause mail
     """
-    redis, _ = opened(answering_settings(**options))
     if not name.strip():
         raise ClockError("the name of the queue is empty; `clock queue` lists the queues")
-    known = [view.name for view in Queue.all(redis=redis)]  # afterwards it has this one, too
-    paused = Queue(name, redis=redis).pause()
+    known = [view.name for view in Queue.all(redis=opened.redis)]  # afterwards it has this one, too
+    paused = Queue(name, redis=opened.redis).pause()
     if paused:
-        audit(redis, "pause_queue", name)
+        audit(opened.redis, "pause_queue", name)
     echo(f"Paused the queue {name!r}" if paused else f"{name!r} was paused already")
     if name not in known:
         echo(f"No job has used the queue {name!r} yet; known queues: {', '.join(known) or 'none'}", err=True)
@@ -141,17 +133,16 @@ def pause_command(name: str, **options: Any) -> None:
 
 @queue.command("unpause", short_help="Resume the paused queue NAME.")
 @click.argument("name")
-@shared_options
-def unpause_command(name: str, **options: Any) -> None:
+@with_redis
+def unpause_command(opened: Opened, name: str) -> None:
     """Resume the paused queue NAME: workers take jobs from it again.
 
     \b
     Example: python -m clock queue unpause mail
     """
-    redis, _ = opened(answering_settings(**options))
-    unpaused = Queue(name, redis=redis).unpause()
+    unpaused = Queue(name, redis=opened.redis).unpause()
     if unpaused:
-        audit(redis, "unpause_queue", name)
+        audit(opened.redis, "unpause_queue", name)
     echo(f"Unpaused the queue {name!r}" if unpaused else f"{name!r} was not paused")
 
 
@@ -166,18 +157,15 @@ def _show_queues(redis: Redis, as_json: bool) -> None:
     found = Queue.all(redis=redis)
     if as_json:
         echo_json([asdict(view) for view in found])
-    elif found:
-        echo_table(["queue", "jobs", "latency", ""], [_queue_row(view) for view in found])
-        for view in found:
-            if view.problem:
-                echo(f"! {view.problem}", fg="red")
-    else:
-        echo("No queues yet: nothing has been pushed.")
-
-
-def _queue_row(view: QueueView) -> tuple[object, ...]:
-    latency = duration(view.latency) if view.size else "-"
-    return view.name, view.size, latency, "paused" if view.is_paused else ""
+        return
+    rows = [
+        (view.name, view.size, duration(view.latency) if view.size else "-", "paused" if view.is_paused else "")
+        for view in found
+    ]
+    echo_table(["queue", "jobs", "latency", ""], rows, none="No queues yet: nothing has been pushed.")
+    for view in found:
+        if view.problem:
+            echo(f"! {view.problem}", fg="red")
 
 
 def _row(job: FoundJob, *, now: float) -> list[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -16,7 +17,7 @@ from clock.cli.job_arguments import confirm, yes_option
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_json, echo_wrapped, json_option
-from clock.inspection import Circumstances, Finding, Grade, examine
+from clock.inspection import Circumstances, Grade, examine
 from clock.inspection.doctor.doctor import adopt_jobs, forget_events
 from clock.inspection.jobs.batches import children_finding, correct_children
 from clock.inspection.jobs.limits import free_lost_holders, limits_finding
@@ -36,8 +37,7 @@ _COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}
 @yes_option
 @json_option
 @shared_options
-@click.pass_context
-def doctor(ctx: click.Context, /, repair: bool, deep: bool, yes: bool, as_json: bool, **options: Any) -> None:
+def doctor(repair: bool, deep: bool, yes: bool, as_json: bool, **options: Any) -> None:
     """Check Redis, the connection to it and the data in it for problems, and suggest fixes.
 
     Checks the version, eviction, persistence, memory, TLS, clock skew, connections, permissions, jobs left
@@ -55,25 +55,17 @@ def doctor(ctx: click.Context, /, repair: bool, deep: bool, yes: bool, as_json: 
     url = config.redis or os.environ.get("REDIS_URL") or "unix://"
     found = examine(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
     if deep:
-        found = [
-            *found,
-            locks_finding(redis, now),
-            limits_finding(redis, now),
-            children_finding(redis, now),
-        ]
+        found = [*found, *(check(redis, now) for check in (locks_finding, limits_finding, children_finding))]
     if as_json:
         echo_json([asdict(finding) for finding in found])
     else:
         for finding in found:
-            _show(finding)
-    ctx.exit(1 if any(finding.grade is Grade.BAD for finding in found) else 0)
-
-
-def _show(finding: Finding) -> None:
-    grade = Styled(f"{finding.grade:8}", fg=_COLOURS[finding.grade], bold=True)
-    echo_wrapped(f"{finding.subject}: {finding.found}", first=grade, indent=" " * 8)
-    if finding.advice:
-        echo_wrapped(f"-> {finding.advice}", first=" " * 8, indent=" " * 11)
+            grade = Styled(f"{finding.grade:8}", fg=_COLOURS[finding.grade], bold=True)
+            echo_wrapped(f"{finding.subject}: {finding.found}", first=grade, indent=" " * 8)
+            if finding.advice:
+                echo_wrapped(f"-> {finding.advice}", first=" " * 8, indent=" " * 11)
+    if any(finding.grade is Grade.BAD for finding in found):
+        sys.exit(1)
 
 
 def _repair(redis: Redis, now: datetime, *, deep: bool) -> None:

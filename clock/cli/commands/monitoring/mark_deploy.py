@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import click
 
 from clock.api.deploys import marked
-from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.opening import Opened, with_redis
 from clock.cli.output import echo
 from clock.store.jobs.deploy_marks import Marking
 
@@ -22,8 +20,8 @@ TEXTS = {
 
 @click.command()
 @click.argument("label", required=False)
-@shared_options
-def mark_deploy(label: str | None, **options: Any) -> None:
+@with_redis
+def mark_deploy(opened: Opened, label: str | None) -> None:
     """Mark a deploy on the charts of the dashboard, and of Sidekiq's page Metrics. Marks are kept for 90 days.
 
     The default of LABEL is HEROKU_RELEASE_VERSION or CLOCK_RELEASE. A minute has one mark, so every process of a
@@ -35,6 +33,5 @@ def mark_deploy(label: str | None, **options: Any) -> None:
     label = label or os.environ.get("HEROKU_RELEASE_VERSION") or os.environ.get("CLOCK_RELEASE") or ""
     if not label.strip():
         raise click.UsageError("give a label: the release, or the change")
-    redis, _ = opened(answering_settings(**options))
-    stored, marking = marked(label, redis=redis)
+    stored, marking = marked(label, redis=opened.redis)
     echo(TEXTS[marking].format(stored))

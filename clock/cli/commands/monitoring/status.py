@@ -1,35 +1,36 @@
-"""`clock status`: health, problems and next runs."""
+"""`clock status` and `clock list`: health and problems, and the events with their next and last runs."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import click
 
-from clock.cli.commands.monitoring.list_events import unlisted_line
 from clock.cli.opening import opened
 from clock.cli.options import GivenPath, Number, answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
-from clock.cli.timetables import timetable_if_any
+from clock.cli.timetables import load_timetable, timetable_if_any
 from clock.clocks import from_ms
 from clock.config import Config
 from clock.errors import StoreUnavailable
 from clock.inspection import EventRow, Status, WorkerView
 from clock.inspection import status as look
-from clock.inspection.events.schedules import with_stored_events
-from clock.printable import duration
+from clock.inspection.events.event_rows import due_of, events
+from clock.inspection.events.schedules import unlisted_rows, with_stored_events
+from clock.printable import counted, duration, local_time
 from clock.shutdown import handling
 from clock.store import Redis
 from clock.store.server.opening import redis_location
 from clock.store.wrong_type import WrongType
 from clock.timetable import Timetable
 
+SHOWN_EVENTS = 10
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _CLEAR = "\x1b[H\x1b[2J"  # moves the cursor to the top and clears the screen
 
@@ -42,8 +43,7 @@ _CLEAR = "\x1b[H\x1b[2J"  # moves the cursor to the top and clears the screen
 )
 @json_option
 @shared_options
-@click.pass_context
-def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, **options: Any) -> None:
+def status(watch: bool, interval: float, as_json: bool, **options: Any) -> None:
     """Show clocks and their leader, workers, queues, retries, dead jobs, overdue events and problems.
 
     Exits 1 if there is a problem. Overdue events are computed from CLOCK_FILE, if it exists.
@@ -54,19 +54,24 @@ def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, *
     config = answering_settings(**options)
     redis, clock = opened(config, names_wrong_keys=False)
     timetable = timetable_if_any(config, is_named=options["clock_file"] is not None)
-    show = partial(_show_json if as_json else _show, redis_location(config))
+    show, place = _show_json if as_json else _show, redis_location(config)
 
     def look_again() -> Status:
         return look(redis, clock.now(), timetable and _with_stored_events(timetable, redis, config))
 
     if not watch:
         found = look_again()
-        show(found)
-        ctx.exit(1 if found.problems else 0)
+        show(place, found)
+        sys.exit(1 if found.problems else 0)
     stop = threading.Event()
     with handling(dict.fromkeys((signal.SIGINT, signal.SIGTERM), stop.set)):
         while not stop.is_set():
-            _show_again(lambda: show(look_again()), clear=not as_json)
+            if not as_json:
+                echo_as_is(_CLEAR)
+            try:
+                show(place, look_again())
+            except StoreUnavailable as error:  # wait for Redis
+                echo(error, fg="red")
             clock.wait(stop, interval)
 
 
@@ -78,40 +83,29 @@ def _with_stored_events(timetable: Timetable, redis: Redis, config: Config) -> T
         return timetable
 
 
-def _show_again(show: Callable[[], None], *, clear: bool) -> None:
-    """Refresh on an empty screen. If Redis is away, wait for it."""
-    if clear:
-        echo_as_is(_CLEAR)
-    try:
-        show()
-    except StoreUnavailable as error:
-        echo(error, fg="red")
-
-
 def _show(place: str, found: Status) -> None:
-    problems = found.problems
-    health = Styled("unhealthy", "red", bold=True) if problems else Styled("healthy", "green", bold=True)
+    health = Styled("unhealthy", "red", bold=True) if found.problems else Styled("healthy", "green", bold=True)
     echo(f"{found.at:%Y-%m-%d %H:%M:%S} UTC  ", health)
-    for problem in problems:
+    for problem in found.problems:
         echo_wrapped(f"! {problem}", first="  ", indent="    ", fg="red")
     echo()
     echo_wrapped(f"Redis: {place}", indent=" " * 7)
     echo()
-    _show_clocks(found)
-    _show_shards(found)
-    _show_workers(found)
-    _show_queues(found)
-    _show_progress(found)
+    _show_processes(found)
+    queues = [(queue.name, queue.size, duration(queue.latency) if queue.size else "-") for queue in found.queues]
+    _section(["queue", "jobs", "latency"], queues, "no queues yet")
+    running = [(busy.job.job_class, busy.job.jid, str(busy.progress)) for busy in found.progress]
+    _section(["running job", "jid", "progress"], running)
     echo(
         f"scheduled {found.scheduled}  retries {found.retries}  dead {found.dead}  "
         f"processed {found.processed}  failed {found.failed}"
     )
     if found.events is not None:
-        _show_events(found)
+        _show_events(found, found.events)
 
 
-def _show_clocks(found: Status) -> None:
-    rows = [
+def _show_processes(found: Status) -> None:
+    clocks = [
         (
             "leader" if clock.leads else "standby",
             clock.identity,
@@ -121,73 +115,46 @@ def _show_clocks(found: Status) -> None:
         )
         for clock in found.clocks
     ]
-    _section(
-        ["clock", "identity", "release", "events", "last tick"],
-        rows,
-        "no clock is running" if found.knows_clocks else "clocks: unknown",
-    )
-
-
-def _show_shards(found: Status) -> None:
-    rows = [
+    none = "no clock is running" if found.knows_clocks else "clocks: unknown"
+    _section(["clock", "identity", "release", "events", "last tick"], clocks, none)
+    shards = [
         (shard.name, shard.waiting, shard.scheduled, shard.retries, shard.dead, shard.workers)
         for shard in found.shards
         if not shard.fault
     ]
-    if rows:
-        _section(["shard", "jobs", "scheduled", "retries", "dead", "workers"], rows, "")
-
-
-def _show_workers(found: Status) -> None:
-    rows = [
-        (
-            _doing(worker),
-            worker.identity,
-            f"{worker.busy}/{worker.concurrency}",
-            ",".join(worker.queues),
-            f"{worker.rss / 1024:.0f} MB",
-            f"{duration(worker.beat_age)} ago",
-        )
-        for worker in found.workers
-    ]
+    _section(["shard", "jobs", "scheduled", "retries", "dead", "workers"], shards)
     none = "no worker is running" if found.knows_workers else "workers: unknown"
-    _section(["worker", "identity", "busy", "queues", "memory", "last heartbeat"], rows, none)
+    headings = ["worker", "identity", "busy", "queues", "memory", "last heartbeat"]
+    _section(headings, list(map(_worker_row, found.workers)), none)
 
 
-def _doing(worker: WorkerView) -> str:
-    if worker.frozen:
-        return "frozen"
-    return "quiet" if worker.quiet else "running"
+def _worker_row(worker: WorkerView) -> tuple[str, ...]:
+    state = "quiet" if worker.quiet else "running"
+    return (
+        "frozen" if worker.frozen else state,
+        worker.identity,
+        f"{worker.busy}/{worker.concurrency}",
+        ",".join(worker.queues),
+        f"{worker.rss / 1024:.0f} MB",
+        f"{duration(worker.beat_age)} ago",
+    )
 
 
-def _show_queues(found: Status) -> None:
-    rows = [(queue.name, queue.size, duration(queue.latency) if queue.size else "-") for queue in found.queues]
-    _section(["queue", "jobs", "latency"], rows, "no queues yet")
-
-
-def _show_progress(found: Status) -> None:
-    rows = [(busy.job.job_class, busy.job.jid, str(busy.progress)) for busy in found.progress]
-    if rows:
-        _section(["running job", "jid", "progress"], rows, "")
-
-
-def _show_events(found: Status) -> None:
-    views = sorted(found.events or (), key=lambda view: view.next_due or _NEVER)
+def _show_events(found: Status, shown: Sequence[EventRow]) -> None:
+    views = sorted(shown, key=lambda view: view.next_due or _NEVER)
     rows = [(view.name, _due(found.at, view), _last(found.at, view)) for view in views]
     echo()
-    _section(["event", "next", "last"], rows[:10], "no events")
-    if len(rows) > 10:
-        echo(f"... and {len(rows) - 10} more: clock list")
-    if found.unlisted:
-        echo(unlisted_line(found.unlisted))
+    _section(["event", "next", "last"], rows[:SHOWN_EVENTS], "no events")
+    if len(rows) > SHOWN_EVENTS:
+        echo(f"... and {len(rows) - SHOWN_EVENTS} more: clock list")
+    _show_unlisted(found.unlisted)
 
 
-def _section(headings: list[str], rows: Sequence[Sequence[object]], none: str) -> None:
-    if rows:
-        echo_table(headings, rows)
-    else:
-        echo(none)
-    echo()
+def _section(headings: list[str], rows: Sequence[Sequence[object]], none: str = "") -> None:
+    """A table and an empty line; nothing if there are neither rows nor `none`."""
+    if rows or none:
+        echo_table(headings, rows, none=none)
+        echo()
 
 
 def _due(now: datetime, view: EventRow) -> str:
@@ -212,27 +179,73 @@ def _ago(now: datetime, instant: datetime) -> str:
 
 
 def _show_json(place: str, found: Status) -> None:
-    overdue = [{"event": name, "due": due.isoformat()} for name, due in found.overdue]
-    answer: Mapping[str, object] = {
-        "at": found.at.isoformat(),
-        "redis": place,
-        "healthy": not found.problems,
-        "problems": found.problems,
-        "clocks": [asdict(clock) for clock in found.clocks],
-        "workers": [asdict(worker) for worker in found.workers],
-        "queues": [asdict(queue) for queue in found.queues],
-        "progress": [
-            {"class": busy.job.job_class, "jid": busy.job.jid, **busy.progress.as_json}
-            for busy in found.progress
-            if busy.progress
-        ],
-        "scheduled": found.scheduled,
-        "retries": found.retries,
-        "dead": found.dead,
-        "processed": found.processed,
-        "failed": found.failed,
-        "parked": found.parked,
-        "shards": [asdict(shard) for shard in found.shards],
-        "overdue": overdue if overdue or found.events is not None else None,
-    }
-    echo_json(answer)
+    overdue = [{"event": name, "due": due} for name, due in found.overdue]
+    progress = [(busy.job, busy.progress) for busy in found.progress if busy.progress]
+    echo_json(
+        {
+            "at": found.at,
+            "redis": place,
+            "healthy": not found.problems,
+            "problems": found.problems,
+            "clocks": list(map(asdict, found.clocks)),
+            "workers": list(map(asdict, found.workers)),
+            "queues": list(map(asdict, found.queues)),
+            "progress": [{"class": job.job_class, "jid": job.jid, **step.as_json} for job, step in progress],
+            "scheduled": found.scheduled,
+            "retries": found.retries,
+            "dead": found.dead,
+            "processed": found.processed,
+            "failed": found.failed,
+            "parked": found.parked,
+            "shards": list(map(asdict, found.shards)),
+            "overdue": overdue if overdue or found.events is not None else None,
+        }
+    )
+
+
+@click.command("list")
+@click.argument("clock_file", required=False, type=GivenPath())
+@json_option
+@shared_options
+def list_command(as_json: bool, **options: Any) -> None:
+    """List the events of CLOCK_FILE: schedule, action, next run, last run and its outcome.
+
+    Schedules that were added at run time are listed, too; rows of databases are not.
+    Times are in each event's own zone.
+
+    \b
+    Example: python -m clock list lib/clock.py
+    """
+    config = answering_settings(**options)
+    timetable = load_timetable(config)
+    redis, clock = opened(config)
+    timetable = with_stored_events(timetable, redis, config.require)
+    found, unlisted = events(redis, timetable, clock.now()), unlisted_rows(redis, timetable)
+    if as_json:
+        echo_json([view.as_json() for view in found])
+        return
+    rows = [
+        (view.name, view.declaration, view.action(), _next_run(view), view.pause, _last_run(view))
+        for view in found
+    ]
+    headings = ["event", "schedule", "does", "next", "pause", "last"]
+    echo_table(headings, rows, none=f"{config.clock_file} declares no events.")
+    _show_unlisted(unlisted)
+
+
+def _show_unlisted(count: int) -> None:
+    """The line about events of database rows, which no command lists."""
+    if count:
+        echo(f"The database has {counted(count, 'further event')}: the dashboard lists them (clock web).")
+
+
+def _next_run(view: EventRow) -> str:
+    return f"{view.next_due.astimezone(view.zone):%a %Y-%m-%d %H:%M:%S %Z}" if view.next_due else "never"
+
+
+def _last_run(view: EventRow) -> str | None:
+    if view.last is None:
+        return None
+    reason = f" ({view.last['reason']})" if "reason" in view.last else ""
+    failed = ", job failed" if view.has_failed_job else ""
+    return f"{local_time(due_of(view.last), view.zone)} {view.last['decision']}{reason}{failed}"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import click
 
 from clock.cli.groups import CommandGroup
-from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.opening import Opened, with_redis
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.inspection.jobs.busy import all_jobs
 from clock.job.encryption import key_id_of, key_ids, new_key
@@ -32,8 +30,8 @@ def new() -> None:
 
 @encryption.command("keys", short_help="Count the jobs that need each key.")
 @json_option
-@shared_options
-def keys_command(as_json: bool, **options: Any) -> None:
+@with_redis
+def keys_command(opened: Opened, as_json: bool) -> None:
     """Count the jobs in Redis that need each key. A key that no job needs can be removed.
 
     Keys are shown by id, a hash. The keys themselves are never printed. Reads all jobs.
@@ -41,16 +39,14 @@ def keys_command(as_json: bool, **options: Any) -> None:
     \b
     Example: python -m clock encryption keys
     """
-    redis, _ = opened(answering_settings(**options))
-    own, found = key_ids(), (key_id_of(job.payload) for job in all_jobs(redis))
+    own, found = key_ids(), (key_id_of(job.payload) for job in all_jobs(opened.redis))
     used = Counter(key_id for key_id in found if key_id is not None)
     rows = [(key_id, _role(key_id, own), used[key_id]) for key_id in [*own, *sorted(used.keys() - {*own})]]
     if as_json:
         echo_json([{"key": key_id, "role": role, "jobs": jobs} for key_id, role, jobs in rows])
-    elif not rows:
-        echo("No keys here, and no encrypted jobs. Create a key with: clock encryption new")
     else:
-        echo_table(["key", "role", "jobs"], rows)
+        none = "No keys here, and no encrypted jobs. Create a key with: clock encryption new"
+        echo_table(["key", "role", "jobs"], rows, none=none)
 
 
 def _role(key_id: str, own: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,7 @@ SHOWN = 5  # names of keys in one line
 @click.option("--forget", is_flag=True, help="Forget old shards on servers that are not in use any more.")
 @yes_option
 @shared_options
-@click.pass_context
-def move(
-    ctx: click.Context, /, target: str | None, from_shards: bool, forget: bool, yes: bool, **options: Any
-) -> None:
+def move(target: str | None, from_shards: bool, forget: bool, yes: bool, **options: Any) -> None:
     """Move the data of a stopped application to a namespace, or the jobs of old shards to those in use.
 
     --to-namespace moves queues, delayed, retried and dead jobs, counters, and the clock's state with its history.
@@ -52,7 +50,7 @@ def move(
     if from_shards:
         _from_shards(opened(config)[0], forget=forget, yes=yes)
     else:
-        _to_namespace(ctx, config, target or "", yes, options["config"])
+        _to_namespace(config, target or "", yes, options["config"])
 
 
 def _from_shards(redis: Redis, *, forget: bool, yes: bool) -> None:
@@ -70,7 +68,7 @@ def _from_shards(redis: Redis, *, forget: bool, yes: bool) -> None:
             echo(f"! {left.name} is not in use any more: its jobs stay there", fg="red")
 
 
-def _to_namespace(ctx: click.Context, config: Config, target: str, yes: bool, file: Path | None) -> None:
+def _to_namespace(config: Config, target: str, yes: bool, file: Path | None) -> None:
     if config.shards > 1 or config.redis_urls:
         raise ClockError(
             "the application has shards: set shards to 1, run clock move --from-shards, and try again"
@@ -93,4 +91,5 @@ def _to_namespace(ctx: click.Context, config: Config, target: str, yes: bool, fi
         echo(f"! {name} exists in both; rename or delete one of the two", fg="red")
     if names:
         echo(f"Now set CLOCK_NAMESPACE={target} for all processes, and start them.")
-    ctx.exit(1 if moved.conflicts else 0)
+    if moved.conflicts:
+        sys.exit(1)
