@@ -28,14 +28,12 @@ from clock.errors import (
 )
 from clock.web import csrf, responses
 from clock.web.access import Access, Gatekeeper
-from clock.web.actions import ACTIONS
-from clock.web.actions.action import confirm_page, expired, message_of
+from clock.web.action import carry_out, confirm_page, expired, message_of, new_form_id
 from clock.web.asgi import AsgiApplication
-from clock.web.input.inputs import LONGEST_DETAIL, BadInput, check_request
-from clock.web.job_rows import shown_args
-from clock.web.once import carry_out, new_form_id
+from clock.web.inputs import LONGEST_DETAIL, BadInput, check_request
+from clock.web.job_lists import shown_args
 from clock.web.page import MENU, NotFound, Page, Show, Visit
-from clock.web.pages import PAGES
+from clock.web.pages import ACTIONS, PAGES
 from clock.web.reading.data import Data, Source
 from clock.web.rendering import environment, static_file
 from clock.web.request import Request, Response
@@ -151,13 +149,13 @@ class Dashboard:
 
     def _shown(self, visit: Visit, page: Page) -> Response:
         if visit.request.wants_json:
-            found = responses.as_json(page.json(), page.status)
+            found = responses.as_json(page.json())
             return replace(found, headers={**found.headers, **page.json_headers})
         values = {**_frame(visit, page), **page.view}
         body = environment().get_template(f"{page.template}.html").render(values)
         token = csrf.token_cookie(visit.request, visit.token)
         cookies = (*([token] if token else []), *expired(visit))
-        return Response(body.encode(errors="replace"), page.status, cookies=cookies)
+        return Response(body.encode(errors="replace"), cookies=cookies)
 
     def _refused(self, request: Request) -> Response:
         if self._sign_in is None:
@@ -190,7 +188,8 @@ def _frame(visit: Visit, page: Page) -> Mapping[str, object]:
         "now": visit.now,
         "theme": visit.theme,
         "page": page,
-        "title": page.title,
+        "title": page.title or visit.texts(f"{page.template}.title"),
+        "section": page.section or page.template,
         "status": visit.data.status(),
         "source": visit.data.source,
         "busy": sum(worker.busy for worker in workers),

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from clock.clocks import to_ms
 from clock.inspection.events.event_rows import EventRow
-from clock.web.input import inputs
+from clock.web import inputs
 from clock.web.page import Visit
 
 EVENTS_ON_A_PAGE = 25

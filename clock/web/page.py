@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from urllib.parse import urlencode
@@ -47,6 +47,14 @@ class Visit:
     texts: Texts
     token: str
 
+    def field(self, name: str) -> str:
+        """The first value of a field; empty without one."""
+        return next(iter(self.fields(name)), "")
+
+    def fields(self, name: str) -> Sequence[str]:
+        """The values of a field of the submitted form, or else of the query."""
+        return (self.request.form if self.request.method == "POST" else self.request.query).get(name, ())
+
     @property
     def here(self) -> str:
         """A link to this page, with its query; of a form that was sent, to the page that it came from."""
@@ -78,18 +86,17 @@ class Visit:
 class Page:
     """The content of a page.
 
-    `template` is its file without `.html`, `section` its entry in the menu, `json` returns the page's data for
-    programs, sent with `json_headers`; `view` has the other values of the template. `refreshes`: the page reloads
-    itself every few seconds.
+    `template` is its file without `.html`. `json` returns the page's data for programs, sent with `json_headers`;
+    `view` has the other values of the template. `title` is the text `TEMPLATE.title`, and `section`, its entry in
+    the menu, that of its template, unless given. `refreshes`: the page reloads itself every few seconds.
     """
 
     template: str
-    title: str
-    section: str
     json: Callable[[], object]
-    view: Mapping[str, object] = field(default_factory=dict)
+    view: Mapping[str, object]
+    title: str = ""
+    section: str = ""
     refreshes: bool = True
-    status: int = 200
     json_headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -48,11 +48,6 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def redirect(link: str, *cookies: str) -> Response:
-    """Go to a page of the dashboard after an action."""
-    return Response(b"", 303, headers={"location": link}, cookies=cookies)
-
-
 def finished(request: Request, response: Response) -> Response:
     """A response with all headers; empty if the browser has it already."""
     headers = {**HEADERS, **response.headers}

@@ -15,8 +15,7 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger import schedules
 from clock.timetable import load
 from clock.web import LOCAL_HOSTS, Access, Dashboard, Request, Source, basic, local
-from clock.web.actions import ACTIONS
-from clock.web.pages import PAGES
+from clock.web.pages import ACTIONS, PAGES
 from tests.web.conftest import NOW, SAME_SITE, Visitor
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

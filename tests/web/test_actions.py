@@ -19,8 +19,8 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import load
 from clock.web import Access, Dashboard, Request, Source
-from clock.web.actions import backfills, bulk
-from clock.web.input.schedule_form import as_texts
+from clock.web.pages import bulk, event_actions
+from clock.web.pages.run_time import as_texts
 from clock.web.reading.overview import Overview
 from tests.web.conftest import EVERYTHING, NOW, SAME_SITE, Visitor
 
@@ -151,7 +151,7 @@ def test_a_backfill_shows_its_runs_before_it_makes_them(ana: Visitor, redis: Red
 def test_a_backfill_of_too_many_runs_for_one_request_is_refused(
     ana: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backfills, "MOST_RUNS", 2)
+    monkeypatch.setattr(event_actions, "MOST_RUNS", 2)
 
     found = ana.get("/act/backfill", event="reminders", **{"from": "2026-03-26", "to": "2026-03-29"})
 

@@ -9,9 +9,8 @@ import pytest
 from redis import Redis
 
 from clock.web import Request
-from clock.web.actions import ACTIONS
-from clock.web.input.inputs import LONGEST_FIELD
-from clock.web.pages import PAGES
+from clock.web.inputs import LONGEST_FIELD
+from clock.web.pages import ACTIONS, PAGES
 from clock.web.request import MOST_BODY_BYTES, MOST_FIELDS
 from tests.web.conftest import SAME_SITE, Visitor
 

@@ -17,8 +17,7 @@ from clock.clocks import to_ms
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.sources import loads
 from clock.web import Access, Dashboard, Request, Response, Source
-from clock.web.actions import ACTIONS
-from clock.web.pages import PAGES
+from clock.web.pages import ACTIONS, PAGES
 from tests.examples import examples
 from tests.web.conftest import CLOCK_FILE, NOW, SAME_SITE
 

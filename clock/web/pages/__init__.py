@@ -1,12 +1,20 @@
-"""The dashboard's pages. Each module of this folder has a table `PAGES`: path -> function that gives the page."""
+"""The pages of the dashboard and the actions of their buttons, a module of this folder for each subject.
+
+Each module may have two tables: `PAGES`, path -> function that gives the page, and `ACTIONS`, name, which is the
+last part of its path -> action.
+"""
 
 from importlib import import_module
 from pkgutil import iter_modules
 
+from clock.web.action import Action
 from clock.web.page import Show
 
 PAGES: dict[str, Show] = {}
-for _module in iter_modules(__path__):
-    PAGES |= import_module(f"{__name__}.{_module.name}").PAGES
+ACTIONS: dict[str, Action] = {}
+for _found in iter_modules(__path__):
+    _module = import_module(f"{__name__}.{_found.name}")
+    PAGES |= getattr(_module, "PAGES", {})
+    ACTIONS |= getattr(_module, "ACTIONS", {})
 
-__all__ = ["PAGES"]
+__all__ = ["ACTIONS", "PAGES"]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from clock.inspection.jobs.batches import BatchView, batch, batch_json, batches, failures
-from clock.web.page import Page, Show, Visit
+from clock.web.page import Page, Visit
 
 MOST = 100  # batches, or failures of one, on a page
 
@@ -18,7 +16,6 @@ def show(visit: Visit) -> Page:
     failed = [child._asdict() for child in failures(redis, found.bid, MOST)] if found else []
     return Page(
         template="batches",
-        title=visit.texts("batches.title"),
         section="queues",
         json=lambda: _as_json(views, failed if bid else None),
         view={"batches": views[:MOST], "total": len(views), "failed": failed},
@@ -33,4 +30,4 @@ def _as_json(views: list[BatchView], failed: list[dict[str, str]] | None) -> obj
     return {**(rows[0] if rows else {}), "failures": failed}
 
 
-PAGES: Mapping[str, Show] = {"/batches": show}
+PAGES = {"/batches": show}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from clock.inspection.jobs.busy import busy_jobs
-from clock.web.job_rows import job_json
-from clock.web.page import Page, Show, Visit
+from clock.web.job_lists import job_json
+from clock.web.page import Page, Visit
 
 MOST_JOBS = 100
 MOST_WORKERS = 50  # whose jobs are read
@@ -20,8 +18,6 @@ def show(visit: Visit) -> Page:
     total = sum(worker.busy for worker in workers)
     return Page(
         template="busy",
-        title=visit.texts("busy.title"),
-        section="busy",
         json=lambda: [
             {
                 **job_json(visit, busy.job),
@@ -36,4 +32,4 @@ def show(visit: Visit) -> Page:
     )
 
 
-PAGES: Mapping[str, Show] = {"/busy": show}
+PAGES = {"/busy": show}

@@ -8,8 +8,8 @@ from typing import Protocol
 from clock.inspection.audit import changes
 from clock.inspection.events.releases import KINDS, release_changes
 from clock.inspection.opening import Redis
-from clock.web.input.inputs import entry_id
-from clock.web.page import Page, Show, Visit
+from clock.web.inputs import entry_id
+from clock.web.page import Page, Visit
 
 
 class Record(Protocol):
@@ -54,4 +54,4 @@ def _latest(
     )
 
 
-PAGES: Mapping[str, Show] = {"/changes": show, "/audit": show_audit}
+PAGES = {"/changes": show, "/audit": show_audit}

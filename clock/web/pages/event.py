@@ -13,8 +13,8 @@ from clock.inspection.events.why import periods_of, recorded, why
 from clock.printable import duration
 from clock.web.charts.strips import kind_of
 from clock.web.formatting import local
-from clock.web.input.inputs import limited
-from clock.web.page import NotFound, Page, Show, Visit
+from clock.web.inputs import limited
+from clock.web.page import NotFound, Page, Visit
 
 HISTORY = 100  # records on the page
 STRIP = 60
@@ -162,4 +162,4 @@ def _runs(records: Sequence[Mapping[str, Any]]) -> list[tuple[float, bool]]:
     return outcomes[-MOST_DOTS:]
 
 
-PAGES: Mapping[str, Show] = {"/event": show, "/why": why_page}
+PAGES = {"/event": show, "/why": why_page}

@@ -9,8 +9,8 @@ from typing import Any
 from clock.rehearsal.forecast.forecast import Forecast
 from clock.rehearsal.forecast.forecast_text import to_json
 from clock.web.charts.plot import Stretch
-from clock.web.input.inputs import choice, date_or_time, number
-from clock.web.page import Page, Show, Visit
+from clock.web.inputs import choice, date_or_time, number
+from clock.web.page import Page, Visit
 from clock.web.reading.data import FORECAST_SECONDS, Span
 
 DAYS: Mapping[str, int] = {"1": 1, "3": 3, "7": 7}
@@ -40,8 +40,6 @@ def show(visit: Visit) -> Page:
     made, age = found or (None, 0.0)
     return Page(
         template="forecast",
-        title=visit.texts("forecast.title"),
-        section="forecast",
         json=lambda: to_json(made) if made else {"slots": slots, "state": "computing" if slots else "no worker"},
         view={
             "made": made,
@@ -84,4 +82,4 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + more
 
 
-PAGES: Mapping[str, Show] = {"/forecast": show}
+PAGES = {"/forecast": show}

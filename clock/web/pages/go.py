@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 
-from clock.web.page import MENU, Page, Show, Visit
+from clock.web.page import MENU, Page, Visit
 
 MOST = 20
 
@@ -18,8 +18,6 @@ def show(visit: Visit) -> Page:
     found = list(islice(_found(visit), MOST))
     return Page(
         template="go",
-        title=visit.texts("go.title"),
-        section="",
         json=lambda: [{"kind": kind, "name": name, "link": link} for kind, name, link in found],
         view={"found": found, "q": visit.request.get("q")},
         refreshes=False,
@@ -37,4 +35,4 @@ def _found(visit: Visit) -> Iterator[tuple[str, str, str]]:
         yield from (("queue", name, link("/queue", name=name)) for name in queues if text in name.lower())
 
 
-PAGES: Mapping[str, Show] = {"/go": show}
+PAGES = {"/go": show}

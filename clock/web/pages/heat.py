@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
 
@@ -11,7 +11,7 @@ from clock.clocks import to_ms
 from clock.inspection.events.event_rows import EventRow, day_of_events
 from clock.inspection.jobs.metrics import jobs_by_day
 from clock.web.days import asked_for, day_of, planned
-from clock.web.page import Page, Show, Visit
+from clock.web.page import Page, Visit
 
 MOST_DUES = 2_100  # due instants of an event in a week that are counted: one each five minutes
 DAYS, HOURS, WEEKS = 7, 24, 53
@@ -30,7 +30,6 @@ def show(visit: Visit) -> Page:
     year = jobs_by_day(visit.data.redis, visit.now.date(), DAYS * WEEKS)
     return Page(
         template="heat",
-        title=visit.texts("heat.title"),
         section="timeline",
         json=lambda: {
             "week": {
@@ -91,4 +90,4 @@ def _year(visit: Visit, year: Sequence[tuple[date, int, int]]) -> Grid:
     return rows
 
 
-PAGES: Mapping[str, Show] = {"/heat": show}
+PAGES = {"/heat": show}

@@ -1,27 +1,44 @@
-"""One job, wherever it is: payload, attempts, error, and its way from push to end."""
+"""One job, wherever it is: payload, attempts, error, its way from push to end; retrying or deleting it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import zlib
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from clock.clocks import from_ms
-from clock.inspection import FoundJob
+from clock.inspection import FoundJob, QueueJobs, SetName, WaitingSet
 from clock.inspection.events.event_rows import event_history
-from clock.job.payload import instant
-from clock.web.backtraces import backtrace
-from clock.web.input.finding import find
-from clock.web.input.job_filters import SECTIONS, set_named
-from clock.web.job_rows import instant_of, job_json
-from clock.web.page import NotFound, Page, Show, Visit
+from clock.inspection.events.repairs import cancel_running
+from clock.inspection.jobs.busy import busy_jobs
+from clock.job.payload import instant, seconds
+from clock.web.access import Permission
+from clock.web.action import Action, Question, done, question
+from clock.web.job_lists import QUEUE, SECTIONS, find, instant_of, job_json, set_named
+from clock.web.page import NotFound, Page, Visit
+from clock.web.request import Response
 from clock.web.traces import PLACE, trace_of
 
 FIRINGS = 1_000  # of an event, among which that of a job is looked for
+LONGEST_BACKTRACE_BYTES = 200_000  # unpacked; a compressed text may hold any amount
 
 #: field of a payload that holds a time -> the mark of that step
 MOMENTS = {"created_at": "fired", "enqueued_at": "fired", "failed_at": "error", "retried_at": "error"}
+
+#: name of the action in the texts -> what it does with jobs of `schedule`, `retry` or `dead`; how many were there
+DO: Mapping[str, Callable[[WaitingSet, Sequence[FoundJob], float], int]] = {
+    "retry": lambda place, jobs, now: place.enqueue(jobs, now),
+    "delete": lambda place, jobs, now: place.delete(jobs),
+    "bury": lambda place, jobs, now: place.bury(jobs, now),
+}
+PERMISSIONS: Mapping[str, Permission] = {"retry": "retry", "delete": "delete", "bury": "delete"}
+
+Record = Mapping[str, Any]
+Step = tuple[str, datetime, str, str]  # key of the text, when, kind of the mark, detail
 
 
 def show(visit: Visit) -> Page:
@@ -32,19 +49,17 @@ def show(visit: Visit) -> Page:
     firing, record = _firing(visit, job, jid, event)
     if job is None and record is None:
         raise NotFound(visit.texts("job.missing", jid=jid))
-    section = (
-        "queues" if place.startswith("queue:") else SECTIONS[where] if (where := set_named(place)) else "schedules"
-    )
+    where, outcome = set_named(place), (record or {}).get("outcomes", {}).get(jid)
     return Page(
         template="job",
         title=job.job_class if job else visit.texts("job.title"),
-        section=section,
+        section="queues" if place.startswith(QUEUE) else SECTIONS[where] if where else "schedules",
         json=lambda: {
             "jid": jid,
             "in": place if job else None,
             "job": job_json(visit, job) if job else None,
             "event": firing,
-            "outcome": record["outcomes"][jid] if record and jid in record.get("outcomes", {}) else None,
+            "outcome": outcome,
         },
         view={
             "job": job,
@@ -54,8 +69,8 @@ def show(visit: Visit) -> Page:
             "event": firing,
             "zone": declared.zone if (declared := visit.data.declared.get(firing)) else visit.zone,
             "record": record,
-            "steps": _steps(job, record, jid),
-            "backtrace": backtrace(job.payload) if job else "",
+            "steps": _steps(job, record, outcome),
+            "backtrace": _backtrace(job.payload) if job else "",
             "attempts": None if job is None or job.retries is None else job.retries + 1,
             "at": request.get("at"),
             "trace": (trace := trace_of(job.payload) if job else ""),
@@ -64,10 +79,7 @@ def show(visit: Visit) -> Page:
     )
 
 
-Step = tuple[str, datetime, str, str]  # key of the text, when, kind of the mark, detail
-
-
-def _firing(visit: Visit, job: FoundJob | None, jid: str, event: str) -> tuple[str, Mapping[str, Any] | None]:
+def _firing(visit: Visit, job: FoundJob | None, jid: str, event: str) -> tuple[str, Record | None]:
     """The event that pushed the job, and the record of its firing; an empty name: no event did."""
     origin = job.payload.get("clock") if job else None
     name = str(origin.get("event", "")) if isinstance(origin, dict) else event
@@ -87,22 +99,31 @@ def _payload(visit: Visit, job: FoundJob) -> str:
     return json.dumps(shown, indent=2, ensure_ascii=False, default=str)
 
 
-def _steps(job: FoundJob | None, record: Mapping[str, Any] | None, jid: str) -> list[Step]:
-    """The job's way, oldest first."""
+def _backtrace(payload: Mapping[str, object]) -> str:
+    """The lines of `error_backtrace`; empty if it is missing or invalid.
+
+    Sidekiq writes a list, or, since 5.0, that list as JSON, compressed and in Base64 (`job_util.rb`).
+    """
+    found = payload.get("error_backtrace")
+    if isinstance(found, str):
+        try:
+            packed = b64decode(found, validate=False)
+            found = json.loads(zlib.decompressobj().decompress(packed, LONGEST_BACKTRACE_BYTES))
+        except (ValueError, zlib.error, RecursionError):
+            return ""
+    return "\n".join(map(str, found)) if isinstance(found, list) else ""
+
+
+def _steps(job: FoundJob | None, record: Record | None, outcome: Any) -> list[Step]:
+    """The job's way, oldest first. An error that a step shares with the one before it is left out."""
     steps = _moments(job) if job else []
     if record is not None:
         steps.append(("due", from_ms(record["due"]), str(record["decision"]), ""))
-    outcome = record["outcomes"].get(jid) if record and "outcomes" in record else None
     if isinstance(outcome, dict):
         kind = "fired" if outcome["outcome"] == "done" else "error"
-        steps.append(
-            (f"outcome_{outcome['outcome']}", from_ms(outcome["at"]), kind, str(outcome.get("error", "")))
-        )
-    return _without_repeats(sorted(steps, key=lambda step: step[1]))
-
-
-def _without_repeats(steps: Sequence[Step]) -> list[Step]:
-    """The steps; an error that a step shares with the one before it is left out."""
+        error = str(outcome.get("error", ""))
+        steps.append((f"outcome_{outcome['outcome']}", from_ms(outcome["at"]), kind, error))
+    steps.sort(key=lambda step: step[1])
     earlier = ["", *(step[3] for step in steps)]
     return [
         (key, at, kind, "" if detail == before else detail)
@@ -112,12 +133,59 @@ def _without_repeats(steps: Sequence[Step]) -> list[Step]:
 
 def _moments(job: FoundJob) -> list[Step]:
     """The times that a payload holds."""
-    found = []
-    for name, kind in MOMENTS.items():
-        at = instant_of(instant(job.payload.get(name)))
-        if at is not None:
-            found.append((name, at, kind, job.error or "" if kind == "error" else ""))
+    found = [(name, instant_of(instant(job.payload.get(name))), kind) for name, kind in MOMENTS.items()]
+    return [(name, at, kind, job.error or "" if kind == "error" else "") for name, at, kind in found if at]
+
+
+def _job(visit: Visit) -> tuple[FoundJob, SetName | None, str]:
+    """The job that is meant; the set that holds it, or None and the name of its queue. Raises NotFound."""
+    jid, place = visit.field("jid"), visit.field("in")
+    job = find(visit.data.redis, jid, place, visit.field("at"))
+    if job is None:
+        raise NotFound(visit.texts("job.missing", jid=jid))
+    return job, set_named(place), place.removeprefix(QUEUE)
+
+
+def _ask(name: str, visit: Visit) -> Question:
+    job, where, queue = _job(visit)
+    place = visit.texts(f"place.{where}") if where else queue
+    is_danger = name == "delete"
+    return question(visit, f"{name}_job", [job.jid], is_danger=is_danger, job=job.job_class, place=place)
+
+
+def _do(name: str, visit: Visit) -> Response:
+    job, where, queue = _job(visit)
+    if where:
+        count = DO[name](WaitingSet(visit.data.redis, where), [job], seconds(visit.now))
+    elif name == "delete":
+        count = QueueJobs(visit.data.redis, queue).delete([job])
+    else:
+        raise NotFound(visit.texts("job.missing", jid=job.jid))
+    return done(visit, f"{name}_job", f"{job.job_class} {job.jid} in {where or queue}", count)
+
+
+def _running(visit: Visit) -> FoundJob:
+    """The running job that is meant, of the worker that the form names. Raises NotFound."""
+    jid, worker = visit.field("jid"), visit.field("worker")
+    found = next((busy.job for busy in busy_jobs(visit.data.redis, [worker]) if busy.job.jid == jid), None)
+    if found is None or not jid:
+        raise NotFound(visit.texts("job.not_running", jid=jid))
     return found
 
 
-PAGES: Mapping[str, Show] = {"/job": show}
+def _ask_cancel(visit: Visit) -> Question:
+    job = _running(visit)
+    return question(visit, "cancel_job", [job.jid], is_danger=True, job=job.job_class)
+
+
+def _cancel(visit: Visit) -> Response:
+    job = _running(visit)
+    cancel_running(visit.data.redis, job.jid, visit.now)
+    return done(visit, "cancel_job", f"{job.job_class} {job.jid}")
+
+
+PAGES = {"/job": show}
+ACTIONS = {
+    **{f"{name}_job": Action(PERMISSIONS[name], partial(_ask, name), partial(_do, name)) for name in DO},
+    "cancel_job": Action("delete", _ask_cancel, _cancel),
+}

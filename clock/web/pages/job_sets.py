@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 
 from clock.inspection import SetName
 from clock.inspection.jobs.pages import set_place
-from clock.job.payload import seconds
-from clock.web.input.job_filters import SECTIONS, cursor_in, filter_of
-from clock.web.job_rows import JOBS_ON_A_PAGE, job_json, paging
-from clock.web.page import Page, Show, Visit
+from clock.web.job_lists import SECTIONS, job_json, job_page
+from clock.web.page import Page, Visit
 
-SEARCHED = 5_000  # jobs that one page of a search looks at, if Redis can skip most of them
-DECODED = 1_000  # and if each must be decoded here
+DECODED = 1_000  # jobs that one page of a search looks at, if each must be decoded here
 
 
-def show_scheduled(visit: Visit) -> Page:
-    """The jobs that wait for their time, the next one first."""
-    return _show(visit, "schedule")
-
-
-def show_retries(visit: Visit) -> Page:
-    """The jobs that failed and will be tried again, the next one first."""
-    return _show(visit, "retry")
-
-
-def show_dead(visit: Visit) -> Page:
-    """The jobs that failed for good, the latest first."""
-    return _show(visit, "dead")
-
-
-def _show(visit: Visit, where: SetName) -> Page:
-    wanted, cursor = filter_of(visit, visit.request.get), cursor_in(visit.request.get("cursor"))
-    found = set_place(visit.data.redis, where).page(
-        wanted,
-        now=seconds(visit.now),
-        cursor=cursor,
-        limit=JOBS_ON_A_PAGE,
-        order="last" if where == "dead" else "first",
-        scan=SEARCHED if wanted.texts else DECODED,
-    )
-    section = SECTIONS[where]
+def show(where: SetName, visit: Visit) -> Page:
+    """The jobs of a set, the next one first; of `dead` the latest first."""
+    section, place = SECTIONS[where], set_place(visit.data.redis, where)
+    found, view = job_page(visit, place, order="last" if where == "dead" else "first", decoded=DECODED)
     return Page(
         template="job_set",
         title=visit.texts(f"{section}.title"),
@@ -51,14 +26,8 @@ def _show(visit: Visit, where: SetName) -> Page:
             "cursor": found.cursor,
             "jobs": [job_json(visit, job) for job in found.jobs],
         },
-        view={
-            **paging(visit, found),
-            "is_search": not wanted.accepts_all,
-            "where": where,
-            "key": section,
-            "query": visit.request,
-        },
+        view={**view, "where": where, "key": section},
     )
 
 
-PAGES: Mapping[str, Show] = {"/scheduled": show_scheduled, "/retries": show_retries, "/dead": show_dead}
+PAGES = {f"/{section}": partial(show, where) for where, section in SECTIONS.items()}

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from clock.inspection.events.releases import release_changes
 from clock.inspection.jobs.metrics import SPANS, Figures, Lateness, deploys, figures, lateness, run_times
 from clock.web.charts.plot import Stretch
-from clock.web.input.inputs import choice
-from clock.web.page import Page, Show, Visit
+from clock.web.inputs import choice
+from clock.web.page import Page, Visit
 
 MOST_CLASSES = 100
 MOST_RELEASES = 20  # that are marked
@@ -31,8 +31,6 @@ def show(visit: Visit) -> Page:
     lines = sorted([*marked, *((one.at, visit.texts("metrics.release", name=one.release)) for one in releases)])
     return Page(
         template="metrics",
-        title=visit.texts("metrics.title"),
-        section="metrics",
         json=lambda: {
             "span": name,
             "class": job_class or None,
@@ -82,4 +80,4 @@ def _together(late: Sequence[tuple[datetime, Lateness]]) -> Lateness:
     return found
 
 
-PAGES: Mapping[str, Show] = {"/metrics": show}
+PAGES = {"/metrics": show}

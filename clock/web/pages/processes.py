@@ -1,11 +1,15 @@
-"""The clocks and the workers that live."""
+"""The clocks and the workers that live; quieting and stopping workers, and having them log their threads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
-from clock.web.page import Page, Show, Visit
+from clock.api import Workers
+from clock.web.action import Action, Question, done, question
+from clock.web.page import NotFound, Page, Visit
+from clock.web.request import Response
 
 MOST_WORKERS = 100
 
@@ -18,8 +22,6 @@ def show(visit: Visit) -> Page:
     )
     return Page(
         template="processes",
-        title=visit.texts("processes.title"),
-        section="processes",
         json=lambda: {
             "clocks": [asdict(clock) for clock in status.clocks],
             "workers": [asdict(worker) for worker in status.workers],
@@ -33,4 +35,30 @@ def show(visit: Visit) -> Page:
     )
 
 
-PAGES: Mapping[str, Show] = {"/processes": show}
+def _worker(visit: Visit) -> str:
+    """The worker that is meant. Raises NotFound."""
+    identity = visit.field("worker")
+    if all(worker.identity != identity for worker in visit.data.status().workers):
+        raise NotFound(visit.texts("worker.missing", worker=identity))
+    return identity
+
+
+def _ask(key: str, visit: Visit) -> Question:
+    return question(visit, key, [_worker(visit)], is_danger=key == "stop_worker")
+
+
+def _do(key: str, act: Callable[[Workers, str], object], visit: Visit) -> Response:
+    identity = _worker(visit)
+    act(Workers(redis=visit.data.redis), identity)
+    return done(visit, key, identity)
+
+
+PAGES = {"/processes": show}
+ACTIONS = {
+    key: Action("quiet", partial(_ask, key), partial(_do, key, act))
+    for key, act in (
+        ("quiet_worker", Workers.quiet),
+        ("stop_worker", Workers.stop),
+        ("threads_worker", Workers.dump),
+    )
+}

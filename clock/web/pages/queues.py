@@ -1,18 +1,20 @@
-"""The queues, and the jobs that wait in one of them."""
+"""The queues, and the jobs that wait in one of them; pausing and clearing a queue."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
+from clock.api import Queue
+from clock.inspection import QueueJobs, QueueView
 from clock.inspection.jobs.pages import queue_place
-from clock.job.payload import seconds
-from clock.web.input.job_filters import cursor_in, filter_of
-from clock.web.job_rows import JOBS_ON_A_PAGE, job_json, paging
-from clock.web.page import NotFound, Page, Show, Visit
+from clock.web.action import Action, Question, done, question
+from clock.web.job_lists import QUEUE, job_json, job_page
+from clock.web.page import NotFound, Page, Visit
+from clock.web.request import Response
 
 MOST_QUEUES = 500  # on the page
-SEARCHED = 5_000  # jobs that one page of a search looks at
 
 
 def show(visit: Visit) -> Page:
@@ -21,8 +23,6 @@ def show(visit: Visit) -> Page:
     served = {name for worker in status.workers if not worker.quiet for name in worker.queues}
     return Page(
         template="queues",
-        title=visit.texts("queues.title"),
-        section="queues",
         json=lambda: [asdict(view) for view in status.queues],
         view={
             "queues": status.queues[:MOST_QUEUES],
@@ -37,34 +37,55 @@ def show(visit: Visit) -> Page:
 
 def show_one(visit: Visit) -> Page:
     """The jobs of one queue, the next one to be taken first."""
-    name = visit.request.get("name")
-    view = next((view for view in visit.data.status().queues if view.name == name), None)
-    if view is None:
-        raise NotFound(visit.texts("queue.missing", name=name))
-    wanted = filter_of(visit, visit.request.get)
-    cursor = cursor_in(visit.request.get("cursor"))
-    place = queue_place(visit.data.redis, name)
-    found = place.page(wanted, now=seconds(visit.now), cursor=cursor, limit=JOBS_ON_A_PAGE, scan=SEARCHED)
+    queue = _queue(visit)
+    found, view = job_page(visit, queue_place(visit.data.redis, queue.name))
     return Page(
         template="queue",
-        title=name,
+        title=queue.name,
         section="queues",
         json=lambda: {
-            "queue": name,
+            "queue": queue.name,
             "size": found.total,
             "cursor": found.cursor,
             "jobs": [job_json(visit, job) for job in found.jobs],
         },
-        view={
-            "name": name,
-            "place": f"queue:{name}",
-            "queue": view,
-            "is_search": not wanted.accepts_all,
-            "query": visit.request,
-            "where": "",
-            **paging(visit, found),
-        },
+        view={"name": queue.name, "place": QUEUE + queue.name, "queue": queue, "where": "", **view},
     )
 
 
-PAGES: Mapping[str, Show] = {"/queues": show, "/queue": show_one}
+def _queue(visit: Visit) -> QueueView:
+    """The queue that is meant. Raises NotFound."""
+    name = visit.field("name")
+    found = next((view for view in visit.data.status().queues if view.name == name), None)
+    if found is None:
+        raise NotFound(visit.texts("queue.missing", name=name))
+    return found
+
+
+def _ask_clear(visit: Visit) -> Question:
+    queue = _queue(visit)
+    return question(visit, "clear_queue", is_danger=True, name=queue.name, n=queue.size)
+
+
+def _clear(visit: Visit) -> Response:
+    name = _queue(visit).name
+    return done(visit, "clear_queue", name, QueueJobs(visit.data.redis, name).clear())
+
+
+def _ask(key: str, visit: Visit) -> Question:
+    return question(visit, key, name=_queue(visit).name)
+
+
+def _do(key: str, act: Callable[[Queue], bool], visit: Visit) -> Response:
+    name = _queue(visit).name
+    return done(visit, key, name, int(act(Queue(name, redis=visit.data.redis))))
+
+
+PAGES = {"/queues": show, "/queue": show_one}
+ACTIONS = {
+    "clear_queue": Action("delete", _ask_clear, _clear),
+    **{
+        key: Action("pause", partial(_ask, key), partial(_do, key, act))
+        for key, act in (("pause_queue", Queue.pause), ("unpause_queue", Queue.unpause))
+    },
+}

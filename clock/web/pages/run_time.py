@@ -1,50 +1,182 @@
-"""Schedules made at run time: the list, and the form for a new one or a change."""
+"""Schedules made at run time: the list, the form for a new one or a change, and what the form does.
+
+The question before a change shows the fields that change, and the next ten runs.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from clock.api.schedules import Schedule, Schedules
+from clock.api.schedules import Schedule, ScheduleChange, ScheduleFields, Schedules
+from clock.inspection.events.schedules import next_runs
 from clock.inspection.events.shown_actions import hides_arguments, shown_fields
-from clock.web.input.schedule_form import SHOWN, as_texts
-from clock.web.page import Page, Show, Visit
+from clock.timetable.clock_file.zones.zone_names import find_zone
+from clock.timetable.periods import parse_period, period_words
+from clock.web.action import Action, Question, question, went_back
+from clock.web.inputs import BadInput, number
+from clock.web.page import Page, Visit
+from clock.web.request import Response
+
+SHOWN = ("job", "cron", "every", "rrule", "sun", "at", "tz", "until", "args", "queue")
+#: The fields that the form has an input for, besides name, job and args.
+INPUTS = ("cron", "every", "at", "tz", "until", "queue")
+_KINDS = ("cron", "every", "rrule", "sun")
+
+Fields = Mapping[str, Any]
 
 
 def show(visit: Visit) -> Page:
     """The schedules in Redis. The query's `edit` names the schedule that fills the form."""
-    stored = Schedules(redis=visit.data.redis, by=visit.access.user).stored()
+    stored = _schedules(visit).stored()
     edited = next((one for one in stored if one.name == visit.request.get("edit")), None)
+    hides = edited is not None and _hides(visit, edited.fields)
+    form = as_texts(_shown(visit, edited)) if edited else dict.fromkeys(("name", "version", *SHOWN), "")
     return Page(
         template="run_time",
-        title=visit.texts("run_time.title"),
         section="schedules",
-        json=lambda: [_as_json(visit, one) for one in stored],
+        json=lambda: [_shown(visit, one) for one in stored],
         view={
-            "stored": [_row(visit, one) for one in stored],
-            "form": _form(visit, edited) if edited else dict.fromkeys(("name", "version", *SHOWN), ""),
-            "hides_arguments": edited is not None and _hides(visit, edited),
+            "stored": [as_texts(_shown(visit, one)) for one in stored],
+            "form": {**form, "args": ""} if hides else form,  # an empty text keeps the arguments that are stored
+            "hides_arguments": hides,
         },
     )
 
 
-def _as_json(visit: Visit, one: Schedule) -> Mapping[str, Any]:
+def _shown(visit: Visit, one: Schedule) -> Fields:
     shown = shown_fields(one.fields, see_arguments=visit.access.see_arguments)
     return {"name": one.name, "version": one.version, **shown}
 
 
-def _row(visit: Visit, one: Schedule) -> Mapping[str, Any]:
-    shown = shown_fields(one.fields, see_arguments=visit.access.see_arguments)
-    return {"name": one.name, "version": one.version, **as_texts(shown)}
+def _hides(visit: Visit, fields: Fields) -> bool:
+    return hides_arguments(fields, see_arguments=visit.access.see_arguments)
 
 
-def _form(visit: Visit, one: Schedule) -> Mapping[str, Any]:
-    """The row, without arguments if a part of them is hidden: an empty text keeps those that are stored."""
-    return {**_row(visit, one), **({"args": ""} if _hides(visit, one) else {})}
+def as_texts(stored: Fields) -> dict[str, Any]:
+    """The fields of a stored schedule as the form shows them."""
+    every, at = stored.get("every", ""), stored.get("at") or ""
+    texts = {
+        "every": every if isinstance(every, str) else _words(every),
+        "at": ", ".join(map(str, at)) if isinstance(at, (list, tuple)) else str(at),
+        "args": json.dumps(stored.get("args", []), ensure_ascii=False),
+    }
+    return {**dict.fromkeys(SHOWN, ""), **stored, **texts}
 
 
-def _hides(visit: Visit, one: Schedule) -> bool:
-    return hides_arguments(one.fields, see_arguments=visit.access.see_arguments)
+def _words(every: object) -> str:
+    try:
+        return period_words(parse_period(every))
+    except ValueError:  # another program wrote it
+        return str(every)
 
 
-PAGES: Mapping[str, Show] = {"/run-time": show}
+def _as_fields(texts: Mapping[str, str], stored: Fields) -> Fields:
+    """The fields that the texts of the inputs mean; a field without an input stays as it is stored.
+
+    A text that was not edited gives the stored value, so it does not start the schedule again. A `cron` or an
+    `every` replaces a stored `rrule` or `sun`.
+    """
+    shown = as_texts(stored)
+    given = {
+        name: stored[name] if name in stored and text == shown[name] else text
+        for name, text in texts.items()
+        if text
+    }
+    replaced = _KINDS if any(kind in given for kind in _KINDS) else ()
+    kept = {name: value for name, value in stored.items() if name not in (*INPUTS, *replaced, "job", "args")}
+    return {**kept, **given}
+
+
+def _ask_put(visit: Visit) -> Question:
+    t, name, schedules = visit.texts, visit.field("name"), _schedules(visit)
+    job, fields = visit.field("job"), _fields(visit)
+    change, event = schedules.preview(name, job=job, **fields), schedules.event(name, job=job, **fields)
+    zone = find_zone(visit.field("tz") or "UTC")
+    runs = [
+        t("run_time.next", at=f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}")
+        for at in next_runs(event, visit.now)
+    ]
+    lines = [*_differences(visit, job, change), *(runs or [t("run_time.never")])]
+    restarts = t("run_time.restarts") if change.restarts else ""
+    return question(visit, "put_schedule", lines, name=name, restarts=restarts)
+
+
+def _put(visit: Visit) -> Response:
+    version = number("version", visit.field("version"))
+    _schedules(visit).put(visit.field("name"), job=visit.field("job"), version=version, **_fields(visit))
+    visit.data.schedules_changed()
+    return went_back(visit, "put_schedule")
+
+
+def _ask_delete(visit: Visit) -> Question:
+    name, _ = visit.field("name"), _version(visit)
+    return question(visit, "delete_schedule", [name], is_danger=True, name=name)
+
+
+def _delete(visit: Visit) -> Response:
+    is_deleted = _schedules(visit).delete(visit.field("name"), version=_version(visit))
+    visit.data.schedules_changed()
+    return went_back(visit, "delete_schedule", int(is_deleted))
+
+
+def _version(visit: Visit) -> int:
+    version = number("version", visit.field("version"))
+    if not version:
+        raise BadInput(visit.texts("run_time.no_version"))
+    return version
+
+
+def _schedules(visit: Visit) -> Schedules:
+    timetable = visit.data.source.timetable
+    declared = timetable.by_name if timetable else None
+    return Schedules(redis=visit.data.redis, by=visit.access.user, source=visit.request.remote, declared=declared)
+
+
+def _fields(visit: Visit) -> ScheduleFields:
+    found = _schedules(visit).get(visit.field("name"))
+    stored = found.fields if found else {}
+    texts = {name: visit.field(name).strip() for name in INPUTS}
+    return cast("ScheduleFields", {**_as_fields(texts, stored), **_args(visit, stored)})
+
+
+def _args(visit: Visit, stored: Fields) -> Fields:
+    """The arguments that the form has, or those that are stored if the form hides them. Raises BadInput."""
+    text = visit.field("args").strip()
+    if text:
+        return {"args": _parsed(visit, text)}
+    if not _hides(visit, stored):
+        return {}
+    name, job = visit.field("name"), visit.field("job")
+    if job != stored.get("job"):  # whose class may show them
+        raise BadInput(visit.texts("run_time.hidden_args_of_another_job", name=name, job=job))
+    return {"args": stored["args"]}
+
+
+def _parsed(visit: Visit, text: str) -> list[Any]:
+    try:
+        args = json.loads(text)
+    except (ValueError, RecursionError):
+        args = None
+    if not isinstance(args, list):
+        raise BadInput(visit.texts("run_time.bad_args", text=text))
+    return args
+
+
+def _differences(visit: Visit, job: str, change: ScheduleChange) -> list[str]:
+    """The fields that change, a line for each; words replace hidden arguments."""
+    hidden = {"args": visit.texts("run_time.hidden")}
+    before, after = (
+        {**fields, **hidden} if _hides(visit, {"job": job, **fields}) else fields
+        for fields in (change.before, change.after)
+    )
+    none = visit.texts("run_time.none")
+    return [f"{name}: {before.get(name, none)} → {after.get(name, none)}" for name in {**before, **after}]
+
+
+PAGES = {"/run-time": show}
+ACTIONS = {
+    "put_schedule": Action("schedule", _ask_put, _put),
+    "delete_schedule": Action("schedule", _ask_delete, _delete),
+}

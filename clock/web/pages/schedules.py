@@ -8,8 +8,8 @@ from functools import partial
 
 from clock.clocks import from_ms, to_ms
 from clock.inspection.events.event_rows import MISSED_KEPT, EventRow, Summary, summary
-from clock.web.input.inputs import choice, number, within
-from clock.web.page import Page, Show, Visit
+from clock.web.inputs import choice, number, within
+from clock.web.page import Page, Visit
 from clock.web.reading.overview import FRESH_SECONDS, Found
 
 EVENTS_ON_A_PAGE = 25
@@ -70,8 +70,6 @@ def show(visit: Visit) -> Page:
     missed = visit.data.missed() if asked.state == MISSED else None
     return Page(
         template="schedules",
-        title=visit.texts("schedules.title"),
-        section="schedules",
         json=lambda: [_as_json(visit, row, missed) for row in rows],
         json_headers={"x-clock-total": str(len(found)), "x-clock-reading": str(is_reading).lower()},
         view={
@@ -176,4 +174,4 @@ def _in_trouble(names: Sequence[str], overview: Found, kind: str) -> list[str]:
     return [name for name in names if troubles.get(name) == kind] if troubles else []
 
 
-PAGES: Mapping[str, Show] = {"/": show}
+PAGES = {"/": show}

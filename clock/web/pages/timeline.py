@@ -12,7 +12,7 @@ from clock.inspection.events.event_rows import EventRow, day_of_events
 from clock.web.charts.marks import KINDS
 from clock.web.charts.strips import kind_of
 from clock.web.days import Day, asked_for, day_of, planned
-from clock.web.page import Page, Show, Visit
+from clock.web.page import Page, Visit
 
 RECORDS = 400  # of an event that are read for a day
 MOST_MARKS = 400  # in a lane: more are too close to be distinguished
@@ -57,8 +57,6 @@ def show(visit: Visit) -> Page:
     drawn = {mark.kind for lane in lanes for mark in lane.marks}
     return Page(
         template="timeline",
-        title=visit.texts("timeline.title"),
-        section="timeline",
         json=lambda: {
             "day": asked.day.isoformat(),
             "zone": str(asked.zone),
@@ -174,4 +172,4 @@ def _mark_json(mark: Mark, day: Day) -> dict[str, object]:
     return {"at": at.isoformat(), "seconds": mark.seconds, "decision": mark.kind, "jobs": mark.jobs}
 
 
-PAGES: Mapping[str, Show] = {"/timeline": show}
+PAGES = {"/timeline": show}

@@ -1,19 +1,32 @@
-"""An action: the permission that it needs, the question before it, and the function that does it."""
+"""An action: the permission that it needs, the question before it, and the function that does it.
+
+Each form is carried out once, however often and to whichever web process it is sent. It has a random id. The first
+request with an id claims it in Redis, then acts. Later ones change nothing and go back to the page of the action.
+If the action fails, the claim is released, and the form may be sent again. If the process dies in between, or
+Redis does not answer, nobody knows what was done. Then the claim stays: the user opens the form again and sees the
+state.
+"""
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from clock.errors import StoreError
+from clock.inspection import sent_forms
 from clock.inspection.audit import Change, note_if_possible
-from clock.web import responses
 from clock.web.access import Permission
+from clock.web.inputs import BadInput
 from clock.web.page import FORM_FIELD, Page, Visit
 from clock.web.request import Response, cookie
 
 DONE_COOKIE = "clock_done"
 DONE_SECONDS = 5  # the next page shows it, and expires the cookie
 MOST_NAMES = 20  # that a question lists
+ID_BYTES = 12
+ID = re.compile(r"[A-Za-z0-9_-]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,6 @@ def confirm_page(name: str, action: Action, visit: Visit) -> Page:
     return Page(
         template="confirm",
         title=question.title,
-        section="",
         json=lambda: {"action": name, "permission": action.permission, "allowed": may, "fields": fields},
         view={
             "question": question,
@@ -87,44 +99,43 @@ def question(
     key: str,
     names: Sequence[str] = (),
     *,
+    text: str = "",
     inputs: Sequence[Input] = (),
     is_danger: bool = False,
     **values: object,
 ) -> Question:
-    """The question with the texts `KEY.title`, `KEY.text` and `KEY.button`, with `values` in their places."""
-    title, text, button = (visit.texts(f"{key}.{part}", **values) for part in ("title", "text", "button"))
-    return Question(title, text, button, names, inputs, is_danger)
-
-
-def field(visit: Visit, name: str) -> str:
-    """The first value of a field; empty without one."""
-    values = fields(visit, name)
-    return values[0] if values else ""
-
-
-def fields(visit: Visit, name: str) -> Sequence[str]:
-    """The values of a field of the submitted form, or of the query that the question was asked with."""
-    request = visit.request
-    return (request.form if request.method == "POST" else request.query).get(name, ())
+    """The question with the texts `KEY.title`, `KEY.text` (or `text`) and `KEY.button`, with `values` in them."""
+    keys = f"{key}.title", text or f"{key}.text", f"{key}.button"
+    title, shown, button = (visit.texts(each, **values) for each in keys)
+    return Question(title, shown, button, names, inputs, is_danger)
 
 
 def back_of(visit: Visit) -> str:
     """The page of the dashboard to go back to; the first page if the field names another site's."""
-    link = field(visit, "back")
+    link = visit.field("back")
     is_ours = link.startswith(f"{visit.request.mount}/") and not link.startswith("//") and "\\" not in link
     return link if is_ours and link.isascii() and link.isprintable() else visit.request.link("/")
 
 
-def done(visit: Visit, key: str, change: Change) -> Response:
+def done(visit: Visit, key: str, target: str, count: int = 1) -> Response:
     """Note the change in the audit log, and go back to the page of the action."""
-    note_if_possible(visit.data.redis, change)
-    return went_back(visit, f"{key}.{change.count}")
+    note(visit, key, target, count)
+    return went_back(visit, key, count)
 
 
-def went_back(visit: Visit, message: str) -> Response:
-    """Go back to the page of the action; it shows the text `done.KEY` of a message KEY.COUNT."""
-    made = cookie(visit.request, DONE_COOKIE, message, seconds=DONE_SECONDS)
-    return responses.redirect(back_of(visit), made)
+def note(visit: Visit, what: str, target: str, count: int) -> None:
+    """Note a change in the audit log."""
+    note_if_possible(visit.data.redis, Change(visit.access.user, what, target, count, visit.request.remote))
+
+
+def went_back(visit: Visit, key: str, count: int = 1) -> Response:
+    """Go back to the page of the action; it shows the text `done.KEY` for `count`."""
+    return redirect(visit, cookie(visit.request, DONE_COOKIE, f"{key}.{count}", seconds=DONE_SECONDS))
+
+
+def redirect(visit: Visit, *cookies: str) -> Response:
+    """Go back to the page of the action."""
+    return Response(status=303, headers={"location": back_of(visit)}, cookies=cookies)
 
 
 def expired(visit: Visit) -> tuple[str, ...]:
@@ -139,6 +150,27 @@ def message_of(visit: Visit) -> str:
     return visit.texts(f"done.{key}", n=int(count)) if is_known else ""
 
 
-def change(visit: Visit, what: str, target: str, count: int = 1) -> Change:
-    """A change, for the audit log."""
-    return Change(visit.access.user, what, target, count, visit.request.remote)
+def new_form_id() -> str:
+    """An id for a form."""
+    return secrets.token_urlsafe(ID_BYTES)
+
+
+def carry_out(visit: Visit, act: Callable[[Visit], Response | Page]) -> Response | Page:
+    """The answer of an action, or the way back if its form was sent before. A form without an id always acts.
+
+    If the form was sent before, its action was carried out, is running, or died with its process.
+    """
+    form = visit.field(FORM_FIELD)
+    if not form:
+        return act(visit)
+    if not ID.fullmatch(form):
+        raise BadInput(visit.texts("bad.form", name=FORM_FIELD))
+    if not sent_forms.claim(visit.data.redis, form):
+        return went_back(visit, "sent_before")
+    try:
+        return act(visit)
+    except StoreError:
+        raise
+    except Exception:
+        sent_forms.release(visit.data.redis, form)
+        raise

@@ -6,18 +6,17 @@ next step itself with JavaScript, or by a button without.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from clock.inspection import JobFilter, SetName, WaitingSet
-from clock.inspection.audit import note_if_possible
 from clock.inspection.jobs.pages import after_removal, set_place
 from clock.job.payload import seconds
-from clock.web.actions.action import Action, Question, back_of, change, field, went_back
-from clock.web.actions.jobs import DO, PERMISSIONS
-from clock.web.input.inputs import number
-from clock.web.input.job_filters import cursor_in, filter_of, set_named
+from clock.web.action import Action, Question, back_of, note, question, went_back
+from clock.web.inputs import number
+from clock.web.job_lists import cursor_in, filter_of, set_named
 from clock.web.page import NotFound, Page, Visit
+from clock.web.pages.job import DO, PERMISSIONS
 from clock.web.request import Response
 
 STEP_SECONDS = 0.5
@@ -38,32 +37,18 @@ class Progress:
     cursor: str
 
 
-def _place(visit: Visit) -> SetName:
-    where = set_named(field(visit, "in"))
+def _set(visit: Visit) -> SetName:
+    where = set_named(visit.field("in"))
     if where is None:
-        raise NotFound(field(visit, "in"))
+        raise NotFound(visit.field("in"))
     return where
 
 
-def _wanted(visit: Visit) -> JobFilter:
-    return filter_of(visit, lambda name: field(visit, name))
-
-
-def _ask(name: str) -> Callable[[Visit], Question]:
-    def ask(visit: Visit) -> Question:
-        t, where = visit.texts, _place(visit)
-        wanted = _wanted(visit)
-        place = t(f"place.{where}")
-        text = t(f"{name}_jobs.all", place=place) if wanted.accepts_all else t(f"{name}_jobs.found", place=place)
-        return Question(
-            t(f"{name}_jobs.title"),
-            text,
-            t(f"{name}_jobs.button"),
-            filter_words(wanted),
-            is_danger=name == "delete",
-        )
-
-    return ask
+def _ask(name: str, visit: Visit) -> Question:
+    wanted, place = filter_of(visit), visit.texts(f"place.{_set(visit)}")
+    text = f"{name}_jobs.all" if wanted.accepts_all else f"{name}_jobs.found"
+    words, is_danger = filter_words(wanted), name == "delete"
+    return question(visit, f"{name}_jobs", words, text=text, is_danger=is_danger, place=place)
 
 
 def filter_words(wanted: JobFilter) -> list[str]:
@@ -73,29 +58,26 @@ def filter_words(wanted: JobFilter) -> list[str]:
     return [*found, *(f"jid: {jid}" for jid in wanted.jids or ())]
 
 
-def _do(name: str) -> Callable[[Visit], Response | Page]:
-    def do(visit: Visit) -> Response | Page:
-        where, wanted = _place(visit), _wanted(visit)
-        place = WaitingSet(visit.data.redis, where)
-        progress = _progress(visit, place)
-        before = progress.changed
-        if name == "delete" and wanted.accepts_all:
-            progress.changed, progress.cursor = place.clear(), ""
-        else:
-            _step(visit, name, place, wanted, progress)
-        target = f"{where}: {'; '.join(filter_words(wanted)) or 'all'}"
-        made = change(visit, f"{name}_jobs", target, progress.changed - before)
-        note_if_possible(visit.data.redis, made)
-        if progress.cursor:
-            return _progress_page(visit, name, progress)
-        return went_back(visit, f"{name}_jobs.{progress.changed}")
-
-    return do
+def _do(name: str, visit: Visit) -> Response | Page:
+    where, wanted = _set(visit), filter_of(visit)
+    place = WaitingSet(visit.data.redis, where)
+    progress = _progress(visit, place)
+    before = progress.changed
+    if name == "delete" and wanted.accepts_all:
+        progress.changed, progress.cursor = place.clear(), ""
+    else:
+        _step(visit, name, place, wanted, progress)
+    note(visit, f"{name}_jobs", f"{where}: {'; '.join(filter_words(wanted)) or 'all'}", progress.changed - before)
+    return (
+        _progress_page(visit, name, progress)
+        if progress.cursor
+        else went_back(visit, f"{name}_jobs", progress.changed)
+    )
 
 
 def _progress(visit: Visit, place: WaitingSet) -> Progress:
-    changed, looked, total = (number(name, field(visit, name)) for name in ("changed", "looked", "total"))
-    return Progress(changed, looked, total or place.size(), cursor_in(field(visit, "cursor")))
+    changed, looked, total = (number(name, visit.field(name)) for name in ("changed", "looked", "total"))
+    return Progress(changed, looked, total or place.size(), cursor_in(visit.field("cursor")))
 
 
 def _step(visit: Visit, name: str, place: WaitingSet, wanted: JobFilter, progress: Progress) -> None:
@@ -113,12 +95,11 @@ def _step(visit: Visit, name: str, place: WaitingSet, wanted: JobFilter, progres
 
 def _progress_page(visit: Visit, name: str, progress: Progress) -> Page:
     kept = ("in", "class", "args", "error", "jid", "before", "back")
-    fields = [(key, field(visit, key)) for key in kept if field(visit, key)]
+    fields = [(key, visit.field(key)) for key in kept if visit.field(key)]
     state = asdict(progress)
     return Page(
         template="progress",
         title=visit.texts(f"{name}_jobs.title"),
-        section="",
         json=lambda: {"done": False, **state},
         view={
             "name": f"{name}_jobs",
@@ -130,4 +111,4 @@ def _progress_page(visit: Visit, name: str, progress: Progress) -> Page:
     )
 
 
-BULK: Mapping[str, Action] = {f"{name}_jobs": Action(PERMISSIONS[name], _ask(name), _do(name)) for name in DO}
+ACTIONS = {f"{name}_jobs": Action(PERMISSIONS[name], partial(_ask, name), partial(_do, name)) for name in DO}

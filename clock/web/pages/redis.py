@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 
 from clock.inspection import Grade
-from clock.web.page import Page, Show, Visit
+from clock.web.page import Page, Visit
 
 ORDER = (Grade.BAD, Grade.WARNING, Grade.GOOD)
 
@@ -15,13 +14,11 @@ def show(visit: Visit) -> Page:
     """The findings, the bad ones first."""
     findings = sorted(visit.data.findings(), key=lambda finding: ORDER.index(finding.grade))
     return Page(
-        template="server",
-        title=visit.texts("redis.title"),
-        section="redis",
+        template="redis",
         json=lambda: [asdict(finding) for finding in findings],
         view={"findings": findings},
         refreshes=False,
     )
 
 
-PAGES: Mapping[str, Show] = {"/redis": show}
+PAGES = {"/redis": show}
