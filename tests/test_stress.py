@@ -15,8 +15,8 @@ from redis import Redis
 from clock import Job
 from clock.clocks import SystemClock
 from clock.health.metrics import Metrics as PrometheusMetrics
+from clock.job.job_run import JobRun
 from clock.job.middleware.metrics import Metrics
-from clock.job.run.job_run import JobRun
 from clock.store.jobs.moves import Claimed
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock

@@ -7,7 +7,7 @@ an SDK keeps.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Any
@@ -42,12 +42,6 @@ class TracedPushes(ToRedis):
         batches = list(batches)
         with self._sending([parcel for batch in batches for parcel in batch]):
             super().carry(batches)
-
-    def carry_locked(self, parcels: Iterable[Parcel]) -> None:
-        """Push unique jobs: those that get their locks. Raises StoreUnavailable."""
-        parcels = list(parcels)
-        with self._sending(parcels):
-            super().carry_locked(parcels)
 
     async def acarry(self, batches: Batches) -> None:
         """Push them without blocking the event loop."""

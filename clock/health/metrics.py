@@ -18,8 +18,8 @@ from clock.clocks import Clock
 from clock.errors import StoreError
 from clock.health.probes import LeaderSigns
 from clock.inspection import queues
+from clock.job.job_run import JobRun, RunListener
 from clock.job.payload import seconds
-from clock.job.run.job_run import JobRun, RunListener
 from clock.store import Redis, keys, listing
 from clock.store.jobs.flow import batches, limit_holders
 from clock.store.ledger.decision import Decision

@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 
 from clock.errors import JobError
 from clock.job.job import Job
+from clock.job.position import Position, is_counted
 from clock.job.push.arguments import arity
-from clock.job.run.position import Position, is_counted
 from clock.printable import brief
 
 _YIELD_PAIRS = "yield pairs (cursor, item)"
@@ -52,7 +52,11 @@ class IterableJob(Job):
     def __init_subclass__(cls, **kwargs: object) -> None:
         items, each = getattr(cls, "items", None), getattr(cls, "each", None)
         if items is not None and each is not None:
-            _check_count(cls, items, each)
+            if inspect.iscoroutinefunction(cls.count) and not _is_async(items, each):
+                name = cls.__qualname__
+                raise JobError(
+                    f"{name}.count is async, but items and each are not; write def count, or async def each"
+                )
             if "items" in vars(cls) or "each" in vars(cls):
                 cls.perform = _perform(cls, items, each)
         super().__init_subclass__(**kwargs)
@@ -71,8 +75,12 @@ def _perform(job: type[IterableJob], items: Callable[..., Any], each: Callable[.
         raise JobError(f"{name}.items must accept the keyword `cursor`; write def items(self, ..., *, cursor)")
     if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
         raise JobError(f"{name}.each is a generator, so calling it runs nothing; remove the yield")
+    own = [one for one in signature.parameters.values() if one.name != "cursor"]
     if all(inspect.isfunction(inspect.getattr_static(job, method)) for method in ("items", "each")):
-        _check_each(name, items, each)
+        (least, most), (low, high) = arity(items), arity(each)
+        if low > most + 1 or high < least + 1:
+            wanted = ", ".join(["self", "item", *(one.name for one in own[1:])])
+            raise JobError(f"{name}.each must accept an item and the arguments of items: def each({wanted})")
 
     def perform(self: IterableJob, *args: Any) -> None:
         _run(self, args)
@@ -81,29 +89,12 @@ def _perform(job: type[IterableJob], items: Callable[..., Any], each: Callable[.
         await _arun(self, args)
 
     found = aperform if _is_async(items, each) else perform
-    own = [one for one in signature.parameters.values() if one.name != "cursor"]
     vars(found)["__signature__"] = signature.replace(parameters=own, return_annotation=None)
     return found
 
 
 def _is_async(items: Callable[..., Any], each: Callable[..., Any]) -> bool:
     return inspect.isasyncgenfunction(items) or any(map(inspect.iscoroutinefunction, (items, each)))
-
-
-def _check_count(job: type[IterableJob], items: Callable[..., Any], each: Callable[..., Any]) -> None:
-    """Check that `count` is async only in a job that runs on the event loop. Raises JobError."""
-    if inspect.iscoroutinefunction(job.count) and not _is_async(items, each):
-        name = job.__qualname__
-        raise JobError(f"{name}.count is async, but items and each are not; write def count, or async def each")
-
-
-def _check_each(name: str, items: Callable[..., Any], each: Callable[..., Any]) -> None:
-    """Check that `each` accepts an item and the arguments of `items`. Raises JobError."""
-    (least, most), (low, high) = arity(items), arity(each)
-    if low > most + 1 or high < least + 1:
-        own = [one for one in list(inspect.signature(items).parameters)[1:] if one != "cursor"]
-        wanted = ", ".join(["self", "item", *own])
-        raise JobError(f"{name}.each must accept an item and the arguments of items: def each({wanted})")
 
 
 def _run(job: IterableJob, args: Sequence[Any]) -> None:

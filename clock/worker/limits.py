@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 
 from clock.errors import ConfigurationError
-from clock.job.run.job_run import JobRun
+from clock.job.job_run import JobRun
 from clock.worker.heartbeat.heartbeat import resident_kb
 from clock.worker.options import WorkerOptions
 

@@ -16,9 +16,9 @@ from clock import worker_hooks
 from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable, WorkerStuck
 from clock.job.encryption import key_ids
+from clock.job.job_run import RunListener
 from clock.job.middleware.metrics import METRICS
 from clock.job.payload import seconds
-from clock.job.run.job_run import RunListener
 from clock.problems import Problems
 from clock.store import Redis, keys
 from clock.store.jobs.delayed import Delayed, Nearer

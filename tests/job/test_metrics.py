@@ -7,8 +7,8 @@ from redis import Redis
 from clock import Discard, Job
 from clock.errors import StoreError
 from clock.job import Context
+from clock.job.job_run import JobRun, Outcome
 from clock.job.middleware.metrics import METRICS
-from clock.job.run.job_run import JobRun, Outcome
 from clock.testing import FakeClock
 
 NOW = datetime(2026, 11, 24, 0, 7, tzinfo=UTC)

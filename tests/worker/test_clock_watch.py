@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
-from clock.job.run.job_run import JobRun
+from clock.job.job_run import JobRun
 from clock.store import keys
 from clock.store.ledger import history, overdue
 from clock.store.ledger.ledger import RedisLedger

@@ -15,8 +15,8 @@ import clock
 from clock import Discard, Rate, RateLimited, Unique
 from clock.errors import JobCancelled, message_of
 from clock.job import Job
+from clock.job.job_run import JobRun
 from clock.job.push.client import using_clock
-from clock.job.run.job_run import JobRun
 from clock.store.jobs import cancellations
 from clock.store.jobs.moves import Claimed
 from clock.testing import FakeClock

@@ -15,7 +15,7 @@ from typing import Any
 from clock.cli.trials.scratch import Child, Scratch
 from clock.clocks import SystemClock
 from clock.inspection.jobs.busy import all_jobs
-from clock.job.run.position import FIELD
+from clock.job.position import FIELD
 
 START_SECONDS = 60.0  # for a worker to start and take the job
 AGAIN_SECONDS = 30.0  # for the next worker to take the job again

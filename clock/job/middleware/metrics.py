@@ -11,7 +11,7 @@ from datetime import datetime
 
 from clock.errors import StoreError
 from clock.forking import in_child
-from clock.job.run.job_run import JobRun
+from clock.job.job_run import JobRun
 from clock.store import Redis
 from clock.store.jobs.job_metrics import BUCKETS_MS, Tally, add
 

@@ -13,7 +13,10 @@ Batches = Iterable[Sequence[Parcel]]
 
 
 class Carrier(Protocol):
-    """Takes parcels of jobs, batch by batch: each is made when it is asked for."""
+    """Takes parcels of jobs, batch by batch: each is made when it is asked for.
+
+    If a parcel needs locks, the batches are a list, and all of their parcels need locks.
+    """
 
     def carry(self, batches: Batches) -> None:
         """Take them. Raises StoreUnavailable."""

@@ -61,21 +61,15 @@ class ToRedis:
     def carry(self, batches: Batches) -> None:
         """Push them by the default connection. Raises StoreUnavailable."""
         redis = connection.default()
-        if isinstance(batches, list) and len(batches) == 1 and shards_of(redis) is None:
+        if (
+            isinstance(batches, list)
+            and len(batches) == 1
+            and not batches[0][0].locks
+            and shards_of(redis) is None
+        ):
             send_one(redis, push_commands(batches[0], durable_of(redis)), within=push_seconds(redis))
         else:
             _send(redis, batches, push_seconds(redis))
-
-    def carry_locked(self, parcels: Iterable[Parcel]) -> None:
-        """Push unique jobs: those that get their locks. Raises StoreUnavailable."""
-        pushes = [
-            LockedPush(lock, parcel.queue, text, at, parcel.durable)
-            for parcel in parcels
-            for lock, text, at in zip(parcel.locks or (), parcel.payloads, parcel.at or repeat(None), strict=False)
-        ]
-        redis = connection.default()
-        for start in range(0, len(pushes), BULK_BATCH):
-            unique_locks.push(redis, pushes[start : start + BULK_BATCH], now_ms=_simulated_ms())
 
     def open_batch(self, bid: str, batch: stored.Batch) -> str:
         """Open a batch in Redis. Raises StoreUnavailable."""
@@ -102,7 +96,7 @@ class ToRedis:
 
     async def _pushed_by_loop(self, parcels: Sequence[Parcel]) -> bool:
         link = self._links.usable(connection.opened_default())
-        if link is None or any(parcel.durable for parcel in parcels):
+        if link is None or any(parcel.durable or parcel.locks for parcel in parcels):
             return False
         return await link.push(push_commands(parcels))
 
@@ -112,21 +106,31 @@ class ToRedis:
 
 
 def _send(redis: Redis, batches: Batches, within: float) -> None:
-    if shards_of(redis) is not None:
+    if isinstance(batches, list) and any(parcel.locks for batch in batches for parcel in batch):
+        _send_locked(redis, chain.from_iterable(batches))
+    elif shards_of(redis) is not None:
         send_to_places(_spread_commands(redis, batches), within=within)
     else:
-        send(redis, _commands(redis, batches), within=within)
+        durable = durable_of(redis)
+        send(redis, (push_commands(parcels, durable) for parcels in batches), within=within)
+
+
+def _send_locked(redis: Redis, parcels: Iterable[Parcel]) -> None:
+    """Push the jobs that get their locks."""
+    pushes = [
+        LockedPush(lock, parcel.queue, text, at, parcel.durable)
+        for parcel in parcels
+        for lock, text, at in zip(parcel.locks or (), parcel.payloads, parcel.at or repeat(None), strict=False)
+    ]
+    simulated_ms = None if isinstance(_clock, SystemClock) else int(1000 * now())  # None: Redis's time counts
+    for start in range(0, len(pushes), BULK_BATCH):
+        unique_locks.push(redis, pushes[start : start + BULK_BATCH], now_ms=simulated_ms)
 
 
 def _spread_commands(redis: Redis, batches: Batches) -> Iterator[list[tuple[Redis, list[Command]]]]:
     """The commands of each batch, with the connection to the shard that gets them."""
     for batch in batches:
         yield [(place, push_commands(parcels, durable_of(place))) for place, parcels in spread(redis, batch)]
-
-
-def _commands(redis: Redis, batches: Batches) -> Iterator[list[Command]]:
-    durable = durable_of(redis)
-    return (push_commands(parcels, durable) for parcels in batches) if durable else map(push_commands, batches)
 
 
 @cache
@@ -173,11 +177,6 @@ def now() -> float:
     return seconds(_clock.now())
 
 
-def _simulated_ms() -> int | None:
-    """The time in ms, if a test simulates it; None: Redis's time counts."""
-    return None if isinstance(_clock, SystemClock) else int(1000 * now())
-
-
 def push_own(job: JobClass, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
     """`push` of a job with the options of its class. Most pushes need no more than its template."""
     template = template_of(job)
@@ -196,9 +195,9 @@ def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> 
     """Push a job, or keep it for a commit or the firing; its jid. Raises as `packed`; StoreUnavailable."""
     jid, parcels = packed(order, args, kwargs)
     if parcels and not is_kept(order, [parcels]):
-        if parcels[0].locks:
-            return pushed(order, jid, parcels)
         carrier().carry([parcels])
+        if parcels[0].locks:
+            return settled(order, [jid], [parcels])[0]
     return jid
 
 
@@ -216,25 +215,22 @@ def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -
         except ValueError as error:
             raise ValueError(f"{job.wire_name}: {error}") from None
     jid, parcels = pack_one(job, order.options, args, due, time)
-    return jid, with_options(order, parcels)
+    return jid, _with_options(order, parcels)
 
 
-def with_options(order: Order, parcels: list[Parcel]) -> list[Parcel]:
+def _with_options(order: Order, parcels: list[Parcel]) -> list[Parcel]:
     """The parcels, with the options of the push that are not in payloads. Raises JobError."""
-    if order.at_front and any(parcel.locks for parcel in parcels):
-        if filling.current():
-            raise JobError(f"{order.job.wire_name}: at_front is not for jobs in a batch; remove it")
-        raise JobError(f"{order.job.wire_name}: at_front is not for unique jobs; remove it, or set unique=False")
-    if order.durable:
-        parcels = [replace(parcel, durable=order.durable) for parcel in parcels]
-    return in_front(order, parcels) if order.at_front else parcels
-
-
-def in_front(order: Order, parcels: list[Parcel]) -> list[Parcel]:
-    """The parcels, marked to be taken next. Raises JobError for jobs that are not enqueued now."""
-    if held_pushes.current() or any(parcel.at is not None for parcel in parcels):
-        raise JobError(f"{order.job.wire_name}: at_front is for jobs that are enqueued now, not by an event")
-    return [replace(parcel, at_front=True) for parcel in parcels]
+    name = order.job.wire_name
+    if order.at_front:
+        if any(parcel.locks for parcel in parcels):
+            if filling.current():
+                raise JobError(f"{name}: at_front is not for jobs in a batch; remove it")
+            raise JobError(f"{name}: at_front is not for unique jobs; remove it, or set unique=False")
+        if held_pushes.current() or any(parcel.at is not None for parcel in parcels):
+            raise JobError(f"{name}: at_front is for jobs that are enqueued now, not by an event")
+    if order.at_front or order.durable:
+        return [replace(parcel, at_front=order.at_front, durable=order.durable) for parcel in parcels]
+    return parcels
 
 
 def check(order: Order, args: Sequence[object]) -> None:
@@ -286,7 +282,7 @@ def packed_all(
             some, parcels = pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
             jids.extend(some)
             if parcels:  # else middleware has stopped all of them
-                yield with_options(order, parcels)
+                yield _with_options(order, parcels)
 
     # All at once if middleware may push by itself: it must not wait for the connection that these are sent by.
     is_at_once = is_locked(order) or client_middleware_for({}) or order.on_commit or order.job.enqueue_after_commit
@@ -305,30 +301,6 @@ def is_kept(order: Order, batches: Batches) -> bool:
         return False
     held.hold(chain.from_iterable(batches))
     return True
-
-
-def deliver(order: Order, batches: Batches) -> None:
-    """Carry jobs now. Raises StoreUnavailable."""
-    found = carrier()
-    if is_locked(order) and isinstance(found, ToRedis):
-        found.carry_locked(chain.from_iterable(batches))
-    else:
-        found.carry(batches)
-
-
-def pushed(order: Order, jid: str, parcels: Sequence[Parcel]) -> str:
-    """Push a unique job; its jid, or the jid of the job that keeps it out. Raises NotUnique, StoreUnavailable."""
-    deliver(order, [parcels])
-    return settled(order, [jid], [parcels])[0]
-
-
-async def adeliver(order: Order, batches: Batches) -> None:
-    """`deliver` that does not block the event loop."""
-    found = carrier()
-    if is_locked(order) and isinstance(found, ToRedis):
-        await asyncio.to_thread(deliver, order, batches)
-    else:
-        await found.acarry(batches)
 
 
 def is_locked(order: Order) -> bool:
@@ -371,7 +343,7 @@ def _waits_for_commit(order: Order, batches: Batches, on_commit: OnCommit) -> bo
             held.hold(chain.from_iterable(batches))
         else:
             with connection.via(route):
-                deliver(order, batches)
+                carrier().carry(batches)
 
     on_commit(push)
     asking = False

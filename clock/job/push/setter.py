@@ -111,9 +111,9 @@ class Setter(Order, Generic[P]):
         """`perform_async` that does not block the event loop."""
         jid, parcels = client.packed(self, args, kwargs)
         if parcels and not client.is_kept(self, [parcels]):
-            if parcels[0].locks:
-                return await asyncio.to_thread(client.pushed, self, jid, parcels)
             await client.carrier().acarry([parcels])
+            if parcels[0].locks:
+                return client.settled(self, [jid], [parcels])[0]
         return jid
 
     def perform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
@@ -150,7 +150,7 @@ class Setter(Order, Generic[P]):
         batches = client.packed_all(self, lists, self._due(len(lists), at, spread_interval), jids)
         with _counted(len(lists)):
             if lists and not client.is_kept(self, batches):
-                client.deliver(self, batches)
+                client.carrier().carry(batches)
         return client.settled(self, jids, batches) if client.is_locked(self) else jids
 
     async def aperform_bulk(
@@ -166,7 +166,7 @@ class Setter(Order, Generic[P]):
         batches = await asyncio.to_thread(client.packed_all, self, lists, due, jids)
         with _counted(len(lists)):
             if lists and not client.is_kept(self, batches):
-                await client.adeliver(self, batches)
+                await client.carrier().acarry(batches)
         return client.settled(self, jids, batches) if client.is_locked(self) else jids
 
     def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:

@@ -13,8 +13,8 @@ from clock.errors import ArgumentsError, EncryptionKeyMissing, NoPerform, Undecr
 from clock.inspection.jobs.jobs import FoundJob, found
 from clock.job import IterableJob, registry
 from clock.job.encryption import decrypted_args
+from clock.job.position import FIELD
 from clock.job.push.arguments import check_arity
-from clock.job.run.position import FIELD
 from clock.lint.rules import Finding
 from clock.printable import counted
 from clock.store import Redis, keys, listing

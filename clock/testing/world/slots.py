@@ -14,9 +14,9 @@ from typing import Any, cast
 
 from clock.errors import StoreError
 from clock.job import Job
+from clock.job.job_run import JobRun
 from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload, read_payload
-from clock.job.run.job_run import JobRun
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store import Redis
 from clock.store.jobs.in_progress import InProgress

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from clock.clocks import Clock, from_ms, to_ms, unix_seconds
 from clock.errors import message_of
+from clock.job.context import job_logger
+from clock.job.job_run import JobRun
 from clock.job.payload import Payload
-from clock.job.run.job_logger import job_logger
-from clock.job.run.job_run import JobRun
 from clock.log import write_info
 
 SHORT_SECONDS = 0.001  # for shorter jobs, a system call for each line would cost as much as the job

@@ -30,12 +30,11 @@ from clock.job import Context, registry
 from clock.job.encryption import PARKED_UNDER, decrypted_args
 from clock.job.flow.limits import rate_names
 from clock.job.flow.unique import lock_pair, unique_field
+from clock.job.job_run import JobRun, RunListener, RunState
 from clock.job.middleware.metrics import METRICS
 from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
 from clock.job.results import Status, keeps_result, kept_error, kept_value
-from clock.job.run.job_run import JobRun, RunListener
-from clock.job.run.run_state import RunState
 from clock.job.types import JobClass
 from clock.log import JobLogContext, write_gathered_lines
 from clock.store import keys

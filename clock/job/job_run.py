@@ -1,4 +1,4 @@
-"""The part of a run that outlives it: its result, its position and progress, and how it ended early."""
+"""One run of a job: the part that outlives it, and the report of it for the worker's listeners."""
 
 from __future__ import annotations
 
@@ -6,7 +6,35 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
+import msgspec
+
+from clock.job.payload import Payload
 from clock.store.ledger.held_pushes import Push
+
+Outcome = Literal["done", "dropped", "failed", "unfit"]
+
+
+class JobRun(msgspec.Struct, frozen=True):
+    """A run of a job that has ended, and the next step of the job: for the log, the metrics, the event's history.
+
+    `outcome` is done, dropped (it raised Discard), failed, or unfit: the worker could not run it at all. `goes_to`
+    is `retry`, `dead` or empty. `retry_at` is in float seconds since 1970. `then` is the next step of a failed job
+    in words.
+    """
+
+    payload: Payload
+    queue: str
+    outcome: Outcome
+    seconds: float = 0.0
+    error: BaseException | None = None
+    goes_to: str = ""
+    retry_at: float = 0.0
+    then: str = ""
+
+
+#: Called with each run, on the thread that ran the job.
+RunListener = Callable[[JobRun], object]
+
 
 #: Saves fields in the payload of the running job, and pushes jobs, in one step. False: another worker has the job.
 Save = Callable[[Mapping[str, object], Sequence[Push]], bool]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from clock.errors import JobCancelled, JobError, StoreError
-from clock.job.context import Context, figure
+from clock.job.context import figure
 from clock.job.delays import in_seconds
+from clock.job.job_run import EndedEarly
 from clock.job.payload import encode
 from clock.job.push import client
 from clock.job.push.filling import ITEM
-from clock.job.run.run_state import EndedEarly
+from clock.job.types import RunningJob
 from clock.printable import brief
 from clock.store.jobs.queues import Parcel
-from clock.store.ledger.held_pushes import ItemPushes, holding_in
+from clock.store.ledger.held_pushes import ItemPushes, Push, holding_in
 
 SAVE_SECONDS = 1.0  # an item that is done runs again for at most this time, if the worker dies
 HOLD_SECONDS = 0.2  # with exactly_once: how long the jobs of an item are held while others are quick
@@ -27,12 +28,9 @@ FIELD = "iteration"  # of the payload
 logger = logging.getLogger("clock.job")
 
 
-class Iterates(Protocol):
+class Iterates(RunningJob, Protocol):
     """A job that iterates."""
 
-    wire_name: ClassVar[str]
-    context: Context
-    exactly_once: ClassVar[Any]
     max_run_time: ClassVar[Any]
 
 
@@ -71,26 +69,20 @@ class Position:
     @contextmanager
     def holding(self, cursor: object) -> Iterator[None]:
         """Handle the item of `cursor`. With exactly_once, hold the jobs that it pushes; drop them if it fails."""
+        held, before = self._held, 0
+        if held:
+            held.next_item(self._text(cursor))
+            before = len(held.pushes)
         token = ITEM.set(partial(self._text, cursor))
         try:
-            with self._holding(cursor):
-                yield
-        finally:
-            ITEM.reset(token)
-
-    @contextmanager
-    def _holding(self, cursor: object) -> Iterator[None]:
-        if self._held is None:
-            yield
-            return
-        self._held.next_item(self._text(cursor))
-        before = len(self._held.pushes)
-        try:
-            with holding_in(self._held):
+            with holding_in(held) if held else nullcontext():
                 yield
         except BaseException:
-            del self._held.pushes[before:]
+            if held:
+                del held.pushes[before:]
             raise
+        finally:
+            ITEM.reset(token)
 
     def note(self, cursor: object) -> bool:
         """Note that the item of `cursor` is done. True: call `save` before the next item."""
@@ -114,8 +106,9 @@ class Position:
         self._saved = self._clock()
         self._show()
         pushes = list(self._held.pushes) if self._held else []
-        if self._state.save is None:
-            _carry(pushes)
+        if self._state.save is None:  # outside of a worker
+            _carry([push for push in pushes if not push.lock])
+            _carry([push for push in pushes if push.lock])
         elif not self._state.save(self._state.fields, pushes):
             self._ends = "lost"
         if self._held:
@@ -159,8 +152,7 @@ class Position:
             ) from None
 
 
-def _carry(pushes: Sequence[Any]) -> None:
-    """Push the jobs of an item outside of a worker."""
+def _carry(pushes: Sequence[Push]) -> None:
     parcels = [
         Parcel(
             push.queue,
