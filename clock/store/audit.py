@@ -12,7 +12,6 @@ from redis import Redis
 from clock.errors import StoreError
 from clock.store import keys
 from clock.store.invalid_values import json_object
-from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed
 
 LENGTH = 10_000  # entries kept, about
@@ -24,7 +23,7 @@ logger = logging.getLogger("clock.redis")
 def add(redis: Redis, entry: Mapping[str, object]) -> None:
     """Append an entry. Raises StoreUnavailable, WrongType."""
     shown = {name: value[:LONGEST] if isinstance(value, str) else value for name, value in entry.items()}
-    with typed(full_key(redis, keys.AUDIT), "stream"):
+    with typed(redis, keys.AUDIT, "stream"):
         redis.xadd(keys.AUDIT, {"entry": json.dumps(shown)}, maxlen=LENGTH, approximate=True)
 
 
@@ -44,7 +43,7 @@ def read(redis: Redis, count: int, before: str = "") -> list[tuple[str, dict[str
     An id starts with the time in ms since 1970. Invalid entries are skipped. Raises StoreUnavailable,
     WrongType.
     """
-    with typed(full_key(redis, keys.AUDIT), "stream"):
+    with typed(redis, keys.AUDIT, "stream"):
         rows: Any = redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=count)
     found = ((number.decode(), json_object(fields.get(b"entry"))) for number, fields in rows)
     return [(number, entry) for number, entry in found if entry is not None]

@@ -19,7 +19,6 @@ from clock.store.jobs.steps import PageSize
 from clock.store.ledger import history
 from clock.store.ledger.entry import LedgerRow, instant_ms
 from clock.store.server.connection import translated
-from clock.store.server.namespace import full_key
 from clock.store.server.shards import added, every
 from clock.store.wrong_type import reading, readings, typed
 
@@ -184,14 +183,14 @@ def ledger_row(redis: Redis, event: str) -> LedgerRow | None:
 
 
 def _field(redis: Redis, name: str, event: str) -> bytes | None:
-    with typed(name, "hash"):
+    with typed(redis, name, "hash"):
         value: Any = redis.hget(name, event)
     return value if isinstance(value, bytes) else None
 
 
 def ledger_size(redis: Redis) -> int:
     """How many events the ledger has. Raises WrongType."""
-    with typed(keys.LEDGER_DECLARATION, "hash"):
+    with typed(redis, keys.LEDGER_DECLARATION, "hash"):
         return int(redis.hlen(keys.LEDGER_DECLARATION))
 
 
@@ -209,7 +208,7 @@ def broken_entries(redis: Redis) -> list[str]:
 def _ledger_hashes(redis: Redis) -> list[dict[bytes, bytes]]:
     found = []
     for name in (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED):
-        with typed(full_key(redis, name), "hash"):
+        with typed(redis, name, "hash"):
             rows: Any = redis.hgetall(name)
         found.append(rows)
     return found
@@ -217,7 +216,7 @@ def _ledger_hashes(redis: Redis) -> list[dict[bytes, bytes]]:
 
 def orphaned(redis: Redis) -> dict[str, int]:
     """The events that have left the clock file, as the clock has noted, and when, in ms since 1970."""
-    with typed(full_key(redis, keys.LEDGER_ORPHANED), "hash"):
+    with typed(redis, keys.LEDGER_ORPHANED, "hash"):
         left: Any = redis.hgetall(keys.LEDGER_ORPHANED)
     return {keys.shown(event): instant_ms(at) or 0 for event, at in left.items()}
 

@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 from clock.errors import StoreError
 from clock.store.invalid_values import is_wrong_type, readable
 from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
 
 
 class WrongType(StoreError):
@@ -24,14 +25,14 @@ class WrongType(StoreError):
 
 
 @contextmanager
-def typed(key: str, kind: str) -> Iterator[None]:
+def typed(redis: Redis, key: str, kind: str) -> Iterator[None]:
     """Name `key` if a command in the block finds that it is not a `kind`. Raises WrongType, StoreUnavailable."""
     with translated():
         try:
             yield
         except ResponseError as error:
             if is_wrong_type(error):
-                raise WrongType(key, kind) from error
+                raise WrongType(full_key(redis, key), kind) from error
             raise
 
 

@@ -12,7 +12,7 @@ def test_a_command_that_finds_another_type_names_the_key(redis: Redis) -> None:
 
     with (
         pytest.raises(WrongType, match="the key text is not a hash, as it should be") as raised,
-        typed("text", "hash"),
+        typed(redis, "text", "hash"),
     ):
         redis.hgetall("text")
 
@@ -22,7 +22,7 @@ def test_a_command_that_finds_another_type_names_the_key(redis: Redis) -> None:
 def test_another_error_of_redis_names_no_key(redis: Redis) -> None:
     redis.set("text", "foreign")
 
-    with pytest.raises(StoreError) as raised, typed("text", "string"):
+    with pytest.raises(StoreError) as raised, typed(redis, "text", "string"):
         redis.incr("text")
 
     assert not isinstance(raised.value, WrongType)

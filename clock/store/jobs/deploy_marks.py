@@ -15,7 +15,6 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.server.connection import translated
-from clock.store.server.namespace import full_key
 from clock.store.wrong_type import readings, typed
 
 KEPT_SECONDS = 90 * 86_400  # Sidekiq's
@@ -54,7 +53,7 @@ def mark(redis: Redis, label: str, at: datetime) -> Marking:
 
 def _marked(redis: Redis, label: str, minute: datetime) -> bool:
     key = keys.deploy_marks(minute.date())
-    with typed(full_key(redis, key), "hash"), redis.pipeline() as pipeline:
+    with typed(redis, key, "hash"), redis.pipeline() as pipeline:
         pipeline.hsetnx(key, f"{minute:%Y-%m-%dT%H:%M:%SZ}", label)
         pipeline.expire(key, KEPT_SECONDS)
         replies = pipeline.execute(raise_on_error=False)

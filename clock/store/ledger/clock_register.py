@@ -15,7 +15,6 @@ from clock.store import keys
 from clock.store.invalid_values import json_object
 from clock.store.ledger.entry import LATEST_MS
 from clock.store.server.connection import translated
-from clock.store.server.namespace import full_key
 from clock.store.server.sending import ask_all, checked
 from clock.store.wrong_type import typed
 
@@ -65,7 +64,7 @@ class ClockRegister:
 
         Raises StoreUnavailable, WrongType.
         """
-        with typed(full_key(self._redis, keys.CLOCKS), "sorted set"):
+        with typed(self._redis, keys.CLOCKS, "sorted set"):
             names: Any = self._redis.zrangebyscore(keys.CLOCKS, to_ms(now), "+inf")
         with translated():
             state: Any = self._redis.mget([keys.CLOCK.encode() + name for name in names]) if names else []

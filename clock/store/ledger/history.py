@@ -14,7 +14,6 @@ from clock.store.invalid_values import json_object
 from clock.store.ledger.entry import LATEST_MS
 from clock.store.scripts import run
 from clock.store.server.connection import translated
-from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed
 
 HISTORY_LENGTH = 1_000  # records kept for each event: three years of a daily one, most of a day of a minutely one
@@ -102,7 +101,7 @@ def committed_at(redis: Redis, event: str) -> dict[int, int]:
 
 def _entries(redis: Redis, stream: str, count: int, kinds: Mapping[str, type]) -> Iterator[Record]:
     """The stream's entries that have fields of these types; others are skipped."""
-    with typed(full_key(redis, stream), "stream"):
+    with typed(redis, stream, "stream"):
         rows: Any = redis.xrevrange(stream, count=count)
     for _, fields in rows:
         found = decoded(fields.get(b"entry"), kinds)

@@ -21,7 +21,6 @@ from clock.clocks import from_ms, to_ms
 from clock.store import keys
 from clock.store.ledger.entry import LATEST_MS, instant_ms
 from clock.store.server.connection import translated
-from clock.store.server.namespace import full_key
 from clock.store.wrong_type import WrongType, typed
 
 logger = logging.getLogger("clock.clock")
@@ -90,7 +89,7 @@ def read(redis: Redis, problems: list[str] | None = None) -> dict[str, Pause]:
 
 def _read(redis: Redis, problems: list[str]) -> dict[str, Pause]:
     try:
-        with typed(full_key(redis, keys.PAUSED), "hash"):
+        with typed(redis, keys.PAUSED, "hash"):
             rows: Any = redis.hgetall(keys.PAUSED)
     except WrongType as error:
         problems.append(str(error))
@@ -173,7 +172,7 @@ def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | Non
         elif found is None and before is not None:
             pipeline.hdel(keys.PAUSED, event)
 
-    with typed(full_key(redis, keys.PAUSED), "hash"):
+    with typed(redis, keys.PAUSED, "hash"):
         redis.transaction(change, keys.PAUSED)
     return found
 

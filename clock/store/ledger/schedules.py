@@ -13,7 +13,6 @@ from clock.errors import ScheduleConflict
 from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.scripts import run
-from clock.store.server.namespace import full_key
 from clock.store.server.sending import ask_all, checked
 from clock.store.wrong_type import typed
 
@@ -41,7 +40,7 @@ def read(redis: Redis) -> list[StoredSchedule]:
 
     Raises StoreUnavailable, WrongType.
     """
-    with typed(full_key(redis, keys.SCHEDULES), "hash"):
+    with typed(redis, keys.SCHEDULES, "hash"):
         found: Any = redis.hgetall(keys.SCHEDULES) if redis.hlen(keys.SCHEDULES) else {}  # most have none
     read_ = (_decoded(text(name), raw) for name, raw in sorted(found.items()) if name != _COUNTER)
     return [one for one in read_ if one is not None]
@@ -53,14 +52,14 @@ def version(redis: Redis) -> tuple[int, bytes]:
     Raises StoreUnavailable, WrongType.
     """
     commands = [("HLEN", keys.SCHEDULES), ("HGET", keys.SCHEDULES, _COUNTER)]
-    with typed(full_key(redis, keys.SCHEDULES), "hash"):
+    with typed(redis, keys.SCHEDULES, "hash"):
         count, latest = checked(ask_all(redis, commands))
     return count, latest or b""
 
 
 def read_one(redis: Redis, name: str) -> StoredSchedule | None:
     """The schedule of that name; None: missing or invalid. Raises StoreUnavailable, WrongType."""
-    with typed(full_key(redis, keys.SCHEDULES), "hash"):
+    with typed(redis, keys.SCHEDULES, "hash"):
         raw: Any = redis.hget(keys.SCHEDULES, name)
     return _decoded(name, raw) if isinstance(raw, bytes) and name else None
 

@@ -14,7 +14,6 @@ from redis import Redis
 from clock.store import keys
 from clock.store.invalid_values import json_object, text
 from clock.store.server.connection import translated
-from clock.store.server.namespace import full_key
 from clock.store.wrong_type import reading, typed
 
 LENGTH = 200  # releases kept, about
@@ -51,7 +50,7 @@ def note(
 
 def declared(redis: Redis) -> dict[str, str]:
     """The declaration of each event of the latest clock file that led. Raises StoreUnavailable, WrongType."""
-    with typed(full_key(redis, keys.TIMETABLE), "hash"):
+    with typed(redis, keys.TIMETABLE, "hash"):
         stored: Any = redis.hgetall(keys.TIMETABLE)
     return {text(name): text(words) for name, words in stored.items()}
 

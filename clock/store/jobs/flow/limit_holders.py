@@ -281,7 +281,7 @@ def _span(name: str) -> tuple[str, str]:
 def jobs_of(redis: Redis, worker: str) -> Iterator[tuple[str, bytes]]:
     """The jobs in progress of a worker, `MOST_JOBS` at most: number and payload."""
     key = keys.IN_PROGRESS + worker
-    with suppress(WrongType), typed(key, "hash"):
+    with suppress(WrongType), typed(redis, key, "hash"):
         for number, entry in islice(redis.hscan_iter(key, count=10), MOST_JOBS):
             yield text(number), entry.partition(b"\n")[2]
 
