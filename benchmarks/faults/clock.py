@@ -31,7 +31,7 @@ from redis import Redis
 from benchmarks.faults.server import Server
 from clock.clocks import SystemClock, from_ms
 from clock.store import keys, listing
-from clock.store.ledger import history, overdue
+from clock.store.ledger import history, next_due
 from clock.timetable import Timetable, load
 
 CLOCKS = 3
@@ -212,7 +212,7 @@ class Clocks:
 
     def _has_settled_leader(self) -> bool:
         """Whether the leader lives and has nothing to catch up, so that it knows the whole ledger."""
-        found = overdue.look(self._server.redis)
+        found = next_due.look(self._server.redis)
         pids = {str(process.pid) for process in self._running if process.poll() is None}
         return found.leader is not None and found.leader.split(":")[1] in pids and -5 < found.late_seconds < 0.5
 

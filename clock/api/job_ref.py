@@ -21,7 +21,7 @@ from clock.job.push import client
 from clock.job.results import keeps_result, kept_error
 from clock.printable import brief, is_utf8, printable
 from clock.store import Redis, listing
-from clock.store.jobs import job_results
+from clock.store.jobs import results
 from clock.store.jobs.cancellations import KEPT_SECONDS, MISSED_SECONDS, mark, unmark
 from clock.store.server.shards import every
 
@@ -115,7 +115,7 @@ class JobRef:
         """Write the result of a deleted job, for programs that wait for it. The result of a dead job stays."""
         payload = located.job.payload
         if located.state != "dead" and keeps_result(payload):
-            job_results.write(self._redis, kept_error(payload, "cancelled", None))
+            results.write(self._redis, kept_error(payload, "cancelled", None))
 
     def _delete(self, located: Located) -> bool:
         if located.state == "blocked":

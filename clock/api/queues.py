@@ -17,7 +17,7 @@ from clock.inspection.jobs.job_sets import free_locks_of, view_of
 from clock.inspection.jobs.pages import queue_place
 from clock.printable import brief, is_utf8
 from clock.store import Redis, repairs
-from clock.store.jobs import paused_queues
+from clock.store.jobs import queues as stored
 from clock.store.jobs.scanning import Step
 from clock.store.server.shards import every
 
@@ -86,15 +86,15 @@ class Queue(JobPlace):
 
         Running jobs continue. Jobs can still be pushed.
         """
-        return paused_queues.pause(self._redis, self.name)
+        return stored.pause(self._redis, self.name)
 
     def unpause(self) -> bool:
         """Resume the queue: workers take jobs from it again within about a second. False: it was not paused."""
-        return paused_queues.unpause(self._redis, self.name)
+        return stored.unpause(self._redis, self.name)
 
     def is_paused(self) -> bool:
         """Whether it is paused."""
-        return self.name in paused_queues.paused(self._redis)
+        return self.name in stored.paused(self._redis)
 
     alatency = awaitable(latency)
     adelete = awaitable(delete)

@@ -142,7 +142,7 @@ class TaskBackend(BaseTaskBackend):
 
     def get_result(self, result_id: str) -> TaskResult:
         """The result of that id. Raises TaskResultDoesNotExist if it is unknown, or was kept for long enough."""
-        fields = results.read(default(), result_id) if result_id else {}
+        fields = results.read_task(default(), result_id) if result_id else {}
         about = about_task(fields)
         job = _job_of(about["path"]) if about else None
         if about is None or job is None:
@@ -191,7 +191,7 @@ class TaskBackend(BaseTaskBackend):
         about = meta(task, result.args, result.kwargs, result.enqueued_at, self.alias)
         wait = max(0.0, (_aware(task.run_after) - now).total_seconds()) if task.run_after else 0.0
         seconds = self._result_seconds + UNFINISHED_SECONDS + wait
-        results.write(default(), jid, {"task": about}, seconds=seconds)
+        results.write_task(default(), jid, {"task": about}, seconds=seconds)
 
     def _queue(self, task: Any) -> str:
         bound = next((bound for bound in self._bands if task.priority >= bound), self._bands[-1])

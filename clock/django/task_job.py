@@ -81,7 +81,7 @@ class TaskJob(Job):
 
     def fail_unfinished(self, error: BaseException) -> None:
         """Mark the result as failed, unless an attempt has: the workers were killed, or the payload is invalid."""
-        if results.read(default(), self.jid).get("status") not in FINISHED:
+        if results.read_task(default(), self.jid).get("status") not in FINISHED:
             self._end({**self._noted(error), "status": TaskResultStatus.FAILED.value}, self.result_seconds)
 
     def retries_exhausted(self, payload: Payload, error: BaseException) -> object:
@@ -98,7 +98,7 @@ class TaskJob(Job):
         self, fields: Mapping[str, str], *, seconds: float, once: Mapping[str, str] | None = None
     ) -> TaskResult | None:
         """Write fields of the result; the whole result. None: what was enqueued is not known any more."""
-        found = results.write(default(), self.jid, fields, seconds=seconds, once=once)
+        found = results.write_task(default(), self.jid, fields, seconds=seconds, once=once)
         return result_of(self.jid, found, self.task) if "task" in found else None
 
     def _arguments(self, result: TaskResult | None, args: list[Any]) -> list[Any]:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from clock.errors import StoreError
 from clock.store import Redis
-from clock.store.ledger import overdue
+from clock.store.ledger import next_due
 
 LIVE_SECONDS = 300.0  # an action on the clock's own thread may take this long; a stuck loop never ends
 
@@ -96,7 +96,7 @@ def launcher_complaints(seconds_since_look: float) -> Vitals:
 def clock_complaints(redis: Redis, overdue_seconds: float) -> tuple[str, ...]:
     """The problems of the application's clock in any process, read from Redis; empty: none."""
     try:
-        found = overdue.look(redis)
+        found = next_due.look(redis)
     except StoreError as error:
         return (str(error),)
     problem = found.problem(overdue_seconds)

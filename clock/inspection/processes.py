@@ -14,7 +14,7 @@ from clock.printable import shortened_list
 from clock.store import Redis, listing
 from clock.store.invalid_values import json_object
 from clock.store.jobs.unserved_queues import NO_WORKER
-from clock.store.ledger import overdue
+from clock.store.ledger import next_due
 from clock.store.ledger.clock_register import ClockRegister
 
 LATE_SECONDS = 10.0  # clocks and workers report every 5 s
@@ -99,7 +99,7 @@ def workers(redis: Redis, now: float) -> list[WorkerView]:
 
 def clocks(redis: Redis, now: datetime) -> list[ClockView]:
     """The clocks that live; the clock that leads, by the lease in Redis, comes first. Raises StoreError."""
-    leader = overdue.look(redis).leader
+    leader = next_due.look(redis).leader
     fields = ClockRegister(redis).living(now)
     views = [_clock(identity, fields[identity], leads=identity == leader) for identity in sorted(fields)]
     return sorted(views, key=lambda view: not view.leads)

@@ -19,7 +19,7 @@ from clock.job.encryption import PARKED_UNDER
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing
 from clock.store.key_types import wrong_keys
-from clock.store.ledger.overdue import look, overdue_problem
+from clock.store.ledger.next_due import look, overdue_problem
 from clock.store.server.checks.permissions import check_permissions
 from clock.store.server.shards import every, names_of
 from clock.timetable import Timetable

@@ -17,7 +17,7 @@ from clock.job.delays import in_seconds
 from clock.job.payload import Payload, decode, encode
 from clock.job.push import client
 from clock.printable import brief, is_utf8
-from clock.store.jobs.job_results import Kept, read
+from clock.store.jobs.results import Kept, read
 from clock.store.server import connection
 from clock.store.server.shards import likely_first
 

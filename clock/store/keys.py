@@ -91,6 +91,10 @@ LATENESS = "clock:lateness:"  # prefix of sorted sets, one per minute and per te
 CHANGES = "clock:changes"  # stream: an entry per release that led, JSON under `entry`: its changes
 #: Keys of scripts that may end a child of a batch.
 BATCH_KEYS = (BATCHES, BATCH_CHILDREN, BATCH_ENDED, BATCH_REMOVALS, SCHEDULE, NEARER)
+#: Keys of scripts in which a job takes or leaves a place of a limit, in the order of `limit_keys.lua`.
+LIMIT_KEYS = (LIMITS, LIMIT_HOLDERS, LIMIT_RESERVED, BLOCKED, FREED, LIMIT_TURN, PAUSED_QUEUES)
+#: Keys of the script that claims, in the order of `rate_keys.lua`.
+RATE_KEYS = (RATES, RATE_STARTS, RATE_SLOTS, SCHEDULE)
 
 #: The types of the keys that `clock doctor` checks.
 TYPES: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from redis import Redis
 
 from clock.clocks import SystemClock, to_ms
 from clock.store import keys
-from clock.store.jobs.flow.batch_errors import BatchErrors
+from clock.store.jobs.flow.batches import BatchErrors
 from clock.store.jobs.flow.unique_locks import lock_keys
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
 from clock.store.scripts import run

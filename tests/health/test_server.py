@@ -17,7 +17,7 @@ from clock.errors import ConfigurationError, StoreUnavailable
 from clock.health import HealthServer, Vitals, clock_complaints, complaints, probe_http
 from clock.health.server import ASKING
 from clock.store import Redis, keys
-from clock.store.ledger import overdue
+from clock.store.ledger import next_due
 from tests.patience import PATIENCE_SECONDS
 from tests.servers import free_port
 
@@ -351,7 +351,7 @@ def test_a_redis_that_cannot_be_asked_about_the_clock_is_the_complaint(
     def fail(_: Redis) -> None:
         raise StoreUnavailable("Redis is away")
 
-    monkeypatch.setattr(overdue, "look", fail)
+    monkeypatch.setattr(next_due, "look", fail)
 
     assert clock_complaints(redis, 60) == ("Redis is away",)
 

@@ -15,9 +15,9 @@ from clock.store.jobs.flow import batches, limit_holders, rates, unique_locks
 from clock.store.jobs.flow.batches import Batch, Correction
 from clock.store.jobs.flow.unique_locks import Lock, LockedPush
 from clock.store.jobs.in_progress import InProgress
-from clock.store.jobs.job_results import Ending, Kept
 from clock.store.jobs.job_search import JobSearch
 from clock.store.jobs.moves import Claimed, Move
+from clock.store.jobs.results import Ending, Kept
 from clock.store.jobs.scanning import START, set_step
 from clock.store.jobs.shard_claims import ShardClaims
 from clock.store.jobs.worker_register import WorkerRegister

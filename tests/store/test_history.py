@@ -1,17 +1,20 @@
-"""The history of an event: its decisions, each with the outcomes of its jobs, without invalid records."""
+"""The history of an event: its decisions, each with the outcomes of its jobs, and its backfills."""
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from clock.clocks import from_ms, to_ms
 from clock.store import keys
 from clock.store.ledger import history
 from clock.store.ledger.entry import LATEST_MS
 from clock.store.ledger.history import LATEST, MOST_RENAMES, OUTCOME, RECORD
 
+NOW = from_ms(1_795_521_600_000)
 FIRED = {"decision": "fired", "due": 1000}
 DONE = {"jid": "a", "outcome": "done", "at": 7, "took_ms": 3}
 
@@ -139,3 +142,20 @@ def test_the_latest_decisions_are_known_with_the_time_of_their_commit(redis: Red
 
     assert found == {number: 5000 + number for number in range(3, LATEST + 2)}
     assert RECORD
+
+
+def test_the_backfilled_instants_of_an_event_are_read_without_those_of_others(redis: Redis) -> None:
+    members = ["1000 feed", "2000 feed", "3000 feed me", "4000 mail", "x feed", " feed", "5000"]
+    redis.zadd(keys.BACKFILLED, dict.fromkeys(members, 1))
+
+    assert history.backfilled(redis, "feed") == {1000, 2000}
+    assert history.backfilled(redis, "feed me") == {3000}
+
+
+def test_backfills_of_more_than_a_year_ago_are_forgotten(redis: Redis) -> None:
+    year = timedelta(days=366)
+    redis.zadd(keys.BACKFILLED, {"1 feed": to_ms(NOW - year), "2 feed": to_ms(NOW - year) + 1})
+
+    history.forget_old_backfills(redis, NOW)
+
+    assert history.backfilled(redis, "feed") == {2}

@@ -7,14 +7,13 @@ from clock.clocks import from_ms
 from clock.errors import Outranked, StoreError
 from clock.store import keys, listing
 from clock.store.jobs.flow.unique_locks import Lock
-from clock.store.ledger import event_rows, history, overdue, pauses
+from clock.store.ledger import event_rows, history, next_due, pauses
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.entry import Entry, Origin
 from clock.store.ledger.held_pushes import HeldBatch, Push
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
-from clock.store.ledger.next_due import Publication
-from clock.store.ledger.overdue import Lateness
+from clock.store.ledger.next_due import Lateness, Publication
 from clock.store.ledger.pauses import Pause
 from clock.store.repairs import forget_event
 
@@ -452,15 +451,15 @@ def test_an_event_taken_out_for_good_begins_anew_and_repeats_nothing(ledger: Red
 
 def test_what_is_owed_is_told_by_the_oldest_undecided_instant(ledger: RedisLedger, redis: Redis) -> None:
     ledger.mark_next_due("feed", 1000)
-    late = overdue.look(redis)
+    late = next_due.look(redis)
     ledger.mark_next_due("feed", 2**42)
-    early = overdue.look(redis)
+    early = next_due.look(redis)
     ledger.mark_next_due(None, 0)
 
     assert (late.event, late.due) == ("feed", from_ms(1000))
     assert str(late.problem(60)).endswith(" s ago and has not run; no clock is the leader")
     assert early.problem(0) is None
-    assert overdue.look(redis) == Lateness(None, None, 0, None)
+    assert next_due.look(redis) == Lateness(None, None, 0, None)
 
 
 def test_an_event_that_another_release_renamed_moves_back_with_its_entry(redis: Redis) -> None:

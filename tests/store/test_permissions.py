@@ -16,7 +16,7 @@ from clock.store.jobs.flow import limit_holders, rates, unique_locks
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
 from clock.store.jobs.worker_register import WorkerRegister
-from clock.store.ledger import overdue
+from clock.store.ledger import next_due
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.lease import Lease
@@ -117,7 +117,7 @@ def test_the_watch_of_the_clock_reports_a_command_that_is_refused(
     limited: Callable[[str], Redis],
 ) -> None:
     with pytest.raises(StoreError, match="'time' command"):
-        overdue.look(limited("time"))
+        next_due.look(limited("time"))
 
 
 NEEDED = [

@@ -17,7 +17,7 @@ from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
 from clock.log import configure_logging
 from clock.store import keys
-from clock.store.ledger import overdue
+from clock.store.ledger import next_due
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.next_due import Publication
@@ -160,12 +160,12 @@ def test_a_due_instant_whose_jobs_redis_cannot_take_is_told_as_the_oldest_undeci
 
     at(fake_clock, ticker, SIX)
     at(fake_clock, ticker, SIX + 90 * SECOND)
-    owed = overdue.look(redis)
+    owed = next_due.look(redis)
     assert (owed.event, owed.due, ticker.oldest_undecided) == ("daily", SIX, SIX)
     redis.delete("queue:default")
     ticker.tick()
 
-    assert overdue.look(redis).due == SIX + timedelta(days=1)
+    assert next_due.look(redis).due == SIX + timedelta(days=1)
     assert len(pushed(redis)) == 1
 
 

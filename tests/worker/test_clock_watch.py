@@ -12,7 +12,7 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.job.job_run import JobRun
 from clock.store import keys
-from clock.store.ledger import history, overdue
+from clock.store.ledger import history, next_due
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.worker.maintenance.clock_watch import ClockWatch
@@ -114,7 +114,7 @@ def test_a_clock_that_is_behind_is_logged_once_by_a_worker_until_it_fires_again(
     assert len(told) == 2
     assert told[0].startswith("The clock is late: event 'nightly' is overdue: it was due 9")
     assert told[0].endswith("no clock is the leader")
-    assert overdue.look(redis).leader is None
+    assert next_due.look(redis).leader is None
 
 
 def test_a_job_that_failed_and_is_not_kept_is_recorded_as_failed(bench: Callable[..., Any], redis: Redis) -> None:

@@ -11,8 +11,8 @@ from redis import Redis
 from clock.errors import StoreError, StoreUnavailable
 from clock.problems import Problems
 from clock.store.jobs.in_progress import InProgress
-from clock.store.jobs.job_results import NOTHING_ELSE
 from clock.store.jobs.moves import Claimed
+from clock.store.jobs.results import NOTHING_ELSE
 from clock.testing import FakeClock
 from clock.worker.fetching.claims import Claims
 from clock.worker.options import WorkerOptions

@@ -19,8 +19,8 @@ from clock.store import keys, scripts
 from clock.store.jobs.flow import batches, limit_holders, unique_locks
 from clock.store.jobs.flow.unique_locks import Lock, LockedPush
 from clock.store.jobs.in_progress import InProgress
-from clock.store.jobs.job_results import Ending
 from clock.store.jobs.moves import CannotMove, Claimed, Move
+from clock.store.jobs.results import Ending
 from tests.limited import by_limits
 from tests.worker.test_limit_orders import everywhere, jid
 

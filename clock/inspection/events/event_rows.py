@@ -19,7 +19,7 @@ from clock.store.ledger.decision import MISSED_KEPT_MS
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.event_rows import StoredEvent
 from clock.store.ledger.history import is_failure
-from clock.store.ledger.overdue import OVERDUE_SECONDS
+from clock.store.ledger.next_due import OVERDUE_SECONDS
 from clock.store.ledger.pauses import Pause, covering
 from clock.timetable import Event, Timetable
 from clock.timetable.explanation import explain, schedule_words

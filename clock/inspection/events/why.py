@@ -15,7 +15,7 @@ from clock.clocks import from_ms, to_ms
 from clock.errors import UnreadableTime
 from clock.printable import counted, duration, local_time
 from clock.store import Redis, listing
-from clock.store.ledger import history, overdue, pauses
+from clock.store.ledger import history, next_due, pauses
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.timetable import Event
@@ -173,7 +173,7 @@ def _undecided_lines(
 ) -> Iterator[str]:
     """A line for each run of due instants with the same explanation."""
     paused = pauses.read(redis) if dues else {}
-    leadership = overdue.look(redis).leadership if dues else ""
+    leadership = next_due.look(redis).leadership if dues else ""
 
     def state(due: datetime) -> str:
         if due <= decided:

@@ -10,7 +10,7 @@ from clock.inspection.jobs.jobs import FoundJob, found
 from clock.job.flow.unique import lock_pair
 from clock.job.payload import encode_again, queue_of
 from clock.store import Redis, keys, listing, repairs
-from clock.store.jobs import paused_queues
+from clock.store.jobs import queues as stored
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits, Trimmed
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import unique_locks
@@ -133,7 +133,7 @@ class QueueView:
 
 def queues(redis: Redis, now: float) -> list[QueueView]:
     """All queues at `now` (float seconds). Raises StoreUnavailable."""
-    paused = paused_queues.paused(redis)
+    paused = stored.paused(redis)
     names = sorted({*listing.queue_names(redis), *paused})
     return [replace(view, is_paused=view.name in paused) for view in _views(redis, names, now)]
 
@@ -141,7 +141,7 @@ def queues(redis: Redis, now: float) -> list[QueueView]:
 def view_of(redis: Redis, name: str, now: float) -> QueueView:
     """One queue at `now` (float seconds). Raises StoreUnavailable."""
     [view] = _views(redis, [name], now)
-    return replace(view, is_paused=name in paused_queues.paused(redis))
+    return replace(view, is_paused=name in stored.paused(redis))
 
 
 def _views(redis: Redis, names: Sequence[str], now: float) -> list[QueueView]:

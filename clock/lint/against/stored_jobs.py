@@ -18,7 +18,7 @@ from clock.job.push.arguments import check_arity
 from clock.lint.rules import Finding
 from clock.printable import counted
 from clock.store import Redis, keys, listing
-from clock.store.jobs import sample
+from clock.store.jobs import scanning
 from clock.store.jobs.unserved_queues import unserved
 
 MOST_JOBS = 10_000  # of one place: a second or two; a larger place is sampled
@@ -52,7 +52,7 @@ class Fault:
 class _Place:
     name: str
     key: str
-    kind: sample.Kind
+    kind: scanning.Kind
     level: str = "error"
 
 
@@ -63,10 +63,10 @@ def stored_jobs(redis: Redis, queues: Collection[str] | None, most: int = MOST_J
     warnings. Raises StoreUnavailable.
     """
     for place in _places(redis):
-        total = sample.size(redis, place.key, place.kind)
+        total = scanning.size(redis, place.key, place.kind)
         faulty: dict[tuple[str, Fault], list[str]] = {}
         read = 0
-        for member in sample.sampled(redis, place.key, place.kind, total, most):
+        for member in scanning.sampled(redis, place.key, place.kind, total, most):
             read += 1
             job = found(member)
             if fault := _fault_in(job, queues):
@@ -142,7 +142,7 @@ def _findings(place: _Place, faulty: Mapping[tuple[str, Fault], Sequence[str]]) 
 def _unserved(redis: Redis, queues: Collection[str] | None) -> Iterator[Finding]:
     waiting = {name: count for name, (count, _) in unserved(redis).items()}
     if queues is not None:
-        sizes = {name: sample.size(redis, keys.queue(name), "list") for name in listing.queue_names(redis)}
+        sizes = {name: scanning.size(redis, keys.queue(name), "list") for name in listing.queue_names(redis)}
         ours = {name: count for name, count in sizes.items() if count and name not in queues}
         waiting = {name: count for name, count in ours.items() if name in waiting}
     for name, count in sorted(waiting.items()):

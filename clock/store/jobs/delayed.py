@@ -14,7 +14,7 @@ from clock.printable import shortened_list
 from clock.problems import Problems
 from clock.store import keys
 from clock.store.invalid_values import text
-from clock.store.jobs.flow.batch_errors import BatchErrors
+from clock.store.jobs.flow.batches import BatchErrors
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
 from clock.store.scripts import run
 from clock.store.server.connection import has_left, translated

@@ -22,11 +22,10 @@ from clock.store import keys
 from clock.store.jobs import cancellations
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
-from clock.store.jobs.flow.batch_errors import BatchErrors
-from clock.store.jobs.flow.limit_keys import LIMIT_KEYS, RATE_KEYS, limits_if_any, limits_text
+from clock.store.jobs.flow.batches import BatchErrors
 from clock.store.jobs.flow.unique_locks import Lock, lock_keys, push_kept_out
-from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
-from clock.store.jobs.moves import CannotMove, Claimed, Move
+from clock.store.jobs.moves import CannotMove, Claimed, Move, limits_if_any, limits_text
+from clock.store.jobs.results import NOTHING_ELSE, Ending, Kept
 from clock.store.jobs.steps import in_steps
 from clock.store.ledger.held_pushes import Push, unique_pushes
 from clock.store.scripts import run, script
@@ -160,7 +159,7 @@ class InProgress:
         done, frees, limited = acknowledged
         shared = (keys.WORKERS, keys.PAUSED_QUEUES, keys.CANCELLED, *lock_keys())
         followed = keys.BATCH_KEYS if any(key == "" for _, key, _ in frees) else ()
-        rules = (*LIMIT_KEYS, *RATE_KEYS, keys.OVERLAPS)
+        rules = (*keys.LIMIT_KEYS, *keys.RATE_KEYS, keys.OVERLAPS)
         names = [self._hash, *counted, *shared, *rules, *map(keys.queue, queues), *followed]
         expires_ms = to_ms(now) + int(expires_seconds * 1000)
         freed = [word for number, key, jid in frees for word in (number, key, jid if key else to_ms(now))]
@@ -193,9 +192,9 @@ class InProgress:
             where or self._hash,
             *(key for stat in counters for key in (stat, f"{stat}:{_day(now)}")),
         ]
-        names += [*lock_keys(), *keys.BATCH_KEYS, *LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
+        names += [*lock_keys(), *keys.BATCH_KEYS, *keys.LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
         args = [job.number, payload, score, int(where != ""), int(ran)]
-        args += [*ending.lock_words, ending.how, to_ms(now), int(job.limits is not None)]
+        args += [*(ending.lock or ("", "")), ending.how, to_ms(now), int(job.limits is not None)]
         args += ending.kept.words if ending.kept else []
         moved = bool(run(self._redis, "set_aside", names, args))
         if where == keys.DEAD:
@@ -209,9 +208,9 @@ class InProgress:
         """
         counters = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
         kept = ending.kept or Kept("", 0, {})
-        names = [self._hash, *counters, kept.key, *lock_keys(), *keys.BATCH_KEYS, *LIMIT_KEYS]
+        names = [self._hash, *counters, kept.key, *lock_keys(), *keys.BATCH_KEYS, *keys.LIMIT_KEYS]
         ttl, *fields = kept.words
-        args = [job.number, *ending.lock_words, ttl, to_ms(now), ending.how, *fields]
+        args = [job.number, *(ending.lock or ("", "")), ttl, to_ms(now), ending.how, *fields]
         return bool(run(self._redis, "finish", names, args))
 
     def begin_unique(self, job: Claimed, field: tuple[str, str], *, until_start: bool) -> bool:
@@ -267,9 +266,9 @@ class InProgress:
         for move in step:
             args += [move.field or str(move.job.number), move.where, move.name, move.payload]
             args += move.lock or ("", "")
-        targets = [move.target for move in step]
-        names = [self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS, *keys.BATCH_KEYS, *LIMIT_KEYS, *lock_keys()]
-        moved, error, *failed = run(self._redis, "put_back", [*names, *targets], args)
+        names = [self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS, *keys.BATCH_KEYS, *keys.LIMIT_KEYS]
+        names += [*lock_keys(), *(move.target for move in step)]
+        moved, error, *failed = run(self._redis, "put_back", names, args)
         self._batch_errors.report(error)
         for place, refusal in zip(failed[::2], failed[1::2], strict=True):
             stuck.add(step[place - 1], refusal.decode(errors="replace"))

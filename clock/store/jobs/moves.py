@@ -10,6 +10,25 @@ import msgspec
 from clock.errors import StoreError
 from clock.store import keys
 
+#: The payload of each job with limits or rates contains this, and hardly any other payload.
+LIMITED = b'limits"'
+#: A payload of ours that has rates only starts with this.
+ONLY_RATES = b'{"limits":[]'
+#: A payload of ours that has limits starts with this; the next "]" ends them, unless a name has one.
+OWN_LIMITS = b'{"limits":[{'
+
+
+def limits_text(payload: bytes) -> bytes:
+    """The start of a payload of ours, up to the end of its limits; b"": another program wrote it."""
+    return payload[: payload.find(b"]") + 1] if payload.startswith(OWN_LIMITS) else b""
+
+
+def limits_if_any(payload: bytes) -> bytes | None:
+    """The text of a payload's limits (`limits_text`); None if it has none."""
+    if LIMITED not in payload or payload.startswith(ONLY_RATES):
+        return None
+    return limits_text(payload)
+
 
 class Claimed(msgspec.Struct, frozen=True):
     """A job in progress: its number in the worker's hash, its queue, and its raw payload.

@@ -1,17 +1,25 @@
-"""Queues: lists of payloads, as Sidekiq's. Jobs are added on the left and taken from the right."""
+"""Queues: lists of payloads, as Sidekiq's. Jobs are added on the left and taken from the right.
+
+Workers take no jobs from paused queues. The set of these is Sidekiq Pro's; each may pause queues for the other. A
+queue is paused in all shards of a home.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from redis import Redis
 
 from clock.store import keys
+from clock.store.invalid_values import text
 from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.server.connection import translated
 from clock.store.server.durable import wait_command
 from clock.store.server.sending import Command
+from clock.store.server.shards import every
+from clock.store.wrong_type import reading
 
 
 @dataclass(slots=True)
@@ -55,12 +63,25 @@ def push_commands(parcels: Sequence[Parcel], durable: int = 0) -> list[Command]:
     return [*commands, wait_command(durable)] if durable else commands
 
 
-def size(redis: Redis, name: str) -> int:
-    """How many jobs wait in the queue."""
-    return list_size(redis, keys.queue(name))
-
-
 def list_size(redis: Redis, key: str) -> int:
     """How many jobs a list holds: a queue, or the parked jobs of a class."""
     with translated():
         return int(redis.llen(key))
+
+
+def pause(redis: Redis, name: str) -> bool:
+    """Pause a queue; False: it was paused already. Raises StoreUnavailable, StoreError."""
+    with translated():
+        return sum(int(place.sadd(keys.PAUSED_QUEUES, name)) for place in every(redis)) > 0
+
+
+def unpause(redis: Redis, name: str) -> bool:
+    """Resume a queue. Returns False if it was not paused. Raises StoreUnavailable, StoreError."""
+    with translated():
+        return sum(int(place.srem(keys.PAUSED_QUEUES, name)) for place in every(redis)) > 0
+
+
+def paused(redis: Redis) -> set[str]:
+    """The names of the paused queues. Raises StoreUnavailable."""
+    found = [reading(place, lambda pipe: pipe.smembers(keys.PAUSED_QUEUES)) or () for place in every(redis)]
+    return set(map(text, chain.from_iterable(found)))

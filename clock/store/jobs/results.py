@@ -1,9 +1,14 @@
-"""Results of jobs, kept for a caller that asks later: one hash for each job, which expires."""
+"""Results of jobs: a hash a job, which expires.
+
+The script that ends a job writes the result of a job that keeps one. Tasks of Django's framework write their own.
+Each function raises StoreUnavailable.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -14,29 +19,74 @@ from clock.store.wrong_type import reading
 
 Fields = Mapping[str, str]
 
+#: Instead of a lock (key, jid): the end of the job may push others, as it has a batch or a job that follows it.
+HAS_FOLLOWERS = ("", "")
 
-def write(redis: Redis, jid: str, fields: Fields, *, seconds: float, once: Fields | None = None) -> dict[str, str]:
-    """Set fields of a job's result, those of `once` only if they are not set, and return them all.
 
-    It is kept for so many seconds from now. Raises StoreUnavailable.
+class Kept(NamedTuple):
+    """The result of a job that has ended, its jid, and how long it is kept (ms)."""
+
+    jid: str
+    ttl_ms: int
+    fields: Fields
+
+    @property
+    def key(self) -> str:
+        """The key of the hash."""
+        return keys.JOB_RESULT + self.jid
+
+    @property
+    def words(self) -> list[str | int]:
+        """The arguments of a script that writes it."""
+        return [self.ttl_ms, *chain.from_iterable(self.fields.items())]
+
+
+class Ending(NamedTuple):
+    """The end of a job: its result, if it keeps one, the lock (key, jid) that it frees, and how it ended.
+
+    `how` is "done", "dead", "dropped" or "cancelled"; '': it runs again.
+    """
+
+    kept: Kept | None = None
+    lock: tuple[str, str] | None = None
+    how: str = ""
+
+
+NOTHING_ELSE = Ending()
+
+
+def write(redis: Redis, kept: Kept) -> None:
+    """Write the result of a job that a program has deleted."""
+    with translated(), redis.pipeline() as pipeline:
+        pipeline.hset(kept.key, items=list(chain.from_iterable(kept.fields.items())))
+        pipeline.pexpire(kept.key, kept.ttl_ms)
+        pipeline.execute(raise_on_error=False)  # another program may have written the key or the time
+
+
+def read(redis: Redis, jid: str) -> dict[str, str]:
+    """The fields of a job's result; empty: it has not ended, or the result expired."""
+    return _decoded(reading(redis, lambda pipe: pipe.hgetall(keys.JOB_RESULT + jid)) or {})
+
+
+def write_task(redis: Redis, jid: str, fields: Fields, *, seconds: float, once: Fields | None = None) -> Fields:
+    """Set fields of a task's result, those of `once` only if they are not set, and return them all.
+
+    It is kept for so many seconds from now.
     """
     key = keys.RESULT + jid
     with translated(), redis.pipeline() as pipeline:
         for name, value in (once or {}).items():
             pipeline.hsetnx(key, name, value)
         if fields:
-            pipeline.hset(key, items=[part for item in fields.items() for part in item])
+            pipeline.hset(key, items=list(chain.from_iterable(fields.items())))
         pipeline.pexpire(key, int(seconds * 1000))
         pipeline.hgetall(key)
         found: Any = pipeline.execute()[-1]
     return _decoded(found)
 
 
-def read(redis: Redis, jid: str) -> dict[str, str]:
-    """The fields of a job's result; empty if it has no result, or the result has expired.
-
-    Raises StoreUnavailable.
-    """
+def read_task(redis: Redis, jid: str) -> dict[str, str]:
+    """The fields of a task's result; empty if it has none, or the result has expired."""
     return _decoded(reading(redis, lambda pipe: pipe.hgetall(keys.RESULT + jid)) or {})
 
 

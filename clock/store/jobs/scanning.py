@@ -2,28 +2,31 @@
 
 A sorted set is read by score, so jobs that leave or join elsewhere neither hide nor repeat other jobs. A queue is
 read from one end, by index. From the right, a later step misses as many jobs as workers have taken; from the left,
-it reads as many again as were pushed.
+it reads as many again as were pushed. `sampled` reads a part of a place, spread evenly over it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
-from clock.store.jobs.steps import STEP_BYTES
+from clock.store.jobs.steps import STEP_BYTES, PageSize
 from clock.store.scripts import run
 from clock.store.server.connection import translated
 
 MOST_JOBS = 1_000  # of one step: about a ms of Redis's time
 ANY_CASE_JOBS = 400  # of one step that compares texts in upper and lower case
 FIRST_JOBS = 64  # of the first step: their sizes are not known yet
+PAGE_JOBS = 100  # of a sample
 
 Order = Literal["lowest", "highest"]
 End = Literal["next", "newest"]
+Kind = Literal["list", "zset"]
 
 
 #: A score that Redis reads, a place and a number of jobs; Redis counts in 64 bits.
@@ -161,3 +164,26 @@ def _read(redis: Redis, key: str, kind: str, first: int, last: int, texts: Seque
         for member, at, place, run in zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True)
     ]
     return _Part(int(read), int(largest), score.decode(), int(alike), hits)
+
+
+def size(redis: Redis, key: str, kind: Kind) -> int:
+    """The number of jobs of a list or sorted set; 0 if the key has another type. Raises StoreUnavailable."""
+    with translated():
+        try:
+            return int(redis.llen(key) if kind == "list" else redis.zcard(key))
+        except ResponseError:
+            return 0
+
+
+def sampled(redis: Redis, key: str, kind: Kind, total: int, most: int) -> Iterator[bytes]:
+    """About `most` of the `total` jobs, or all if they are fewer. Raises StoreUnavailable."""
+    first, pages = 0, PageSize(PAGE_JOBS)
+    while first < total:
+        wanted = pages.jobs
+        with translated():
+            found: Any = (redis.lrange if kind == "list" else redis.zrange)(key, first, first + wanted - 1)
+        if not found:
+            return
+        yield from found
+        pages.note(found)
+        first += max(len(found), len(found) * total // most)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.store import keys
 from clock.store.invalid_values import json_object
 from clock.store.ledger.entry import LATEST_MS
@@ -20,6 +22,7 @@ HISTORY_LENGTH = 1_000  # records kept for each event: three years of a daily on
 OUTCOMES_LENGTH = 2_000  # outcomes kept for each event: a job may be tried several times
 MOST_RENAMES = 3  # of an event while its job runs: more than one is a race of two releases
 LATEST = 50  # decisions whose commit is looked up
+BACKFILLED_MS = 366 * 86_400_000  # a year: an older backfill is hardly repeated by mistake
 
 Record = dict[str, Any]
 
@@ -97,6 +100,23 @@ def committed_at(redis: Redis, event: str) -> dict[int, int]:
         if record is not None:
             found[record["due"]] = int(number.partition(b"-")[0])
     return found
+
+
+def backfilled(redis: Redis, event: str) -> set[int]:
+    """The due instants of an event that were backfilled in the last year, in ms. Raises StoreUnavailable.
+
+    A backfill that is repeated skips them.
+    """
+    with translated():
+        members: Any = redis.zrange(keys.BACKFILLED, 0, -1)
+    split = (member.partition(b" ") for member in members)
+    return {int(due) for due, _, name in split if name == event.encode() and due.isdigit()}
+
+
+def forget_old_backfills(redis: Redis, now: datetime) -> None:
+    """Forget backfills that are older than a year. Raises StoreUnavailable."""
+    with translated():
+        redis.zremrangebyscore(keys.BACKFILLED, "-inf", to_ms(now) - BACKFILLED_MS)
 
 
 def _entries(redis: Redis, stream: str, count: int, kinds: Mapping[str, type]) -> Iterator[Record]:

@@ -16,7 +16,7 @@ from math import ceil
 from clock.clocks import from_ms, to_ms
 from clock.errors import ConfigurationError
 from clock.store import Redis, listing
-from clock.store.ledger import backfilled, history
+from clock.store.ledger import history
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.timetable import Event
@@ -104,7 +104,7 @@ class _States:
         kept = [record["due"] for record in records if record["decision"] not in _OUT_OF_ORDER]
         self._oldest = min(kept, default=0) if is_full and not beyond_history else 0
         self._ran = {record["due"] for record in records if record["decision"] in _RAN}
-        self._backfilled = {due for name in names for due in backfilled.read(redis, name)}
+        self._backfilled = {due for name in names for due in history.backfilled(redis, name)}
         self._decided = decided
 
     def of(self, at: datetime) -> State:

@@ -13,7 +13,7 @@ from clock.clocks import Clock, to_ms
 from clock.errors import BackfillFailed, ConfigurationError, StoreError
 from clock.printable import brief
 from clock.store import Redis
-from clock.store.ledger import backfilled
+from clock.store.ledger import history
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.held_pushes import kept_out
 from clock.store.ledger.ledger import RedisLedger
@@ -63,7 +63,7 @@ class Backfill:
         Runs that another backfill has committed in the meantime are left out. It may be stopped at any time and
         repeated. Raises BackfillFailed if the action fails (the runs before it are committed), StoreUnavailable.
         """
-        backfilled.forget_old(self._redis, self._clock.now())
+        history.forget_old_backfills(self._redis, self._clock.now())
         size, stop = 1 if self._per_second else BATCH, threading.Event()
         planned = self.plan.to_run
         for start in range(0, len(planned), size):

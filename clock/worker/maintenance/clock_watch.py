@@ -7,7 +7,7 @@ from datetime import datetime
 
 from clock.clocks import Clock
 from clock.store import Redis
-from clock.store.ledger import overdue
+from clock.store.ledger import next_due
 
 REMIND_SECONDS = 60.0  # how often the error is logged again
 
@@ -17,7 +17,7 @@ logger = logging.getLogger("clock.worker")
 class ClockWatch:
     """Compares the oldest undecided due instant with Redis's time."""
 
-    def __init__(self, redis: Redis, *, clock: Clock, limit_seconds: float = overdue.OVERDUE_SECONDS) -> None:
+    def __init__(self, redis: Redis, *, clock: Clock, limit_seconds: float = next_due.OVERDUE_SECONDS) -> None:
         self._redis = redis
         self._clock = clock
         self._limit_seconds = limit_seconds
@@ -26,7 +26,7 @@ class ClockWatch:
 
     def look(self) -> bool:
         """Look once, and log it if the clock is behind: True. Raises StoreUnavailable."""
-        found = overdue.look(self._redis)
+        found = next_due.look(self._redis)
         problem = found.problem(self._limit_seconds)
         if problem is None:
             if self._due is not None:

@@ -17,8 +17,8 @@ from clock.errors import StoreError, StoreUnavailable
 from clock.job.payload import Payload, decode, encode_again
 from clock.problems import Problems
 from clock.store.jobs.in_progress import InProgress
-from clock.store.jobs.job_results import NOTHING_ELSE, Ending
 from clock.store.jobs.moves import Claimed, Move
+from clock.store.jobs.results import NOTHING_ELSE, Ending
 from clock.store.ledger.held_pushes import Push
 from clock.worker.fetching.claims import Claims
 

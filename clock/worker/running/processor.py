@@ -38,8 +38,8 @@ from clock.job.results import Status, keeps_result, kept_error, kept_value
 from clock.job.types import JobClass
 from clock.log import JobLogContext, write_gathered_lines
 from clock.store import keys
-from clock.store.jobs.job_results import HAS_FOLLOWERS, NOTHING_ELSE, Ending
 from clock.store.jobs.moves import Claimed
+from clock.store.jobs.results import HAS_FOLLOWERS, NOTHING_ELSE, Ending
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.fetching.handoff import Slot
 from clock.worker.running.coroutines import run_on_loop

@@ -12,12 +12,12 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.jobs import cancellations
 from clock.store.jobs.flow import batches
-from clock.store.jobs.flow.batch_errors import BatchErrors
+from clock.store.jobs.flow.batches import BatchErrors
 from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.jobs.in_progress import InProgress
-from clock.store.jobs.job_results import HAS_FOLLOWERS, Ending, Kept
-from clock.store.jobs.job_results import read as result_of
 from clock.store.jobs.moves import CannotMove, Claimed, Move
+from clock.store.jobs.results import HAS_FOLLOWERS, Ending, Kept
+from clock.store.jobs.results import read as result_of
 from clock.store.ledger.held_pushes import Push
 from clock.store.scripts import script
 from tests.servers import lifetime
@@ -200,7 +200,7 @@ def test_a_job_whose_batch_cannot_be_written_stays_in_progress_and_the_error_is_
 def test_an_error_of_a_batch_whose_key_is_not_known_is_reported_as_redis_returned_it(
     redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clock.store.jobs.flow.batch_errors.wrong_keys_among", lambda *_: [])
+    monkeypatch.setattr("clock.store.jobs.flow.batches.wrong_keys_among", lambda *_: [])
     redis.set(keys.BATCH_CHILDREN, "foreign")
     enqueue(redis, payload("j1", bid="b1"))
     own = InProgress(redis, NAME)

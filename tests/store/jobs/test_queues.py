@@ -7,8 +7,8 @@ from redis import Redis
 
 from clock.config import Config
 from clock.store import keys
-from clock.store.jobs import paused_queues
-from clock.store.jobs.queues import Parcel, list_size, push_commands, size
+from clock.store.jobs import queues
+from clock.store.jobs.queues import Parcel, list_size, push_commands
 from clock.store.server.opening import connected
 from clock.store.server.shards import every
 
@@ -53,29 +53,29 @@ def test_durable_pushes_wait_for_the_most_replicas_that_were_asked_for(
 def test_the_jobs_of_a_list_are_counted(redis: Redis) -> None:
     redis.lpush("queue:mail", "a", "b")
 
-    assert (size(redis, "mail"), list_size(redis, "queue:mail"), size(redis, "none")) == (2, 2, 0)
+    assert (list_size(redis, "queue:mail"), list_size(redis, "queue:none")) == (2, 0)
 
 
 def test_a_queue_is_paused_in_all_shards_and_resumed_from_all(home: Redis) -> None:
     second = every(home)[1]
-    assert paused_queues.pause(home, "mail")
-    assert not paused_queues.pause(home, "mail")
+    assert queues.pause(home, "mail")
+    assert not queues.pause(home, "mail")
     assert second.smembers(keys.PAUSED_QUEUES) == {b"mail"}
     second.sadd(keys.PAUSED_QUEUES, "low")
-    assert paused_queues.paused(home) == {"mail", "low"}
+    assert queues.paused(home) == {"mail", "low"}
 
-    assert paused_queues.unpause(home, "low")
-    assert not paused_queues.unpause(home, "low")
-    assert paused_queues.unpause(home, "mail")
-    assert paused_queues.paused(home) == set()
+    assert queues.unpause(home, "low")
+    assert not queues.unpause(home, "low")
+    assert queues.unpause(home, "mail")
+    assert queues.paused(home) == set()
 
 
 def test_a_queue_of_an_application_without_shards_is_paused_and_resumed_once(redis: Redis) -> None:
-    assert [paused_queues.pause(redis, "mail") for _ in range(2)] == [True, False]
-    assert [paused_queues.unpause(redis, "mail") for _ in range(2)] == [True, False]
+    assert [queues.pause(redis, "mail") for _ in range(2)] == [True, False]
+    assert [queues.unpause(redis, "mail") for _ in range(2)] == [True, False]
 
 
 def test_a_set_of_paused_queues_of_a_wrong_type_pauses_none(redis: Redis) -> None:
     redis.set(keys.PAUSED_QUEUES, "foreign")
 
-    assert paused_queues.paused(redis) == set()
+    assert queues.paused(redis) == set()

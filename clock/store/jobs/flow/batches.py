@@ -17,9 +17,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from redis import Redis
 
-from clock.clocks import to_ms
+from clock.clocks import SystemClock, to_ms
+from clock.errors import StoreError
+from clock.problems import Problems
 from clock.store import keys
 from clock.store.invalid_values import text
+from clock.store.key_types import wrong_keys_among
 from clock.store.scripts import run
 from clock.store.server.connection import translated
 from clock.store.wrong_type import reading, readings
@@ -209,3 +212,31 @@ def _page(redis: Redis, low: str | bytes, high: str) -> list[bytes]:
 def _span(prefix: str) -> tuple[str, str]:
     """The members that start with a prefix and "/"; "0" is the character after it."""
     return f"[{prefix}/", f"({prefix}0"
+
+
+class BatchErrors:
+    """Reports the errors of scripts that moved a job and could not note it in its batch. For any thread.
+
+    `problems`, those of the process, get each error with the key that causes it.
+    """
+
+    def __init__(self, redis: Redis, problems: Problems | None = None) -> None:
+        self._redis = redis
+        self._problems = problems or Problems(clock=SystemClock())
+
+    def report(self, error: bytes) -> None:
+        """Report the error of a script; empty: none."""
+        if error:
+            self._problems.entry(
+                "The end of a job was not noted in its batch, or the job that follows it was not pushed: %s."
+                " Once this is repaired, a worker corrects the batch within some minutes.",
+                self._cause(error),
+            )
+
+    def _cause(self, error: bytes) -> str:
+        try:
+            wrong = wrong_keys_among(self._redis, set(keys.BATCH_KEYS) - {keys.NEARER})
+        except StoreError:
+            wrong = []
+        named = "; ".join(f"{key}; rename or delete it" for key in wrong)
+        return named or text(error)

@@ -25,7 +25,6 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.invalid_values import json_object, text
 from clock.store.jobs.flow import unique_locks
-from clock.store.jobs.flow.limit_keys import LIMIT_KEYS
 from clock.store.scripts import run
 from clock.store.server.connection import translated
 from clock.store.wrong_type import WrongType, reading, readings, typed
@@ -167,7 +166,7 @@ def set_maximum(redis: Redis, name: str, maximum: int | None) -> int:
     """
     freed = 0
     args = [name, "" if maximum is None else maximum]
-    while moved := int(run(redis, "set_limit", LIMIT_KEYS, args)):
+    while moved := int(run(redis, "set_limit", keys.LIMIT_KEYS, args)):
         freed += moved
     return freed
 
@@ -178,7 +177,7 @@ def remove(redis: Redis, gone: Iterable[Holder], names: Sequence[str]) -> tuple[
     removed = sum(max(one.jobs - one.found, 0) for one in _counted(redis, known, corrects=True))
     members, freed = [one.member for one in known if not one.worker], 0
     while True:
-        count, moved = run(redis, "free_holders", LIMIT_KEYS, [len(members), *members, *names])
+        count, moved = run(redis, "free_holders", keys.LIMIT_KEYS, [len(members), *members, *names])
         removed, freed, members = removed + int(count), freed + int(moved), []
         if not moved:
             return removed, freed
@@ -191,7 +190,7 @@ def _counted(redis: Redis, suspects: Iterable[Holder], *, corrects: bool) -> Ite
         if holder.worker:
             by_worker.setdefault(holder.worker, {})[holder.name] = holder
     for worker, held in by_worker.items():
-        names = [*LIMIT_KEYS, keys.IN_PROGRESS + worker]
+        names = [*keys.LIMIT_KEYS, keys.IN_PROGRESS + worker]
         numbers = run(redis, "count_places", names, [int(corrects), MOST_BYTES, *held])
         for holder, had, actual in zip(held.values(), numbers[::2], numbers[1::2], strict=False):
             yield holder._replace(jobs=int(had), found=int(actual))

@@ -6,7 +6,6 @@ from redis import Redis
 
 from clock.clocks import SystemClock
 from clock.store import keys
-from clock.store.jobs.flow.limit_keys import RATE_KEYS
 from clock.store.scripts import run
 from clock.store.server.connection import translated
 
@@ -35,7 +34,7 @@ def forget(redis: Redis, at: str = START, *, within: float, now_ms: int | None =
     ends_at, removed = _monotonic() + within, 0
     while True:
         args = [at, "" if now_ms is None else now_ms, SLOT_KEPT_MS, MOST]
-        reply, count = run(redis, "forget_rates", RATE_KEYS[:3], args)
+        reply, count = run(redis, "forget_rates", keys.RATE_KEYS[:3], args)
         at, removed = reply.decode(), removed + int(count)
         if at == START or _monotonic() >= ends_at:
             return at, removed

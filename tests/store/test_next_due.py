@@ -7,9 +7,9 @@ from redis.exceptions import ResponseError
 from clock.clocks import from_ms
 from clock.errors import StoreError
 from clock.store import keys
-from clock.store.ledger import next_due, overdue
+from clock.store.ledger import next_due
 from clock.store.ledger.lease import Lease
-from clock.store.ledger.overdue import Lateness
+from clock.store.ledger.next_due import Lateness
 
 NOON = 1_795_521_600_000
 
@@ -73,7 +73,7 @@ def test_the_lateness_is_measured_by_redis_s_clock(redis: Redis) -> None:
     next_due.set_marker(redis, "feed", (seconds - 100) * 1000 + 500)
     Lease(redis, identity="web1", release="v1", rank=1).take(60)
 
-    found = overdue.look(redis)
+    found = next_due.look(redis)
 
     assert (found.event, found.due, found.leader) == ("feed", from_ms((seconds - 100) * 1000 + 500), "web1")
     assert 99.5 <= found.late_seconds < 160
@@ -85,7 +85,7 @@ def test_a_key_of_another_type_is_no_marker_and_no_leader(redis: Redis, key: str
     redis.unlink(key)
     redis.set(key, "in the way")
 
-    found = overdue.look(redis)
+    found = next_due.look(redis)
 
     assert (found.event, found.leader) == (None if key == keys.NEXT_DUE else "feed", None)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clock.store.jobs.flow.limit_keys import limits_if_any
+from clock.store.jobs.moves import limits_if_any
 
 ONE = b'{"limits":[{"name":"crm","max":2}]'
 TWO = b'{"limits":[{"name":"a","max":1},{"name":"b","max":2}]'
