@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from heapq import heapify, heappop, heapreplace
+from heapq import merge
 
 from clock.clocks import from_ms, to_ms
 from clock.job import Job
@@ -131,24 +131,22 @@ def columns_due(events: Sequence[Event], ledger: MemoryLedger, until: datetime) 
         )
         if dues:
             column = Column(event, dues, entry.previous, entry.decided)
-            column.outcomes.update(_paused(column, ledger))
+            cover_pauses([column], ledger)
             yield column
             ledger.advance(event.name, dues[-1] * 1000)
 
 
 def cover_pauses(columns: Iterable[Column], ledger: MemoryLedger) -> None:
     """Note the pauses at the due instants that they cover."""
-    for column in columns:
-        column.outcomes.update(_paused(column, ledger))
+    for column in columns if ledger.pauses() else ():
+        for due in column.dues:
+            if paused := _paused(column.event, due, ledger):
+                column.outcomes[due] = paused
 
 
-def _paused(column: Column, ledger: MemoryLedger) -> Iterator[tuple[int, Outcome]]:
-    """The column's due instants that a pause covers."""
-    pauses = ledger.pauses()
-    for due in column.dues if pauses else ():
-        pause = covering(pauses, column.event.name, from_ms(due * 1000))
-        if pause is not None:
-            yield due, Outcome(DecisionKind.PAUSED, str(pause), counts=False)
+def _paused(event: Event, due: int, ledger: MemoryLedger) -> Outcome | None:
+    pause = covering(ledger.pauses(), event.name, from_ms(due * 1000))
+    return Outcome(DecisionKind.PAUSED, str(pause), counts=False) if pause else None
 
 
 def run_firings(
@@ -161,102 +159,77 @@ def run_firings(
     until: datetime,
 ) -> None:
     """Run the firings of the columns one after the other, up to `until`, and note their outcomes."""
-    columns = list(columns)
-    runs: list[_Known | _Asking] = [
-        (_Asking if column.event.asks_again else _Known)(
-            column, ledger, until, None if _pushes_later(column.event, timetable) else action_of
-        )
-        for column in columns
+    firings = _Firings(timetable, list(columns), ledger, action_of)
+    runs = [
+        firings.asking(place, until) if column.event.asks_again else firings.known(place)
+        for place, column in enumerate(firings.columns)
     ]
-    waiting = [(due, place) for place, run in enumerate(runs) if (due := run.next_due()) is not None]
-    heapify(waiting)
-    while waiting:
-        due, place = waiting[0]
-        run = runs[place]
-        if due not in run.column.outcomes:
+    for due, place in merge(*runs):  # the firing runs when `merge` asks its generator for the next due instant
+        if due not in firings.columns[place].outcomes:
             clock.travel_to(from_ms(due * 1000))
             move(due)
-        if run.run(timetable, due):
-            cover_pauses(columns, ledger)
-        following = run.next_due()
-        if following is None:
-            heappop(waiting)
-        else:
-            heapreplace(waiting, (following, place))
 
 
-class _Known:
-    """The firings of a column with known due instants."""
+@dataclass(frozen=True, slots=True)
+class _Firings:
+    """Runs firings. Its generators yield a due instant and the place of its column, and then run the firing."""
 
-    def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, action_of: ActionOf | None) -> None:
-        self.column = column
-        self._ledger = ledger
-        self._action_of = action_of
-        self._place = 0
+    timetable: Timetable
+    columns: Sequence[Column]
+    ledger: MemoryLedger
+    action_of: ActionOf
 
-    def next_due(self) -> int | None:
-        """The next due instant; None: not found."""
-        return self.column.dues[self._place] if self._place < len(self.column.dues) else None
+    def known(self, place: int) -> Iterator[tuple[int, int]]:
+        """The firings of a column with known due instants."""
+        column = self.columns[place]
+        action_of = self._action_of(column.event)
+        for index, due in enumerate(column.dues):
+            yield due, place
+            if due not in column.outcomes:
+                found = column.due(index)
+                outcome = fire(self.timetable, column.event, found, action_of)
+                _note(column, due, outcome, action_of)
+                self._pause(outcome, found)
 
-    def run(self, timetable: Timetable, due: int) -> bool:
-        """Run the firing, unless its outcome is known. True: it has paused events."""
-        column, found = self.column, self.column.due(self._place)
-        self._place += 1
-        if due in column.outcomes:
-            return False
-        outcome = fire(timetable, column.event, found, self._action_of)
-        if self._action_of is not None or outcome.kind is not DecisionKind.FIRED:
-            column.outcomes[due] = outcome
-        return _pause(outcome, found, self._ledger)
+    def asking(self, place: int, until: datetime) -> Iterator[tuple[int, int]]:
+        """The firings of an event that asks its condition again: each answer determines the next due instant.
 
+        Of consecutive refusals, only the first is noted.
+        """
+        column = self.columns[place]
+        event, entry = column.event, self.ledger.entry(column.event.name)
+        action_of, anchor, decided, end = self._action_of(event), entry.anchor, entry.decided, to_ms(until) // 1000
+        counted = event.counted_from(entry.counted, anchor=anchor, previous=entry.previous)
+        was_refused = event.asked_again_after(entry.previous, anchor=anchor, counted=counted)
 
-class _Asking:
-    """The firings of an event that asks its condition again: each answer determines the next due instant.
+        def asked() -> int | None:
+            dues = event.asked_between(to_ms(decided) // 1000, end, anchor=anchor, counted=counted)
+            return next(iter(dues), None)
 
-    Of consecutive refusals, only the first is noted.
-    """
+        for due in iter(asked, None):
+            yield due, place
+            found = due_of(event, from_ms(due * 1000), anchor=anchor, decided=decided, counted=counted)
+            outcome = _paused(event, due, self.ledger) or fire(self.timetable, event, found, action_of)
+            if outcome.kind not in JOINED or not was_refused:
+                column.dues.append(due)
+                column.asked[due] = found
+                _note(column, due, outcome, action_of)
+            decided, counted, was_refused = found.at, found.counted[outcome.counts], not outcome.counts
+            self.ledger.advance(event.name, due * 1000, counted)
+            self._pause(outcome, found)
 
-    def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, action_of: ActionOf | None) -> None:
-        entry = ledger.entry(column.event.name)
-        self.column = column
-        self._ledger = ledger
-        self._action_of = action_of
-        self._until = until
-        self._anchor = entry.anchor
-        self._decided = entry.decided
-        self._counted = column.event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
-        self._was_refused = column.event.asked_again_after(
-            entry.previous, anchor=entry.anchor, counted=self._counted
-        )
+    def _action_of(self, event: Event) -> ActionOf | None:
+        return None if _pushes_later(event, self.timetable) else self.action_of
 
-    def next_due(self) -> int | None:
-        """The next instant at which the condition is asked, or None if none is left."""
-        after, end = to_ms(self._decided) // 1000, to_ms(self._until) // 1000
-        event = self.column.event
-        return next(iter(event.asked_between(after, end, anchor=self._anchor, counted=self._counted)), None)
-
-    def run(self, timetable: Timetable, due: int) -> bool:
-        """Ask the condition, and run the firing if it allows it. True: the firing has paused events."""
-        column, at = self.column, from_ms(due * 1000)
-        found = due_of(column.event, at, anchor=self._anchor, decided=self._decided, counted=self._counted)
-        pause = covering(self._ledger.pauses(), column.event.name, at)
-        if pause is not None:
-            outcome = Outcome(DecisionKind.PAUSED, str(pause), counts=False)
-        else:
-            outcome = fire(timetable, column.event, found, self._action_of)
-        if outcome.kind not in JOINED or not self._was_refused:
-            column.dues.append(due)
-            column.asked[due] = found
-            if self._action_of is not None or outcome.kind is not DecisionKind.FIRED:
-                column.outcomes[due] = outcome
-        self._decided, self._counted = at, found.counted[outcome.counts]
-        self._was_refused = not outcome.counts
-        self._ledger.advance(column.event.name, due * 1000, self._counted)
-        return _pause(outcome, found, self._ledger)
+    def _pause(self, outcome: Outcome, due: Due) -> None:
+        """Pause the events that an action has cancelled."""
+        for name in outcome.cancelled:
+            self.ledger.pause(name, pause_after(due))
+        if outcome.cancelled:
+            cover_pauses(self.columns, self.ledger)
 
 
-def _pause(outcome: Outcome, due: Due, ledger: MemoryLedger) -> bool:
-    """Pause the events that an action has cancelled. Returns whether there are any."""
-    for name in outcome.cancelled:
-        ledger.pause(name, pause_after(due))
-    return bool(outcome.cancelled)
+def _note(column: Column, due: int, outcome: Outcome, action_of: ActionOf | None) -> None:
+    """Note an outcome. Without an action, a firing that fired is computed on request."""
+    if action_of is not None or outcome.kind is not DecisionKind.FIRED:
+        column.outcomes[due] = outcome
