@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it can be run a
 import schedule
 
 from benchmarks.declarations import declared
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 

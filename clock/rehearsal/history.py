@@ -13,7 +13,7 @@ from clock.clocks import from_ms
 from clock.job.payload import Payload
 from clock.job.push.client import using_clock
 from clock.rehearsal.fake_clock import FakeClock
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.rehearsal.timeline import Timeline
 from clock.rehearsal.under_pytest import collect
 from clock.rehearsal.uptime import Column

@@ -24,8 +24,7 @@ from clock.job.push.client import ToRedis
 from clock.job.push.inline import await_here, run_here
 from clock.job.types import JobClass
 from clock.rehearsal.collected_jobs import CollectedJobs
-from clock.rehearsal.memory.flow import MemoryFlow, as_read
-from clock.store.jobs.flow.batches import Batch
+from clock.rehearsal.flow import MemoryFlow, as_read
 from clock.store.jobs.flow.unique_locks import Lock
 
 #: Runs around jobs in tests; empty by default.
@@ -83,12 +82,7 @@ def all_jobs(queue: str | None = None) -> list[Payload]:
 
 def drain_all() -> int:
     """Run all collected jobs, and the jobs that they push, until none is left. Returns how many."""
-    collected = _collected()
-    count = 0
-    while collected.payloads:
-        collected.run(collected.take(lambda payload: True))
-        count += 1
-    return count
+    return _collected().run_all(lambda payload: True)
 
 
 def clear_all() -> None:
@@ -116,34 +110,45 @@ class Mode:
             undo()
 
 
-class Collected:
+class _WithoutRedis:
+    """A carrier of a test. `results` has the fields of each result, by jid."""
+
+    def __init__(self, flow: MemoryFlow) -> None:
+        self._flow = flow
+        self.results: Mapping[str, Mapping[str, str]] = flow.results
+        self.open_batch = flow.batches.open
+        self.seal_batch = flow.batches.seal
+
+    def _admitted(self, batches: Batches) -> Iterator[Payload]:
+        """The jobs that are pushed: those that get their locks and are new in their batches."""
+        for parcel in chain.from_iterable(batches):
+            locks: Sequence[Lock | None] = parcel.locks or [None] * len(parcel.payloads)
+            for text, at, lock in zip_longest(parcel.payloads, parcel.at or (), locks):
+                if self._flow.admits(lock, client.now()):
+                    yield as_read(text) if at is None else {**as_read(text), "at": at}
+
+    def run(self, payload: Payload) -> Any:
+        """Run a job; returns the result of `perform`, None if it was dropped."""
+        with self._flow.running(payload) as values:
+            values.append(run_here(*_found(payload), server_middleware.entries))
+        return values[0] if values else None
+
+
+class Collected(_WithoutRedis):
     """The carrier of `fake()`: it keeps the payloads as a worker would read them, delayed jobs with `at`."""
 
     def __init__(self) -> None:
         self.payloads: list[Payload] = []
-        self._flow = MemoryFlow(self.payloads, self._follow)
         self._lock = threading.Lock()  # one thread at a time finds and takes a job
-
-    @property
-    def results(self) -> Mapping[str, Mapping[str, str]]:
-        """The fields of each result, by jid."""
-        return self._flow.results
+        super().__init__(MemoryFlow(self.payloads, self._follow))
 
     def carry(self, batches: Batches) -> None:
         """Keep the jobs."""
-        self.payloads.extend(_admitted(self._flow, batches))
+        self.payloads.extend(self._admitted(batches))
 
     async def acarry(self, batches: Batches) -> None:
         """Keep the jobs."""
         self.carry(batches)
-
-    def open_batch(self, bid: str, batch: Batch) -> str:
-        """Open a batch."""
-        return self._flow.batches.open(bid, batch)
-
-    def seal_batch(self, bid: str) -> str:
-        """Seal a batch; its callbacks are collected when all its jobs have run."""
-        return self._flow.batches.seal(bid)
 
     def cancel(self, jid: str) -> bool:
         """Delete a job; False: it has run, or never was."""
@@ -162,9 +167,13 @@ class Collected:
 
     def drain(self, job: JobClass) -> int:
         """Run the jobs of a class, and those of it that they push, until none is left. Returns how many."""
+        return self.run_all(lambda payload: payload["class"] == job.wire_name)
+
+    def run_all(self, wanted: Callable[[Payload], bool]) -> int:
+        """Run the matching jobs, and those that they push, until none is left. Returns how many."""
         count = 0
-        while any(payload["class"] == job.wire_name for payload in self.payloads):
-            self.perform_one(job)
+        while (payload := self._taken(wanted)) is not None:
+            self.run(payload)
             count += 1
         return count
 
@@ -173,18 +182,10 @@ class Collected:
 
         Raises JobError if no job of it was collected.
         """
-        return self.run(self.take(lambda payload: payload["class"] == job.wire_name, job.wire_name))
-
-    def take(self, wanted: Callable[[Payload], bool], name: str = "job") -> Payload:
-        """Remove the first matching payload and return it. Raises JobError if no payload matches."""
-        found = self._taken(wanted)
+        found = self._taken(lambda payload: payload["class"] == job.wire_name)
         if found is None:
-            raise JobError(f"no {name} was pushed in this fake(), or all have been run")
-        return found
-
-    def run(self, payload: Payload) -> Any:
-        """Run a job; returns the result of `perform`."""
-        return _run(self._flow, payload)
+            raise JobError(f"no {job.wire_name} was pushed in this fake(), or all have been run")
+        return self.run(found)
 
     def _taken(self, wanted: Callable[[Payload], bool]) -> Payload | None:
         with self._lock:
@@ -201,46 +202,26 @@ class Collected:
         self.payloads.append(payload)
 
 
-class Inline:
+class Inline(_WithoutRedis):
     """The carrier of `inline()`."""
 
     def __init__(self) -> None:
-        self._flow = MemoryFlow([], lambda payload, _: _run(self._flow, payload))
-
-    @property
-    def results(self) -> Mapping[str, Mapping[str, str]]:
-        """The fields of each result, by jid."""
-        return self._flow.results
+        super().__init__(MemoryFlow([], lambda payload, _: self.run(payload)))
 
     def carry(self, batches: Batches) -> None:
         """Run the jobs."""
-        for payload in _admitted(self._flow, batches):
-            _run(self._flow, payload)
+        for payload in self._admitted(batches):
+            self.run(payload)
 
     async def acarry(self, batches: Batches) -> None:
         """Run the jobs without blocking the event loop."""
-        for payload in _admitted(self._flow, batches):
+        for payload in self._admitted(batches):
             with self._flow.running(payload) as values:
                 values.append(await await_here(*_found(payload), server_middleware.entries))
-
-    def open_batch(self, bid: str, batch: Batch) -> str:
-        """Open a batch."""
-        return self._flow.batches.open(bid, batch)
-
-    def seal_batch(self, bid: str) -> str:
-        """Seal a batch; its jobs have run, so its callbacks run now."""
-        return self._flow.batches.seal(bid)
 
     def cancel(self, jid: str) -> bool:
         """False: each job has run when its push returns."""
         return False
-
-
-def _run(flow: MemoryFlow, payload: Payload) -> Any:
-    """Run a job; returns the result of `perform`, None if it was dropped."""
-    with flow.running(payload) as values:
-        values.append(run_here(*_found(payload), server_middleware.entries))
-    return values[0] if values else None
 
 
 def _collected() -> Collected:
@@ -248,15 +229,6 @@ def _collected() -> Collected:
     if not isinstance(carrier, Collected):
         raise JobError("no jobs are collected: use it inside `with clock.testing.fake():`")
     return carrier
-
-
-def _admitted(flow: MemoryFlow, batches: Batches) -> Iterator[Payload]:
-    """The jobs that are pushed: those that get their locks and are new in their batches."""
-    for parcel in chain.from_iterable(batches):
-        locks: Sequence[Lock | None] = parcel.locks or [None] * len(parcel.payloads)
-        for text, at, lock in zip_longest(parcel.payloads, parcel.at or (), locks):
-            if flow.admits(lock, client.now()):
-                yield as_read(text) if at is None else {**as_read(text), "at": at}
 
 
 def _found(payload: Payload) -> tuple[JobClass, Context]:

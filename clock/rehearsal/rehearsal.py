@@ -22,7 +22,7 @@ from clock.rehearsal.frozen_time import Move, moving_world
 from clock.rehearsal.history import History
 from clock.rehearsal.instants import aware
 from clock.rehearsal.job_modes import Collected, Mode
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.rehearsal.row_reads import RowReads
 from clock.rehearsal.uptime import (
     SIGNATURE,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from clock.timetable import SyncedEvents, Timetable
 
@@ -31,42 +32,33 @@ class RowReads:
 class _Source:
     def __init__(self, load: Callable[[], Iterable[object]]) -> None:
         self._load = load
-        self._read: Callable[[], list[object]] | None = None  # returns the rows of the last read
+        self._rows: list[Any] | None = None  # of the last read; None: not read yet
+        self._error: BaseException | None = None  # of the last read
         self._known: object = None  # the rows of the last read as data; None: they cannot be compared
 
     def load(self) -> list[object]:
         """The rows of the last read. Raises the error of the source."""
-        if self._read is None:
+        if self._rows is None:
             self.read()
-        assert self._read is not None  # noqa: S101  # it has been read
-        return self._read()
+        if self._error is not None:
+            raise self._error
+        return self._rows or []
 
     def read(self) -> bool:
         """Read the source. Returns whether its rows may have changed."""
-        before = self._known
+        before, self._known, self._error = self._known, None, None
         try:
-            rows = list(self._load())
+            self._rows = list(self._load())
         except BaseException as error:  # noqa: BLE001  # the user's code: the ticker reports it
-            self._known, self._read = None, _raising(error)
+            self._rows, self._error = [], error
             return True
-        self._known, self._read = _as_data(rows), lambda: rows
+        self._known = _as_data(self._rows)
         return before is None or before != self._known
 
 
-def _raising(error: BaseException) -> Callable[[], list[object]]:
-    def answer() -> list[object]:
-        raise error
-
-    return answer
-
-
-def _as_data(rows: Sequence[object]) -> object:
+def _as_data(rows: Sequence[Any]) -> object:
     """A copy of the rows, to compare; None if they are not mappings, or cannot be copied."""
     try:
-        return [deepcopy(dict(row)) for row in rows if isinstance(row, Mapping)] if _are_mappings(rows) else None
+        return [deepcopy(dict(row)) for row in rows] if all(isinstance(row, Mapping) for row in rows) else None
     except Exception:  # noqa: BLE001  # a row's own methods
         return None
-
-
-def _are_mappings(rows: Sequence[object]) -> bool:
-    return all(isinstance(row, Mapping) for row in rows)

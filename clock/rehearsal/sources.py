@@ -9,7 +9,7 @@ from pathlib import Path
 from clock.config import Config, load_config
 from clock.errors import ConfigurationError
 from clock.job.registry import import_jobs, lookup
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.store import listing
 from clock.store.ledger import pauses
 from clock.store.ledger.held_pushes import dropping

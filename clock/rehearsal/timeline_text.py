@@ -61,7 +61,10 @@ def _lines(times: Sequence[datetime]) -> Iterator[str]:
     if not times:
         yield "never"
         return
-    days = [(day, _times_text([at.replace(tzinfo=None) for at in found])) for day, found in _by_day(times)]
+    days = [
+        (day, _times_text([at.replace(tzinfo=None) for at in found]))
+        for day, found in groupby(times, key=lambda at: at.date())
+    ]
     place = 0
     while place < len(days):
         first, text = days[place]
@@ -73,10 +76,6 @@ def _lines(times: Sequence[datetime]) -> Iterator[str]:
             span += f" to {days[last][0]:%a %Y-%m-%d}, {last - place + 1} days"
         yield f"{span}: {text}"
         place = last + 1
-
-
-def _by_day(times: Sequence[datetime]) -> Iterator[tuple[date, list[datetime]]]:
-    return ((day, list(found)) for day, found in groupby(times, key=lambda at: at.date()))
 
 
 def _times_text(times: list[datetime]) -> str:

@@ -21,7 +21,7 @@ from clock.job.types import JobClass
 from clock.rehearsal.event_job import job_class_of
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.frozen_time import Move
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.pauses import covering
 from clock.ticker import (

@@ -12,7 +12,7 @@ from clock.rehearsal.job_modes import (
     mode,
     server_middleware,
 )
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.rehearsal.rehearsal import run
 from clock.rehearsal.sources import load_application, loads, read_ledger
 from clock.rehearsal.timeline import Timeline

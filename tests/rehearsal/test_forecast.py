@@ -13,9 +13,8 @@ import pytest
 from clock import Job
 from clock.errors import ConfigurationError
 from clock.job.registry import forget
-from clock.rehearsal.forecast.forecast import Forecast, forecast
-from clock.rehearsal.forecast.forecast_text import to_json, to_svg, to_text
-from clock.rehearsal.forecast.load import load_of
+from clock.rehearsal.forecast import Forecast, forecast, load_of
+from clock.rehearsal.forecast_text import to_json, to_svg, to_text
 from clock.rehearsal.sources import loads
 from clock.testing import world
 from clock.timetable import Timetable

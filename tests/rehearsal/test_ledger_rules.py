@@ -13,7 +13,7 @@ from redis import Redis
 from clock import testing
 from clock.clocks import to_ms
 from clock.job.push.client import using_clock
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.store.ledger import pauses
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.ledger import RedisLedger

@@ -19,7 +19,7 @@ from redis import Redis
 from clock.errors import StoreUnavailable
 from clock.job.push.client import using_clock
 from clock.problems import Problems
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.store import listing
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import RedisLedger

@@ -8,7 +8,7 @@ import pytest
 from clock.clocks import from_ms, to_ms
 from clock.errors import StoreUnavailable
 from clock.problems import CALM_SECONDS, Problems
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict, Verdicts
 from clock.store.ledger.entry import NOTHING, Entry, Origin
 from clock.store.ledger.ledger import BATCH

@@ -11,7 +11,7 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.errors import Outranked, StoreUnavailable
 from clock.problems import CALM_SECONDS, Problems
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.store.ledger.decision import Decision, Verdict
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import RedisLedger

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clock.clocks import to_ms
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.testing import FakeClock
 from clock.ticker.firing.own_commits import OwnCommits
 from clock.ticker.planning.catch_up import Due, Missed

@@ -13,7 +13,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.errors import Outranked
-from clock.rehearsal.memory.ledger import MemoryLedger
+from clock.rehearsal.ledger import MemoryLedger
 from clock.rehearsal.rehearsal import run
 from clock.store import keys, listing
 from clock.store.ledger import history, pauses

@@ -12,8 +12,8 @@ from redis import Redis
 
 from clock.clocks import SystemClock, to_ms
 from clock.errors import ConfigurationError
+from clock.rehearsal import forecast
 from clock.rehearsal.fake_clock import FakeClock
-from clock.rehearsal.forecast import load
 from clock.rehearsal.sources import loads
 from clock.store.ledger import lateness
 from clock.store.ledger.decision import Decision, DecisionKind
@@ -65,7 +65,7 @@ def test_enough_threads_start_all_jobs_on_time(crowded: Visitor) -> None:
 
 
 def test_too_many_runs_are_refused_with_the_reason(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "MOST_RUNS", 100)
+    monkeypatch.setattr(forecast, "MOST_RUNS", 100)
     timetable = loads("from clock import every\nevery().minute.do(print)")
     visitor = Visitor(
         Dashboard(Source(redis, timetable, FakeClock(NOW)), access=lambda request: Access("a")), None

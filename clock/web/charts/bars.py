@@ -8,7 +8,7 @@ from datetime import datetime
 from markupsafe import Markup, escape
 
 from clock.printable import duration
-from clock.rehearsal.forecast.forecast import Forecast, Minute
+from clock.rehearsal.forecast import Forecast, Minute
 from clock.web.charts.dots import nice_top
 from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, bar, box, framed
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from clock.rehearsal.forecast.forecast import Forecast
-from clock.rehearsal.forecast.forecast_text import to_json
+from clock.rehearsal.forecast import Forecast
+from clock.rehearsal.forecast_text import to_json
 from clock.web.charts.plot import Stretch
 from clock.web.inputs import choice, date_or_time, number
 from clock.web.page import Page, Visit

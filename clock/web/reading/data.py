@@ -23,8 +23,7 @@ from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import Redis
 from clock.lint.rules import Finding as Hazard
 from clock.lint.rules import event_findings
-from clock.rehearsal.forecast.forecast import Forecast, forecast
-from clock.rehearsal.forecast.load import load_of, measured_seconds
+from clock.rehearsal.forecast import Forecast, forecast, load_of, measured_seconds
 from clock.timetable import Event, Timetable, with_rows
 from clock.web.reading.cache import Background, Cached
 from clock.web.reading.overview import Found, Overview

@@ -19,10 +19,9 @@ from clock.config import Config
 from clock.errors import ConfigurationError
 from clock.printable import closest, shortened_list
 from clock.rehearsal.event_job import job_class_of
-from clock.rehearsal.forecast.forecast import Forecast
-from clock.rehearsal.forecast.forecast import forecast as forecast_of
-from clock.rehearsal.forecast.forecast_text import to_json, to_svg, to_text
-from clock.rehearsal.forecast.load import live_slots, load_of, measured_seconds
+from clock.rehearsal.forecast import Forecast, live_slots, load_of, measured_seconds
+from clock.rehearsal.forecast import forecast as forecast_of
+from clock.rehearsal.forecast_text import to_json, to_svg, to_text
 from clock.timetable import Timetable, with_rows
 from clock.timetable.periods import parse_period
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from html import escape
 
 from clock.printable import counted, local_time, shortened_list
-from clock.rehearsal.forecast.forecast import Forecast, Minute
+from clock.rehearsal.forecast import Forecast, Minute
 
 SHOWN = 20  # events, names
 ASSUMES = "Assumes: one queue, no limits on jobs, mean run times, no retries, and each condition is true."
