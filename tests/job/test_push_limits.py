@@ -153,6 +153,6 @@ def test_a_limit_that_is_no_number_of_seconds_is_named(monkeypatch: pytest.Monke
 
     with pytest.raises(
         ConfigurationError,
-        match="the environment variable CLOCK_PUSH_TIMEOUT is 'soon'; it must be a number of seconds",
+        match="the environment variable CLOCK_PUSH_TIMEOUT: push_timeout is 'soon'; it must be a number",
     ):
         SendJob.perform_async(1)

@@ -112,8 +112,8 @@ def test_each_place_of_a_list_has_its_port_or_the_usual_one() -> None:
     cluster = read("redis+cluster://me:secret@one,two:7000,[::1]:07001")
     sentinels = read("rediss+sentinel://[::1],two:65535/main")
 
-    assert cluster.nodes == (("one", 6379), ("two", 7000), ("::1", 7001))
-    assert sentinels.sentinels == (("::1", 26379), ("two", 65_535))
+    assert cluster.guides == (("one", 6379), ("two", 7000), ("::1", 7001))
+    assert sentinels.guides == (("::1", 26379), ("two", 65_535))
 
 
 def test_the_kinds_of_urls_are_listed() -> None:
@@ -133,6 +133,6 @@ def test_an_unknown_option_in_the_query_is_named() -> None:
 def test_sentinels_are_told_a_password_as_it_is_meant() -> None:
     found = read("redis+sentinel://me:p%40ss@one:1,two/main/3?socket_timeout=5")
 
-    assert (found.sentinels, found.service) == ((("one", 1), ("two", 26379)), "main")
+    assert (found.guides, found.service) == ((("one", 1), ("two", 26379)), "main")
     assert found.connection == {"username": "me", "password": "p@ss", "db": 3}
     assert found.options.pushes == {"socket_timeout": 5.0}

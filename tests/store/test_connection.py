@@ -38,6 +38,7 @@ from clock.store.server.connection import (
 from clock.store.server.durable import durable_of
 from clock.store.server.embedded import embedded
 from clock.store.server.opening import redis_location
+from clock.store.server.sending import push_seconds
 from clock.testing import FakeClock
 from tests.patience import PATIENCE_SECONDS
 from tests.store.talking import serving
@@ -122,6 +123,18 @@ def test_a_default_connection_is_that_of_an_application(redis_url: str, monkeypa
         pool: Any = found.connection_pool
         assert opened_default() is found
         assert (pool.is_application, pool.limits.answer, pool.max_connections) == (True, 5.0, 10)
+
+
+def test_a_push_of_a_process_that_only_pushes_keeps_to_the_limit_in_the_settings_file(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/clock.yml").write_text("push_timeout: 2.5\n")
+
+    with closing(default()) as found:
+        assert push_seconds(found) == 2.5
 
 
 def test_a_default_for_a_block_ends_with_it(server: Redis) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from clock.errors import ConfigurationError
@@ -25,15 +25,14 @@ _ABOVE = "the port is above 65535"
 class Address:
     """A URL taken apart. `connection` holds the part in front of its query: host, port or path, user, database.
 
-    With Sentinel, `sentinels` are asked for the primary of `service`; in a cluster, `nodes` for a slot's owner.
+    `guides` name the server: sentinels the primary of `service`, nodes of a cluster the owner of a slot.
     """
 
     scheme: str
     options: Options
     connection: Mapping[str, object]
     service: str = ""
-    sentinels: tuple[tuple[str, int], ...] = ()
-    nodes: tuple[tuple[str, int], ...] = ()
+    guides: tuple[tuple[str, int], ...] = ()
 
 
 def masked(url: str) -> str:
@@ -104,59 +103,42 @@ def read(url: str) -> Address:
     """Take a URL apart. Raises ConfigurationError, which names the error and shows no password."""
     scheme = scheme_of(url)
     parts = _split(url)
+    is_sentinel = scheme in SENTINEL_SCHEMES
     try:
-        options = read_query(
-            parts.query, is_tls=scheme.startswith("rediss"), is_sentinel=scheme in SENTINEL_SCHEMES
-        )
+        options = read_query(parts.query, is_tls=scheme.startswith("rediss"), is_sentinel=is_sentinel)
     except ValueError as error:
         raise unreadable(url, str(error)) from None
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-    given = {"username": unquote(user), "password": unquote(password)}
-    address = Address(scheme, options, {name: value for name, value in given.items() if value})
-    if scheme in SENTINEL_SCHEMES:
-        return _of_sentinels(url, parts, address)
-    if scheme in CLUSTER_SCHEMES:
-        nodes = _places(url, parts, 6379, f"{scheme}://host:6379,host:6379")
-        connection = {**address.connection, **_database(url, parts.path, options)}
-        return replace(address, connection=connection, nodes=nodes)
-    return _of_socket(url, parts, address) if scheme == "unix" else _of_server(url, parts, address)
-
-
-def _of_server(url: str, parts: SplitResult, address: Address) -> Address:
+    login = {"username": unquote(user), "password": unquote(password)}
+    connection: dict[str, object] = {name: value for name, value in login.items() if value}
+    if scheme == "unix":
+        if not parts.path.strip("/"):
+            raise unreadable(url, "the socket is missing: unix:///run/redis/redis.sock")
+        return Address(scheme, options, connection | {"path": unquote(parts.path)})
+    service, path = "", parts.path
+    if is_sentinel:
+        service, _, path = path.strip("/").partition("/")
+    connection |= _database(url, path, options)
+    if is_sentinel or scheme in CLUSTER_SCHEMES:
+        return Address(scheme, options, connection, unquote(service), _guides(url, parts, service))
     if parts.port == 0:
         raise unreadable(url, "the port is 0; Redis's is 6379")
     place = {"host": _host(url, unquote(parts.hostname or "localhost")), "port": parts.port or 6379}
-    return replace(
-        address, connection={**address.connection, **place, **_database(url, parts.path, address.options)}
-    )
+    return Address(scheme, options, connection | place)
 
 
-def _of_socket(url: str, parts: SplitResult, address: Address) -> Address:
-    if not parts.path.strip("/"):
-        raise unreadable(url, "the socket is missing: unix:///run/redis/redis.sock")
-    return replace(address, connection={**address.connection, "path": unquote(parts.path)})
-
-
-def _of_sentinels(url: str, parts: SplitResult, address: Address) -> Address:
-    service, _, database = parts.path.strip("/").partition("/")
-    if not service:
-        raise unreadable(url, f"the service is missing: {address.scheme}://host:26379/SERVICE/0")
-    sentinels = _places(url, parts, 26379, f"{address.scheme}://host:26379/SERVICE/0")
-    return replace(
-        address,
-        connection={**address.connection, **_database(url, database, address.options)},
-        service=unquote(service),
-        sentinels=sentinels,
-    )
-
-
-def _places(url: str, parts: SplitResult, port: int, example: str) -> tuple[tuple[str, int], ...]:
+def _guides(url: str, parts: SplitResult, service: str) -> tuple[tuple[str, int], ...]:
     """The hosts of a list, each with its port or else the usual one."""
+    is_sentinel = parts.scheme in SENTINEL_SCHEMES
+    example = f"{parts.scheme}://host:26379/SERVICE/0" if is_sentinel else f"{parts.scheme}://host:6379,host:6379"
+    if is_sentinel and not service:
+        raise unreadable(url, f"the service is missing: {example}")
     hosts = parts.netloc.rpartition("@")[2].split(",")
     places = [place for place in map(_HOST.fullmatch, hosts) if place and place[1]]
     if len(places) < len(hosts):
         raise unreadable(url, f"ports are numbers: {example}; {_ESCAPES}")
-    return tuple((_host(url, place[1].strip("[]")), _port(url, place[2] or "", port)) for place in places)
+    usual = 26379 if is_sentinel else 6379
+    return tuple((_host(url, place[1].strip("[]")), _port(url, place[2] or "", usual)) for place in places)
 
 
 def _port(url: str, text: str, usual: int) -> int:

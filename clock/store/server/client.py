@@ -13,14 +13,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from clock.errors import ConfigurationError
-from clock.store.server.address import Address, read
+from clock.store.server.address import CLUSTER_SCHEMES, Address, read
 from clock.store.server.guides import ClusterNodes, Sentinels
 from clock.store.server.namespace import Namespace, set_readers
 from clock.store.server.pool import Guide, Limits, Link, Pool, TcpLink, TlsLink, UnixLink
-from clock.store.server.url_options import seconds
 
 PUSH_SECONDS = 5.0  # of a push in all: waiting for a connection, opening it, and the answer
-_VARIABLE = "CLOCK_PUSH_TIMEOUT"
 NO_NAMESPACE = (
     "a Redis Cluster needs a namespace: set CLOCK_NAMESPACE=NAME, the name of the application, for all of its "
     "processes (or namespace: NAME in config/clock.yml)"
@@ -52,13 +50,19 @@ def client(
     for name in address.options.ignored if source else ():
         logger.warning("%s: the option %r in the query has no effect on clock", source, name)
     if is_application:
-        limits = _lowered(limits, address.options.pushes)
-        max_connections = int(address.options.pushes.get("max_connections", max_connections))
+        lower = address.options.pushes
+        limits = replace(
+            limits,
+            wait=min(limits.wait, lower.get("timeout", limits.wait)),
+            connect=min(limits.connect, lower.get("socket_connect_timeout", limits.connect)),
+            answer=min(limits.answer, lower.get("socket_timeout", limits.answer)),
+        )
+        max_connections = int(lower.get("max_connections", max_connections))
     space = Namespace(namespace) if namespace else None
     pool = _pool(address, limits, max_connections, space)
     pool.durable = durable
     pool.is_application = is_application
-    pool.in_cluster = bool(address.nodes)
+    pool.in_cluster = address.scheme in CLUSTER_SCHEMES
     redis = Redis.from_pool(pool)
     if space:
         set_readers(redis, space)
@@ -68,27 +72,6 @@ def client(
 def push_limits(seconds: float) -> Limits:
     """The limits of a process that only pushes, each push within so many seconds."""
     return Limits(wait=seconds, connect=seconds, answer=seconds, push=seconds)
-
-
-def push_seconds_of(environ: Mapping[str, str]) -> float:
-    """The limit of a push, by the environment. Raises ConfigurationError."""
-    text = environ.get(_VARIABLE)
-    try:
-        return seconds(text) if text else PUSH_SECONDS
-    except ValueError:
-        raise ConfigurationError(
-            f"the environment variable {_VARIABLE} is {text!r}; "
-            "it must be a number of seconds, above 0 and at most a day"
-        ) from None
-
-
-def _lowered(limits: Limits, given: Mapping[str, float]) -> Limits:
-    return replace(
-        limits,
-        wait=min(limits.wait, given.get("timeout", limits.wait)),
-        connect=min(limits.connect, given.get("socket_connect_timeout", limits.connect)),
-        answer=min(limits.answer, given.get("socket_timeout", limits.answer)),
-    )
 
 
 def _pool(address: Address, limits: Limits, max_connections: int, namespace: Namespace | None) -> Pool:
@@ -102,13 +85,13 @@ def _pool(address: Address, limits: Limits, max_connections: int, namespace: Nam
     if is_tls:
         of_server |= tls
     guide: Guide | None = None
-    if address.sentinels:
+    if address.service:
         guide = _sentinels(address, tls)
-    elif address.nodes:
+    elif address.guides:
         if namespace is None:
             raise ConfigurationError(NO_NAMESPACE)
         of_nodes = {name: value for name, value in of_server.items() if name != "db"}
-        guide = ClusterNodes(address.nodes, namespace.name, kind=_transport(is_tls), **of_nodes)
+        guide = ClusterNodes(address.guides, namespace.name, kind=_transport(is_tls), **of_nodes)
     kind = UnixLink if address.scheme == "unix" else _transport(is_tls)
     return Pool(kind, limits, max_connections=max_connections, guide=guide, namespace=namespace, **of_server)
 
@@ -118,7 +101,7 @@ def _sentinels(address: Address, tls: Mapping[str, object]) -> Sentinels:
     is_tls = bool(given.get("sentinel_ssl", address.scheme == "rediss+sentinel"))
     names = {"username": given.get("sentinel_username"), "password": given.get("sentinel_password")}
     connection = {**_of_all(), **names, **(tls if is_tls else {})}
-    return Sentinels(address.sentinels, address.service, kind=_transport(is_tls), **connection)
+    return Sentinels(address.guides, address.service, kind=_transport(is_tls), **connection)
 
 
 def _transport(is_tls: bool) -> type[Link]:
@@ -128,14 +111,14 @@ def _transport(is_tls: bool) -> type[Link]:
 def _of_all() -> dict[str, object]:
     """Options of all connections."""
     return {
-        **about_library(),
+        **_about_library(),
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,  # the library's default differs between its releases, and so do the answers
     }
 
 
 @cache
-def about_library() -> dict[str, object]:
+def _about_library() -> dict[str, object]:
     """Options of a connection: the library's name and version.
 
     Without them the library reads its version from a file for each connection that it opens. That fails when a job

@@ -30,7 +30,7 @@ from clock.store import keys
 from clock.store.server.address import masked
 from clock.store.server.advice import advised
 from clock.store.server.checks.server_version import check_server
-from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits, push_seconds_of
+from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits
 from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wait_command
 from clock.store.server.embedded import embedded
 from clock.store.server.faults import store_error
@@ -267,7 +267,7 @@ def default(*, spent: float = 0.0) -> Redis:
     found = opened_default()
     if found is not None:
         return found
-    seconds, since = push_seconds_of(os.environ), _monotonic()
+    seconds, since = float(str(setting_of_process("push_timeout"))), _monotonic()
     is_ours = _default_lock.acquire(timeout=max(0.0, seconds - spent))
     try:
         if _default is None:
