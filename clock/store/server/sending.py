@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from typing import Any
@@ -91,14 +91,13 @@ def ask_all(redis: Redis, commands: Sequence[Command]) -> list[Any]:
     """
     with lent(redis) as link:
         link.send_packed_command([packed(link, commands)])
-        return [_answer_of(link) for _ in commands]
+        return _answers(link, len(commands))
 
 
 def checked(answers: list[Any]) -> list[Any]:
     """The answers. Raises the first error among them."""
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
+    for error in _errors(answers):
+        raise error
     return answers
 
 
@@ -114,11 +113,14 @@ def ask_script(redis: Redis, script: Script, commands: Sequence[Command]) -> lis
         return checked(ask_all(redis, commands))
 
 
-def _answer_of(link: Any) -> Any:
-    try:
-        return link.read_response(disconnect_on_error=False)  # the answers to the other commands come next
-    except (ResponseError, BusyLoadingError) as error:
-        return error
+def _answers(link: Any, count: int) -> list[Any]:
+    answers = list[Any]()
+    for _ in range(count):
+        try:
+            answers.append(link.read_response(disconnect_on_error=False))  # the next answers follow an error
+        except (ResponseError, BusyLoadingError) as error:
+            answers.append(error)
+    return answers
 
 
 def send_to_places(batches: Iterable[Sequence[tuple[Redis, Sequence[Command]]]], *, within: float) -> None:
@@ -129,55 +131,38 @@ def send_to_places(batches: Iterable[Sequence[tuple[Redis, Sequence[Command]]]],
     answered, sent = 0, None
     try:
         for batch in batches:
-            if sent:
-                sent.read(within)
+            if sent is not None:
+                next(sent, None)
                 answered += 1
-            sent = _sent(batch, within)
-        if sent:
-            sent.read(within)
-    except BaseException as error:
-        if sent:
-            sent.drop(error)
-        if isinstance(error, StoreError):
-            error.answered = answered
+            sent = _sent_and_read(batch, within)
+            next(sent)
+        if sent is not None:
+            next(sent, None)
+    except StoreError as error:
+        error.answered = answered
         raise
+    finally:
+        if sent is not None:
+            sent.close()  # without the answers, it closes the connections
 
 
-class _Sent:
-    """A batch that was sent and whose answers were not read."""
-
-    def __init__(
-        self, batch: Sequence[tuple[Redis, Sequence[Command]]], links: Sequence[Any], stack: ExitStack
-    ) -> None:
-        self._batch = batch
-        self._links = links
-        self._stack = stack
-
-    def read(self, within: float) -> None:
-        """Read the answers, and return the connections. Sends refused commands again."""
-        refused: list[tuple[Redis, _RefusedError]] = []
-        with translated(), self._stack:
-            for link, (redis, commands) in zip(self._links, self._batch, strict=True):
-                try:
-                    _read(link, commands)
-                except _RefusedError as refusal:
-                    refused.append((redis, refusal))
-        for redis, one in refused:
-            with translated():
-                left = _left_over(redis, one, monotonic() + within)
-            send(redis, left, within=within)
-
-    def drop(self, error: BaseException) -> None:
-        """Close the connections: their answers will not be read."""
-        self._stack.__exit__(type(error), error, None)
-
-
-def _sent(batch: Sequence[tuple[Redis, Sequence[Command]]], within: float) -> _Sent:
+def _sent_and_read(batch: Sequence[tuple[Redis, Sequence[Command]]], within: float) -> Generator[None]:
+    """Send a batch to its places at the first step, and read the answers at the second one."""
+    refused: list[tuple[Redis, _RefusedError]] = []
     with translated(), ExitStack() as stack:
         links = [stack.enter_context(lent(redis, within=within)) for redis, _ in batch]
         for link, (_, commands) in zip(links, batch, strict=True):
             link.send_packed_command([packed(link, commands)])
-        return _Sent(batch, links, stack.pop_all())
+        yield
+        for link, (redis, commands) in zip(links, batch, strict=True):
+            try:
+                _read(link, commands)
+            except _RefusedError as refusal:
+                refused.append((redis, refusal))
+    for redis, one in refused:
+        with translated():
+            left = _left_over(redis, one, monotonic() + within)
+        send(redis, left, within=within)
 
 
 class _RefusedError(Exception):
@@ -216,41 +201,37 @@ def _left_over(redis: Redis, refusal: _RefusedError, until: float) -> Sequence[S
 def _sent_by_ask(pool: Pool, node: Place, commands: Sequence[Command], seconds: float) -> list[Command]:
     """Send commands to the node that a slot moves to; those that it refuses as well."""
     link: Any = pool.link_to(node, seconds)
-    refused, confirmed = list[Command](), 0
     try:
         for command in commands:
             link.send_packed_command([link.packed(("ASKING",)), link.packed(command)])
-            link.read_response(disconnect_on_error=False)
-            try:
-                answer = link.read_response(disconnect_on_error=False)
-            except ResponseError as error:
-                if not _is_refusal(link, error):
-                    raise
-                refused.append(command)
-            else:
-                confirmed = answer if command[0] == "WAIT" else confirmed
+        answers = _answers(link, 2 * len(commands))
     finally:
         link.disconnect()
-    return _left_to_send(commands, refused, confirmed)
+    checked(answers[::2])
+    return _left_to_send(commands, answers[1::2])
 
 
-def _left_to_send(commands: Sequence[Command], refused: Sequence[Command], confirmed: int) -> list[Command]:
+def _left_to_send(commands: Sequence[Command], answers: Sequence[Any]) -> list[Command]:
     """The commands of a batch that must be sent elsewhere: the refused ones, and WAIT for them.
 
     WAIT counts only the writes of its connection. So if a server ran some commands, it must have answered the
     WAIT, too: a primary that loses its role ends it with an error, and no other server can confirm these writes.
-    Raises FoundFault if fewer replicas than wanted have `confirmed` them.
+    Raises FoundFault if fewer replicas than wanted have confirmed them, and errors that are not refusals.
     """
-    waits = [command for command in commands if command[0] == "WAIT"]
-    left = [command for command in refused if command[0] != "WAIT"]
-    if waits and len(left) + len(waits) < len(commands):
-        check_replicated(confirmed, int(waits[0][1]))
+    errors = _errors(answers)
+    for error in errors:
+        if not (fault_of(error).is_elsewhere or fault_of(error).cause == "try_again"):
+            raise error
+    waits = [command for command in commands[-1:] if command[0] == "WAIT"]
+    others = len(commands) - len(waits)
+    left = [commands[place] for place in range(others) if answers[place] in errors]
+    if waits and len(left) < others:
+        check_replicated(0 if answers[-1] in errors else answers[-1], int(waits[0][1]))
     return [*left, *waits] if left else []
 
 
-def _is_refusal(link: Any, error: RedisError) -> bool:
-    """Whether the server did not run a command because another one holds its key, or will soon."""
-    return bool(link.is_elsewhere) or fault_of(error).cause == "try_again"
+def _errors(answers: Sequence[Any]) -> list[RedisError]:
+    return [answer for answer in answers if isinstance(answer, RedisError)]
 
 
 def _exchange(link: Any, batches: Iterable[Sequence[Command]]) -> Iterator[None]:
@@ -273,21 +254,10 @@ def _read(link: Any, unread: Sequence[Command], *next_batch: Sequence[Command]) 
 
     These commands were not run, so they can be sent again.
     """
-    refused: list[Command] = []
-    confirmed, first = 0, None
-    for command in unread:
-        try:
-            answer = link.read_response(disconnect_on_error=False)  # the answers to the other commands come next
-        except (ResponseError, BusyLoadingError) as error:
-            if not _is_refusal(link, error):
-                raise
-            refused.append(command)
-            first = first or error
-        else:
-            confirmed = answer if command[0] == "WAIT" else confirmed
-    left = _left_to_send(unread, refused, confirmed)
-    if first is not None:
-        raise _RefusedError(first, [left, *next_batch])
+    answers = _answers(link, len(unread))
+    left = _left_to_send(unread, answers)
+    if refusals := _errors(answers):
+        raise _RefusedError(refusals[0], [left, *next_batch])
 
 
 def push_seconds(redis: Redis) -> float:
