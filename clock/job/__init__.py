@@ -13,8 +13,7 @@ from clock.job.function_jobs import FunctionJob
 from clock.job.function_jobs import job as _job
 from clock.job.iteration import IterableJob
 from clock.job.job import Job
-from clock.job.middleware.defaults import client_middleware, log_tags, server_middleware
-from clock.job.middleware.expiry import drop_stale, note_expiry
+from clock.job.middleware.defaults import client_middleware, drop_stale, log_tags, note_expiry, server_middleware
 from clock.job.middleware.time_limit import limit_time
 from clock.job.push.setter import Setter
 from clock.job.results import JobResult

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from difflib import get_close_matches
 
 from clock.errors import JobError
@@ -30,15 +29,39 @@ _OTHER_WORDS = {
 
 def check_perform(job: JobClass) -> None:
     """Check that a worker can call `perform` and the hooks that the class defines. Raises JobError."""
-    if "perform" in vars(job):
-        _check(job.__qualname__, vars(job)["perform"])
-    for name in OURS:
-        if name in vars(job):
-            raise JobError(f"{job.__qualname__}.{name} hides a method of Job; rename yours")
-    _check_init(job)
+    name, own = job.__qualname__, vars(job)
+    if "perform" in own:
+        _check_perform(f"{name}.perform", own["perform"])
+    for ours in OURS:
+        if ours in own:
+            raise JobError(f"{name}.{ours} hides a method of Job; rename yours")
+    init = own.get("__init__")
+    for parameter in [*inspect.signature(init).parameters.values()][1:] if callable(init) else ():
+        is_rest = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if parameter.default is parameter.empty and not is_rest:
+            raise JobError(
+                f"{name}.__init__ requires {parameter.name!r}, but a worker creates a job without arguments; "
+                "give it a default, or move it to perform"
+            )
     for hook in HOOKS:
-        if inspect.iscoroutinefunction(vars(job).get(hook)):
-            raise JobError(f"{job.__qualname__}.{hook} is `async def`; it must be a plain method")
+        if inspect.iscoroutinefunction(own.get(hook)):
+            raise JobError(f"{name}.{hook} is `async def`; it must be a plain method")
+
+
+def _check_perform(name: str, perform: object) -> None:
+    if isinstance(perform, (staticmethod, classmethod)) or not callable(perform):
+        raise JobError(f"{name} is a {type(perform).__name__}; write def perform(self, ...)")
+    if inspect.isgeneratorfunction(perform) or inspect.isasyncgenfunction(perform):
+        raise JobError(f"{name} is a generator, so calling it runs nothing; remove the yield")
+    parameters = list(inspect.signature(perform).parameters.values())
+    if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
+        raise JobError(f"{name} has no self; write def perform(self, ...)")
+    for parameter in parameters:
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
+            raise JobError(
+                f"{name} can't have keyword-only arguments such as {parameter.name!r}: "
+                "a payload holds arguments by position only; remove the `*`"
+            )
 
 
 def check_class(job: JobClass) -> None:
@@ -49,7 +72,7 @@ def check_class(job: JobClass) -> None:
     """
     values = {name: value for name, value in vars(job).items() if not name.startswith("_")}
     for name in values.keys() - OPTIONS.keys():
-        if _is_code(values[name]):
+        if callable(values[name]) or hasattr(values[name], "__get__"):
             continue
         if meant := _OTHER_WORDS.get(name) or _misspelt(name):
             raise JobError(
@@ -80,40 +103,3 @@ def check_wire_name(job: JobClass) -> None:
         raise JobError(
             f"{job.__qualname__}: wire_name is {name!r}; it must be a name, such as 'Billing::ChargeCardJob'"
         )
-
-
-def _is_code(value: object) -> bool:
-    return callable(value) or hasattr(value, "__get__")
-
-
-def _check_init(job: JobClass) -> None:
-    init = vars(job).get("__init__")
-    if not callable(init):
-        return
-    for parameter in _parameters(init)[1:]:
-        is_rest = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        if parameter.default is inspect.Parameter.empty and not is_rest:
-            raise JobError(
-                f"{job.__qualname__}.__init__ requires {parameter.name!r}, but a worker creates a job without "
-                "arguments; give it a default, or move it to perform"
-            )
-
-
-def _check(name: str, perform: object) -> None:
-    if isinstance(perform, (staticmethod, classmethod)) or not callable(perform):
-        raise JobError(f"{name}.perform is a {type(perform).__name__}; write def perform(self, ...)")
-    if inspect.isgeneratorfunction(perform) or inspect.isasyncgenfunction(perform):
-        raise JobError(f"{name}.perform is a generator, so calling it runs nothing; remove the yield")
-    parameters = _parameters(perform)
-    if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
-        raise JobError(f"{name}.perform has no self; write def perform(self, ...)")
-    for parameter in parameters:
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is inspect.Parameter.empty:
-            raise JobError(
-                f"{name}.perform can't have keyword-only arguments such as {parameter.name!r}: "
-                "a payload holds arguments by position only; remove the `*`"
-            )
-
-
-def _parameters(perform: Callable[..., object]) -> list[inspect.Parameter]:
-    return list(inspect.signature(perform).parameters.values())

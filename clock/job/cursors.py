@@ -6,8 +6,7 @@ Those of a database can be read by `for` and by `async for`.
 from __future__ import annotations
 
 import inspect
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,7 +67,7 @@ def select(session: Any, query: Any, column: Any, after: Any, *, batch: int = BA
     return Rows(lambda after: list(found(after)), aread, lambda row: getattr(row, column.key), after, batch)
 
 
-class Rows(Iterator[tuple[Any, Any]], AsyncIterator[tuple[Any, Any]]):
+class Rows(Iterable[tuple[Any, Any]], AsyncIterable[tuple[Any, Any]]):
     """Pairs (cursor, row), which `for` and `async for` read in batches."""
 
     def __init__(
@@ -84,35 +83,23 @@ class Rows(Iterator[tuple[Any, Any]], AsyncIterator[tuple[Any, Any]]):
         self._cursor_of = cursor_of
         self._after = after
         self._batch = batch
-        self._rows: deque[Any] = deque()
-        self._is_last = False  # these rows are the last ones
 
-    def __next__(self) -> tuple[Any, Any]:
-        if self._needs_rows():
-            self._take(self._read(self._after))
-        if not self._rows:
-            raise StopIteration
-        return self._pair()
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        is_last = False
+        while not is_last:
+            rows = self._read(self._after)
+            yield from map(self._pair, rows)
+            is_last = len(rows) < self._batch
 
-    async def __anext__(self) -> tuple[Any, Any]:
-        if self._needs_rows():
-            self._take(await self._aread(self._after))
-        if not self._rows:
-            raise StopAsyncIteration
-        return self._pair()
+    async def __aiter__(self) -> AsyncIterator[tuple[Any, Any]]:
+        is_last = False
+        while not is_last:
+            rows = await self._aread(self._after)
+            for row in rows:
+                yield self._pair(row)
+            is_last = len(rows) < self._batch
 
-    def _needs_rows(self) -> bool:
-        return not (self._rows or self._is_last)
-
-    def _take(self, rows: Sequence[Any]) -> None:
-        self._rows.extend(rows)
-        self._is_last = len(rows) < self._batch
-
-    def _pair(self) -> tuple[Any, Any]:
-        row = self._rows.popleft()
-        self._after = _as_json(self._cursor_of(row))
+    def _pair(self, row: Any) -> tuple[Any, Any]:
+        cursor = self._cursor_of(row)
+        self._after = cursor if isinstance(cursor, (int, str)) else str(cursor)
         return self._after, row
-
-
-def _as_json(value: Any) -> Any:
-    return value if isinstance(value, (int, str)) else str(value)

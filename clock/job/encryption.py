@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any
 
 from clock.errors import ArgumentsError, ConfigurationError, EncryptionKeyMissing, UndecryptableArgument
-from clock.job.payload import Payload, decode, encode
+from clock.job.payload import decode, encode
 from clock.job.shared_value import SharedValue
 
 VARIABLE = "CLOCK_ENCRYPTION_KEYS"
@@ -30,15 +30,17 @@ NONCE_BYTES = 12  # the size that GCM is made for
 PARKED_UNDER = "encryption key "
 EXTRA = "install the package `cryptography`: pip install 'clockd[crypto]'"
 
-_uses_random_key = SharedValue("random_key", value=False)
-
-#: For tests: whether a random key of this process is used if none is configured.
-change_random_key = _uses_random_key.change
-
 
 def new_key() -> str:
     """A new random key for CLOCK_ENCRYPTION_KEYS."""
     return base64.b64encode(os.urandom(KEY_BYTES)).decode()
+
+
+_random_key = cache(new_key)
+_uses_random_key = SharedValue("random_key", value=False)
+
+#: For tests: whether a random key of this process is used if none is configured.
+change_random_key = _uses_random_key.change
 
 
 def key_ids() -> list[str]:
@@ -126,17 +128,12 @@ def _parts(text: str) -> list[str]:
     return [*text.split(":", 2), "", "", ""][:3]
 
 
-def _associated(payload: Payload | Mapping[str, object]) -> bytes:
+def _associated(payload: Mapping[str, object]) -> bytes:
     return f"{payload.get('class')}\0{payload.get('jid')}".encode()
 
 
 def _keys() -> Sequence[tuple[str, bytes]]:
     return _parsed(os.environ.get(VARIABLE, "") or (_random_key() if _uses_random_key.get() else ""))
-
-
-@cache
-def _random_key() -> str:
-    return new_key()
 
 
 @cache

@@ -152,13 +152,12 @@ def _import_error(path: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         line = f": {error.text.strip()}" if error.text else ""
         return f"{error.filename}:{error.lineno or 1}: {type(error).__name__}: {error.msg}{line}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and not Path(frame.filename).is_relative_to(_PACKAGE)
+    ]  # of the user's code
     where = f"{frames[-1].filename}:{frames[-1].lineno or 1}" if frames else f"{path}:1"
     if isinstance(error, ClockError):
         return f"{where}: {error}"
     return f"{where}: {described(error)}{hint(error)}"
-
-
-def _is_ours(filename: str) -> bool:
-    """Whether a file belongs to this package or to Python's import system: users' mistakes are not there."""
-    return "importlib" in filename or Path(filename).is_relative_to(_PACKAGE)

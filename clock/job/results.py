@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, cast
 
 from clock.clocks import SystemClock
@@ -48,20 +48,18 @@ class JobResult:
         Raises TimeoutError; JobFailed if the job failed for good, was dropped or cancelled; ResultMissing if the
         value could not be kept, or client middleware stopped the push. A job that waits for a retry has not ended.
         """
-        never, ends_at, wait = threading.Event(), self._ends_at(timeout), FIRST_WAIT
-        while not (found := self._read()):
-            self._check_time(ends_at, timeout)
-            _clock.wait(never, wait)
-            wait = min(2 * wait, LONGEST_WAIT)
+        for wait in self._waits(timeout):
+            if found := self._read():
+                break
+            _clock.wait(threading.Event(), wait)
         return _value(self.jid, found)
 
     async def aget(self, timeout: float | None = None) -> Any:
         """`get` that does not block the event loop."""
-        ends_at, wait = self._ends_at(timeout), FIRST_WAIT
-        while not (found := await asyncio.to_thread(self._read)):
-            self._check_time(ends_at, timeout)
+        for wait in self._waits(timeout):
+            if found := await asyncio.to_thread(self._read):
+                break
             await asyncio.sleep(wait)
-            wait = min(2 * wait, LONGEST_WAIT)
         return _value(self.jid, found)
 
     def _read(self) -> Mapping[str, str]:
@@ -72,35 +70,35 @@ class JobResult:
         places = likely_first(connection.default(), self.jid)
         return next(filter(None, (read(place, self.jid) for place in places)), {})
 
-    def _ends_at(self, timeout: float | None) -> float:
+    def _waits(self, timeout: float | None) -> Iterator[float]:
+        """How many seconds to wait after each look. Raises ResultMissing, JobError, TimeoutError."""
         if not self.jid:  # or the caller would wait forever
             raise ResultMissing("the job has no result: client middleware stopped its push")
-        if timeout is None:
-            return float("inf")
-        seconds = in_seconds(timeout)
+        seconds = in_seconds(float("inf") if timeout is None else timeout)
         if seconds is None or seconds != seconds:
             raise JobError(f"JobResult: timeout is {brief(timeout)}; it must be seconds, or None")
-        return _clock.monotonic() + min(seconds, LONGEST_TIMEOUT)
-
-    def _check_time(self, ends_at: float, timeout: float | None) -> None:
-        if _clock.monotonic() >= ends_at:
-            raise TimeoutError(f"the job {self.jid} has no result after {timeout:g} s")
+        ends_at, wait = _clock.monotonic() + min(seconds, LONGEST_TIMEOUT), FIRST_WAIT
+        while (left := ends_at - _clock.monotonic()) > 0:
+            yield min(wait, left)
+            wait = min(2 * wait, LONGEST_WAIT)
+        yield 0.0
+        raise TimeoutError(f"the job {self.jid} has no result after {seconds:g} s")
 
 
 def kept_value(payload: Payload, value: object) -> Kept:
     """The result of a job that is done and returned `value`."""
-    limit = payload.get("result_limit")
+    missing, text, limit = "", "", payload.get("result_limit")
     limit = limit if isinstance(limit, int) else MOST_BYTES
     try:
         text = encode(value)
     except (TypeError, ValueError, RecursionError):
-        return _kept(payload, {"status": "done", "missing": f"JSON does not support {_kind(value)}"})
+        is_partly_json = type(value) in (list, dict, int, float)  # JSON supports some of their values
+        missing = f"JSON does not support a {'value in this ' if is_partly_json else ''}{type(value).__name__}"
     if not is_utf8(text):
-        return _kept(payload, {"status": "done", "missing": "it has text that is not valid UTF-8"})
-    size = len(text.encode(errors="replace"))
-    if size > limit:
-        return _kept(payload, {"status": "done", "missing": f"it has {size} bytes, over the limit of {limit}"})
-    return _kept(payload, {"status": "done", "value": text})
+        missing = "it has text that is not valid UTF-8"
+    elif (size := len(text.encode())) > limit:
+        missing = f"it has {size} bytes, over the limit of {limit}"
+    return _kept(payload, {"status": "done"} | ({"missing": missing} if missing else {"value": text}))
 
 
 def kept_error(payload: Payload, status: Status, error: BaseException | None) -> Kept:
@@ -109,12 +107,6 @@ def kept_error(payload: Payload, status: Status, error: BaseException | None) ->
     if error is not None:
         fields |= {"error_class": type(error).__name__, "error_message": message_of(error)}
     return _kept(payload, fields)
-
-
-def _kind(value: object) -> str:
-    """The type of a value in words. JSON supports these four types, but not all of their values."""
-    name = type(value).__name__
-    return f"a value in this {name}" if type(value) in (list, dict, int, float) else f"a {name}"
 
 
 def keeps_result(payload: Payload) -> bool:

@@ -24,7 +24,6 @@ from contextlib import (
     _GeneratorContextManager,
 )
 from traceback import walk_tb
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from clock import forking
@@ -163,8 +162,12 @@ async def await_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args:
                 end_child()
             if around is not None:
                 result = None
+                if not isinstance(around, AbstractAsyncContextManager):
+                    if not isinstance(around, AbstractContextManager):
+                        raise _unfit(around, middleware)
+                    around = _Awaitable(around)
                 try:
-                    async with _awaitable(around, middleware):
+                    async with around:
                         if forking.forks != before:
                             end_child()
                         result = await await_inside(job, chain[place:], args)
@@ -176,14 +179,6 @@ async def await_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args:
         return await job.perform(*args)
 
 
-def _awaitable(around: object, middleware: ServerMiddleware) -> AbstractAsyncContextManager[object]:
-    if isinstance(around, AbstractAsyncContextManager):
-        return around
-    if isinstance(around, AbstractContextManager):
-        return _Awaitable(around)
-    raise _unfit(around, middleware)
-
-
 class _Awaitable(AbstractAsyncContextManager[object]):
     """Adapts a context manager for `async with`."""
 
@@ -193,10 +188,8 @@ class _Awaitable(AbstractAsyncContextManager[object]):
     async def __aenter__(self) -> None:
         self._around.__enter__()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return self._around.__exit__(kind, error, traceback)
+    async def __aexit__(self, *error: Any) -> bool | None:
+        return self._around.__exit__(*error)
 
 
 #: Code that is between the run of a chain and a generator that ends without its `yield`.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
+from collections import defaultdict
 from datetime import datetime
 
 from clock.errors import StoreError
@@ -25,7 +26,7 @@ class Metrics:
     def reset(self) -> None:
         """Forget the figures."""
         self._lock = threading.Lock()
-        self._tallies: dict[str, Tally] = {}  # guarded by _lock
+        self._tallies: defaultdict[str, Tally] = defaultdict(Tally)  # guarded by _lock
 
     def note(self, run: JobRun) -> None:
         """Count a run that was done or failed. As in Sidekiq, how long a failure took is not counted."""
@@ -34,7 +35,7 @@ class Metrics:
         name, ms = str(run.payload["class"]), run.seconds * 1000
         bucket = bisect_right(BUCKETS_MS, ms)
         with self._lock:
-            tally = self._tallies.get(name) or self._tally(name)
+            tally = self._tallies[name]
             tally.processed += 1
             if run.outcome == "failed":
                 tally.failed += 1
@@ -45,17 +46,17 @@ class Metrics:
     def note_expired(self, name: str) -> None:
         """Count a job of the class `name` that was dropped because it had expired."""
         with self._lock:
-            self._tally(name).expired += 1
+            self._tallies[name].expired += 1
 
     def note_cancelled(self, name: str) -> None:
         """Count a job of the class `name` that was cancelled."""
         with self._lock:
-            self._tally(name).cancelled += 1
+            self._tallies[name].cancelled += 1
 
     def flush(self, redis: Redis, now: datetime) -> None:
         """Add the figures to those in Redis, under `now`. Raises StoreUnavailable; they are kept then."""
         with self._lock:
-            tallies, self._tallies = self._tallies, {}
+            tallies, self._tallies = self._tallies, defaultdict(Tally)
         if not tallies:
             return
         try:
@@ -63,14 +64,8 @@ class Metrics:
         except StoreError:
             with self._lock:
                 for name, tally in tallies.items():
-                    self._tally(name).merge(tally)
+                    self._tallies[name].merge(tally)
             raise
-
-    def _tally(self, name: str) -> Tally:
-        tally = self._tallies.get(name)
-        if tally is None:
-            tally = self._tallies[name] = Tally()
-        return tally
 
 
 #: The process's own.

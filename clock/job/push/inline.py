@@ -17,24 +17,6 @@ from clock.job.push.payload_builder import payload_as_read
 from clock.job.types import JobClass
 
 
-def perform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
-    """Run the job of an order here and now. Returns the result of `perform`, or None if middleware stopped it.
-
-    Raises ArgumentsError, and what `perform` raises.
-    """
-    context = inline_context(order, args, kwargs)
-    return run_to_end(order.job, context) if context else None
-
-
-async def aperform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
-    """Run the job of an order here and now, without blocking the event loop."""
-    context = inline_context(order, args, kwargs)
-    try:
-        return await await_here(order.job, context) if context else None
-    except Discard:
-        return None
-
-
 def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
     """Run the job, also within a running event loop.
 

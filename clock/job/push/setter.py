@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, Generic, ParamSpec, TypeVar, TypeVarTuple, Unpack
+from operator import call
+from typing import Any, Generic, ParamSpec, Unpack
 
-from clock.errors import ArgumentsError, JobError, StoreError
+from clock.errors import ArgumentsError, Discard, JobError, StoreError
 from clock.job.delays import Time, due_of_each
 from clock.job.flow.rule_checks import check_rules
-from clock.job.options import ITERATION, RULES, CallOptions, Order, Signature, check_iterates, checked
+from clock.job.options import RULES, CallOptions, Order, Signature, check_iterates, checked
 from clock.job.push import client, inline
 from clock.job.push.arguments import check_value
 from clock.job.push.prepared_push import PreparedPush
@@ -20,9 +21,6 @@ from clock.job.types import JobClass
 from clock.printable import brief
 
 P = ParamSpec("P")
-R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
-Ts = TypeVarTuple("Ts")
 
 _NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit", "at_front", "durable", "fields")
 MOST_IN_BATCH = 1_000_000_000  # of `batch_size`
@@ -42,20 +40,23 @@ class Setter(Order, Generic[P]):
         """The setter of a job class and options, which are checked. Raises JobError."""
         where = f"{job.wire_name}.set"
         checked(where, options, with_call=True)
-        if not options.keys().isdisjoint(ITERATION):
-            check_iterates(where, job, options)
+        check_iterates(where, job, options)
         if not options.keys().isdisjoint(RULES) and hasattr(job, "perform"):
             check_rules(where, job.perform, options)
         if "wait" in options and "wait_until" in options:
             raise JobError(f"{where}: give either wait or wait_until, not both")
-        fields = {f"{FIELD_PREFIX}{name}": value for name, value in options.get("fields", {}).items()}
+        fields = {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS}
         for name, value in options.get("fields", {}).items():
             check_value(where, f"the field {name!r}", value)
+            fields[FIELD_PREFIX + name] = value
+        on_commit = options.get("enqueue_after_commit")
+        if on_commit is None and "enqueue_after_commit" in options:
+            on_commit = call  # push now, although the class waits for a commit
         return cls(
             job,
-            {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS} | fields,
+            fields,
             options.get("wait", options.get("wait_until")),
-            (options["enqueue_after_commit"] or _at_once) if "enqueue_after_commit" in options else None,
+            on_commit,
             options.get("at_front", False),
             options.get("durable", 0),
         )
@@ -171,13 +172,18 @@ class Setter(Order, Generic[P]):
 
     def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Run the job here and now, without regard to `wait`. Returns the result of `perform`."""
-        return inline.perform_inline(self, args, kwargs)
+        context = inline.inline_context(self, args, kwargs)
+        return inline.run_to_end(self.job, context) if context else None
 
     perform_sync = perform_inline  # Sidekiq's other name
 
     async def aperform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
-        return await inline.aperform_inline(self, args, kwargs)
+        context = inline.inline_context(self, args, kwargs)
+        try:
+            return await inline.await_here(self.job, context) if context else None
+        except Discard:
+            return None
 
     def _in_batches(
         self,
@@ -208,8 +214,9 @@ class Setter(Order, Generic[P]):
 
     def _at(self, when: Time | None) -> Setter[P]:
         if when is None:  # it would mean at once
-            wanted = "pass seconds, a timedelta or an aware datetime"
-            raise ValueError(f"{self.wire_name}: None is not a time; {wanted}")
+            raise ValueError(
+                f"{self.wire_name}: None is not a time; pass seconds, a timedelta or an aware datetime"
+            )
         return Setter(self.job, self.options, when, self.on_commit, self.at_front, self.durable)
 
     def _listed(self, args: Iterable[Sequence[Any]]) -> Sequence[Sequence[Any]]:
@@ -234,11 +241,6 @@ class Setter(Order, Generic[P]):
                 "from a later time on: .set(wait=3600).perform_bulk(..., spread_interval=600)"
             )
         return due_of_each(count, self.when if at is None else at, spread_interval, client.now())
-
-
-def _at_once(push: Callable[[], object]) -> object:
-    """Means `enqueue_after_commit=None` in a class that sets it: wait for no commit."""
-    return push()
 
 
 @contextmanager
