@@ -7,29 +7,27 @@ It is a subclass of the `schedule` package's `Job`, created by a scheduler of th
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Never, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Never, ParamSpec, Self, overload
 
 import schedule
 
 from clock.errors import DeclarationError, JobError, UnknownWord
 from clock.timetable.action import Action, Call, Enqueue, is_enqueueable, is_job_class
 from clock.timetable.clock_file import draft
-from clock.timetable.clock_file.callable_checks import check_call, check_called
+from clock.timetable.clock_file.callable_checks import check_call
 from clock.timetable.clock_file.draft import Entry
-from clock.timetable.clock_file.options import adjusted, check_option, hint, old_names
+from clock.timetable.clock_file.options import hint, store_options
 from clock.timetable.clock_file.typed_actions import Function, Performs, Pushes
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.naming import shown
 from clock.timetable.triggers.holidays import Excepted, Otherwise
 from clock.timetable.triggers.intervals import MakeTrigger
-from clock.timetable.triggers.until import parse_until
 from clock.timetable.triggers.wall_times import Fold, Gap
 
 P = ParamSpec("P")
-R = TypeVar("R")
 _WORDS = (
     "named", "if_", "until", "tag", "thread", "catch_up", "overlap", "dst", "except_on", "spread", "jitter",
     "describe", "monitor", "do",
@@ -133,11 +131,7 @@ class Builder(schedule.Job):
             raise self._error(
                 "until(...) has no effect while the clock runs; pause the event: schedule.cancel_job(job)"
             )
-        try:
-            self._entry.until = parse_until(until_time)
-        except ValueError as error:
-            raise self._error(str(error)) from None
-        return self
+        return self._take({"until": until_time})
 
     def named(self, name: str, *, was: str | Sequence[str] = ()) -> Self:
         """Set the event's name for logs, Redis and the command line.
@@ -145,43 +139,28 @@ class Builder(schedule.Job):
         `was` is the event's former name, or a list of all former names, the oldest first. The event keeps its data
         in Redis under that name: when it was first seen and last run, its history and its pauses.
         """
-        self._check_option("name", name)
-        if was != ():
-            self._check_option("was", was)
-        self._entry.name = name
-        self._entry.was = old_names(was)
-        return self
+        self._entry.was = ()
+        return self._take({"name": name} if was == () else {"name": name, "was": was})
 
     def if_(self, condition: Callable[[datetime], object]) -> Self:
         """Run only if `condition(due)` is true. `due` is the due instant in the event's zone."""
-        self._check_option("if_", condition)
-        self._checked(check_called, "if_", condition, "due")
-        self._entry.condition = condition
-        return self
+        return self._take({"if_": condition})
 
     def thread(self, on: bool = True) -> Self:
         """Run the action on its own thread, so a slow action does not block the clock."""
-        self._check_option("thread", on)
-        self._entry.thread = on
-        return self
+        return self._take({"thread": on})
 
     def catch_up(self, which: CatchUp, within: timedelta | None = None) -> Self:
         """Set what happens to instants that were due while no clock ran: "latest", "all" or "skip"."""
-        self._check_option("catch_up", which)
-        if within is not None:
-            self._check_option("catch_up_within", within)
-        self._entry.catch_up = which
-        self._entry.catch_up_within = within
-        return self
+        self._entry.catch_up_within = None
+        return self._take({"catch_up": which} | ({} if within is None else {"catch_up_within": within}))
 
     def overlap(self, which: Overlap) -> Self:
         """Set what happens at a due instant while the job of the previous run is unfinished.
 
         "allow" enqueues another job, "skip" skips the run, "queue_one" keeps one waiting job.
         """
-        self._check_option("overlap", which)
-        self._entry.overlap = which
-        return self
+        return self._take({"overlap": which})
 
     def dst(self, *, gap: Gap | None = None, fold: Fold | None = None) -> Self:
         """Set what happens to a time of day when the clocks change.
@@ -189,7 +168,7 @@ class Builder(schedule.Job):
         `gap` is for a time that does not exist that day: "shift" to the end of the gap, or "skip". `fold` is for a
         time that occurs twice: "first", "second" or "both". docs/time.md has the defaults.
         """
-        return self._adjust(gap=gap, fold=fold)
+        return self._take({"gap": gap, "fold": fold})
 
     def except_on(self, days: Excepted, otherwise: Otherwise = "skip") -> Self:
         """Do not run on these days: dates, a calendar of holidays, or a function that returns True for a date.
@@ -197,7 +176,7 @@ class Builder(schedule.Job):
         `otherwise`: "skip" the run, or move it to the "next" or "previous" open day. An event of `.weekday` or
         `.weekend` moves only to such a day.
         """
-        return self._adjust(except_on=days, otherwise=otherwise)
+        return self._take({"except_on": days, "otherwise": otherwise})
 
     def spread(self, length: timedelta, *, salt: str = "") -> Self:
         """Delay each run by a part of `length`. It is derived from the event's name, so it never changes.
@@ -205,11 +184,11 @@ class Builder(schedule.Job):
         `salt` is a text that differs between installations of a product, such as a host name or a secret key. Each
         installation then has another delay. The salt is not shown or stored anywhere.
         """
-        return self._adjust(spread=length, salt=salt)
+        return self._take({"spread": length, "salt": salt})
 
     def jitter(self, length: timedelta) -> Self:
         """Delay each run by another part of `length`. All machines derive the same delay for a due instant."""
-        return self._adjust(jitter=length)
+        return self._take({"jitter": length})
 
     def monitor(
         self, slug: str | None = None, *, grace: timedelta | None = None, max_runtime: timedelta | None = None
@@ -219,14 +198,11 @@ class Builder(schedule.Job):
         `slug` is the monitor's name there; default: made from the event's name. A run may start `grace` late
         (default: 5 minutes) and take `max_runtime` (default: 30 minutes).
         """
-        self._entry.monitor = {"slug": slug, "grace": grace, "max_runtime": max_runtime}
-        return self
+        return self._take({"monitor": {"slug": slug, "grace": grace, "max_runtime": max_runtime}})
 
     def describe(self, text: str) -> Self:
         """Describe in one sentence what the event is for."""
-        self._check_option("description", text)
-        self._entry.description = text
-        return self
+        return self._take({"description": text})
 
     @overload
     def do(self, job_func: type[Performs[P]], *args: P.args, **kwargs: P.kwargs) -> Self: ...
@@ -252,17 +228,14 @@ class Builder(schedule.Job):
         self.scheduler.jobs.append(self)
         return self
 
-    def _adjust(self, **given: object) -> Self:
-        self._entry.adjustments = self._checked(adjusted, self._entry.adjustments, given)
+    def _take(self, options: Mapping[str, object]) -> Self:
+        self._checked(store_options, self._entry, options)
         return self
 
-    def _check_option(self, name: str, value: object) -> None:
-        self._checked(check_option, name, value)
-
-    def _checked(self, check: Callable[..., R], *args: object) -> R:
-        """Return `check("", *args)`. If it fails, call it again with the file and line, which are slow to find."""
+    def _checked(self, check: Callable[..., None], *args: object) -> None:
+        """Call `check("", *args)`. If it fails, add the file and line to the error: they are slow to find."""
         try:
-            return check("", *args)
+            check("", *args)
         except DeclarationError as error:
             raise self._error(str(error)) from None
 

@@ -55,7 +55,7 @@ def read_options(
     """Store period and options in `entry`. Raises DeclarationError, which starts with `where`."""
     check_option(where, "skip_first_run", skip_first_run)
     entry.is_clockworks = True
-    take_options(entry, where, others)
+    take_options(where, entry, others)
     length = checked_period(where, period)
     times = _times(where, at)
     entry.schedule = f"every {period_words(length)}" + (f" {listed(map(at_words, times))}" if times else "")

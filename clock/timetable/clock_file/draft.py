@@ -111,7 +111,7 @@ class Entry:
     name: str | None = None
     was: tuple[str, ...] = ()
     zone: tzinfo | None = None
-    condition: Callable[[datetime], object] | None = None
+    if_: Callable[[datetime], object] | None = None
     thread: bool | None = None
     catch_up: CatchUp | None = None
     catch_up_within: timedelta | None = None
@@ -183,7 +183,7 @@ class Entry:
         self, settings: Settings, monitor: Monitor | None, shared: dict[object, EventOptions]
     ) -> EventOptions:
         given = (
-            self.condition,
+            self.if_,
             settings.thread if self.thread is None else self.thread,
             self.catch_up or settings.catch_up,
             settings.catch_up_within if self.catch_up_within is None else self.catch_up_within,
@@ -192,7 +192,7 @@ class Entry:
             frozenset(self.tags) if self.tags else _NO_TAGS,
             self.until,
             self.adjustments,
-            self.is_clockworks and self.condition is not None,
+            self.is_clockworks and self.if_ is not None,
             self.was,
             monitor,
         )
@@ -228,7 +228,7 @@ def _names(
 
     def distinct(place: int) -> tuple[str, ...]:
         entry = entries[place]
-        others = (entry.condition and name_of(entry.condition), entry.catch_up, entry.overlap, entry.description)
+        others = (entry.if_ and name_of(entry.if_), entry.catch_up, entry.overlap, entry.description)
         return (entry.declaration(settings.tz), *(str(other or "") for other in others))
 
     for place in sorted((place for place, name in enumerate(names) if not name), key=distinct):

@@ -16,7 +16,7 @@ from clock.printable import brief, closest, is_printable
 from clock.timetable.clock_file.callable_checks import check_called
 from clock.timetable.clock_file.draft import Entry, zone_named
 from clock.timetable.periods import LONGEST_PERIOD
-from clock.timetable.triggers.adjustments import NONE, Adjustments
+from clock.timetable.triggers.adjustments import Adjustments
 from clock.timetable.triggers.holidays import excepted_days
 from clock.timetable.triggers.until import parse_until
 from clock.timetable.triggers.wall_times import Dst
@@ -35,8 +35,8 @@ def check_option(where: str, name: str, value: object, written: object = None) -
 
     Raises DeclarationError: `where`, then the accepted values.
     """
-    accepts, wanted = _VALUES.get(name, (_anything, ""))
-    if not accepts(value):
+    accepts, wanted = _VALUES.get(name, (None, ""))
+    if accepts and not accepts(value):
         shown = value if written is None else written
         raise DeclarationError(f"{where}{name} is {brief(shown)}; it must be {wanted}")
 
@@ -44,10 +44,6 @@ def check_option(where: str, name: str, value: object, written: object = None) -
 def hint(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown `name`: the closest known name, or all of them."""
     return closest(str(name), known, f"available: {', '.join(known)}")
-
-
-def _anything(_value: object) -> bool:
-    return True
 
 
 def _is_seconds(value: object) -> bool:
@@ -116,12 +112,14 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adjustments:
-    """The adjustments `already` chosen, changed by the `given` options; None changes nothing.
+def _adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adjustments:
+    """The adjustments `already` chosen, changed by those of the `given` options that are not None.
 
-    Raises DeclarationError, which starts with `where`.
+    Raises ValueError, or DeclarationError, which starts with `where`.
     """
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = {name: given[name] for name in ADJUSTMENTS if given.get(name) is not None}
+    if not chosen:
+        return already
     for name, value in chosen.items():
         check_option(where, name, value)
     if "otherwise" in chosen and "except_on" not in chosen:
@@ -131,47 +129,39 @@ def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adju
     if "except_on" in chosen:
         if callable(chosen["except_on"]):
             check_called(where, "except_on", chosen["except_on"], "date")
-        try:
-            chosen["excepted"] = excepted_days(chosen.pop("except_on"))
-        except ValueError as error:
-            raise DeclarationError(f"{where}{error}") from None
+        chosen["excepted"] = excepted_days(chosen.pop("except_on"))
     dst = Dst(chosen.pop("gap", already.dst.gap), chosen.pop("fold", already.dst.fold))
     return replace(already, dst=dst, **chosen)
 
 
-def old_names(was: str | Iterable[str]) -> tuple[str, ...]:
-    """The former names of an event, the oldest first, from one name or a list."""
-    return (was,) if isinstance(was, str) else tuple(was)
+#: How an entry stores options that it does not store as they were given.
+_STORED_AS: dict[str, Callable[[Any], object]] = {
+    "tags": set,
+    "was": lambda was: (was,) if isinstance(was, str) else tuple(was),
+}
 
 
-def take_adjustments(where: str, options: dict[str, Any]) -> Adjustments:
-    """Remove the adjustments from `options` and return them. Raises DeclarationError."""
-    return adjusted(where, NONE, {name: options.pop(name) for name in ADJUSTMENTS if name in options})
-
-
-def take_options(entry: Entry, where: str, options: Mapping[str, Any]) -> None:
-    """Store the options in `entry`. All must be among `EVENT_OPTIONS`; None means not given.
+def take_options(where: str, entry: Entry, options: Mapping[str, Any]) -> None:
+    """Store those options in `entry` that are not None. All must be among `EVENT_OPTIONS`.
 
     Raises DeclarationError, which starts with `where`.
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    entry.adjustments = take_adjustments(where, given)
-    for name in ("if_", "tags", "was", *_PLAIN):
-        if name in given:
-            check_option(where, name, given[name])
-    if "if_" in given:
-        check_called(where, "if_", given["if_"], "due")
+    store_options(where, entry, {name: value for name, value in options.items() if value is not None})
+
+
+def store_options(where: str, entry: Entry, given: Mapping[str, Any]) -> None:
+    """Store the `given` options in `entry`. Raises DeclarationError, which starts with `where`."""
+    try:
+        entry.adjustments = _adjusted(where, entry.adjustments, given)
+        if "until" in given:
+            entry.until = parse_until(given["until"])
+    except ValueError as error:
+        raise DeclarationError(f"{where}{error}") from None
     if "tz" in given:
         entry.zone = zone_named(given["tz"], where)
-    if "until" in given:
-        try:
-            entry.until = parse_until(given["until"])
-        except ValueError as error:
-            raise DeclarationError(f"{where}{error}") from None
-    entry.condition = given.get("if_")
-    entry.monitor = given.get("monitor")
-    entry.was = old_names(given.get("was", ()))
-    entry.tags = set(given.get("tags", ()))
-    for name in _PLAIN:
+    for name in ("name", "if_", "tags", "was", "monitor", *_PLAIN):
         if name in given:
-            setattr(entry, name, given[name])
+            check_option(where, name, given[name])
+            setattr(entry, name, _STORED_AS[name](given[name]) if name in _STORED_AS else given[name])
+    if "if_" in given:
+        check_called(where, "if_", given["if_"], "due")

@@ -80,6 +80,6 @@ def _read_kind(entry: Entry, written: Written, where: str, options: dict[str, An
             raise DeclarationError(f"{where}{written.kind} takes no {name}: {written.has_time}")
     if written.zone is not None and options.setdefault("tz", written.zone) != written.zone:
         raise DeclarationError(f"{where}{written.kind} has the zone {written.zone}, and tz is {options['tz']!r}")
-    take_options(entry, where, options)
+    take_options(where, entry, options)
     entry.schedule = written.words
     entry.make_trigger = written.trigger
