@@ -16,7 +16,7 @@ from clock.store import Redis
 from clock.store.ledger import schedules
 from clock.store.server.opening import connected
 from clock.timetable import Timetable
-from clock.timetable.clock_file.loading.own_module import make_importable
+from clock.timetable.clock_file.loading.loader import make_importable
 
 
 def load_timetable(config: Config) -> Timetable:

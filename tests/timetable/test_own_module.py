@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clock.timetable import Timetable, load
-from clock.timetable.clock_file.loading.own_module import make_importable, names_again
+from clock.timetable.clock_file.loading.loader import make_importable, names_again
 
 FILE = """
 from clock import every

@@ -11,11 +11,18 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from ctypes import PyDLL, c_ulong, py_object
 from os import _exit  # loading replaces os._exit
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, FrameType
 from typing import Any, NoReturn
 
 from clock.clocks import SystemClock
@@ -180,35 +187,25 @@ def is_ending() -> bool:
     return isinstance(sys.exc_info()[1], EndOfDeclarations)
 
 
-class passing:  # noqa: N801  # replaces a context manager
-    """A context manager that does not exit at the end of the declarations: the program goes on."""
-
-    def __init__(self, wrapped: AbstractContextManager[Any]) -> None:
-        self._wrapped = wrapped
-
-    def __enter__(self) -> Any:
-        return self._wrapped.__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        if isinstance(error, EndOfDeclarations):
-            return None
-        return self._wrapped.__exit__(kind, error, traceback)
+@contextmanager
+def passing(wrapped: AbstractContextManager[Any]) -> Iterator[Any]:
+    """Replace a context manager: at the end of the declarations it does not exit, as the program goes on."""
+    with ExitStack() as stack:
+        entered = stack.enter_context(wrapped)
+        try:
+            yield entered
+        except EndOfDeclarations:
+            stack.pop_all()
+            raise
 
 
-class async_passing:  # noqa: N801  # as above
-    """An asynchronous context manager that does not exit at the end of the declarations."""
-
-    def __init__(self, wrapped: AbstractAsyncContextManager[Any]) -> None:
-        self._wrapped = wrapped
-
-    async def __aenter__(self) -> Any:
-        return await self._wrapped.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        if isinstance(error, EndOfDeclarations):
-            return None
-        return await self._wrapped.__aexit__(kind, error, traceback)
+@asynccontextmanager
+async def async_passing(wrapped: AbstractAsyncContextManager[Any]) -> AsyncIterator[Any]:
+    """Replace an asynchronous context manager: at the end of the declarations it does not exit."""
+    async with AsyncExitStack() as stack:
+        entered = await stack.enter_async_context(wrapped)
+        try:
+            yield entered
+        except EndOfDeclarations:
+            stack.pop_all()
+            raise

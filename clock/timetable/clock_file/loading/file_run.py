@@ -35,7 +35,13 @@ def run(source: SourceFile, ending: Ending) -> dict[str, object]:
     module = ModuleType("__main__" if source.is_script else _MODULE)
     module.__file__ = code.co_filename
     vars(module).update(_HELPERS)
-    with _in_place(module), _arguments(source.path), _no_processes(source), _no_silent_end(), ending.silencing():
+    with (
+        _in_place(module),
+        _replaced(sys, argv=[str(source.path)]),
+        _no_processes(source),
+        _no_silent_end(),
+        ending.silencing(),
+    ):
         try:
             with child_ends_here():
                 exec(code, vars(module))  # noqa: S102  # the user's own file, as `python FILE` would
@@ -64,6 +70,19 @@ def _described(error: BaseException) -> str:
 
 
 @contextmanager
+def _replaced(place: Any, **values: object) -> Iterator[None]:
+    """Replace attributes of a module or class."""
+    before = {name: getattr(place, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(place, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(place, name, value)
+
+
+@contextmanager
 def _in_place(module: ModuleType) -> Iterator[None]:
     name = module.__name__
     before = sys.modules.get(name)
@@ -77,31 +96,14 @@ def _in_place(module: ModuleType) -> Iterator[None]:
 
 
 @contextmanager
-def _arguments(path: Path) -> Iterator[None]:
-    before = sys.argv
-    sys.argv = [str(path)]
-    try:
-        yield
-    finally:
-        sys.argv = before
-
-
-@contextmanager
 def _no_processes(source: SourceFile) -> Iterator[None]:
     """Refuse to start processes from a script: what they declare is lost, and their loops would run the jobs."""
-    if not source.is_script:
+    if source.is_script:
+        base = import_module("multiprocessing.process").BaseProcess  # only here: it takes 10 ms
+        with _replaced(os, fork=_refuse_process), _replaced(base, start=_refuse_process):
+            yield
+    else:
         yield
-        return
-    base = import_module("multiprocessing.process").BaseProcess  # only here: it takes 10 ms
-    places: list[tuple[Any, str]] = [(os, "fork"), (base, "start")]
-    before = [getattr(place, name) for place, name in places]
-    try:
-        for place, name in places:
-            setattr(place, name, _refuse_process)
-        yield
-    finally:
-        for (place, name), function in zip(places, before, strict=True):
-            setattr(place, name, function)
 
 
 def _refuse_process(*_: object) -> None:
@@ -126,17 +128,12 @@ def _no_silent_end() -> Iterator[None]:
 
         return refuse
 
-    before = {
-        name: getattr(os, name) for name in ("_exit", *(name for name in dir(os) if name.startswith("exec")))
-    }
+    names = [name for name in dir(os) if name == "_exit" or name.startswith("exec")]
     try:
-        for name, function in before.items():
-            setattr(os, name, refusing(name, function))
-        yield
+        with _replaced(os, **{name: refusing(name, getattr(os, name)) for name in names}):
+            yield
     finally:
         loading = False
-        for name, function in before.items():
-            setattr(os, name, function)
 
 
 def _raised_at(error: BaseException, source: SourceFile) -> str:

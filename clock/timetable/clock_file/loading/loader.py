@@ -6,6 +6,9 @@ folder never goes to the front of the import path. A script for the `schedule` p
 A load leaves the process as it was: the current folder, the import path, the `schedule` package, and the modules
 that declared something, which the next load runs again. Other modules that the file imports stay imported, as for
 any program.
+
+While a clock runs, the clock file's module can be imported, so `multiprocessing` can pickle its functions. A new
+process (`spawn`, `forkserver`) imports the stub in `spawned/`, which loads the file again.
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from clock.config import Declared
 from clock.errors import DeclarationError
@@ -33,6 +37,8 @@ from clock.timetable.clock_file.zones.machine_zone import machine_zone
 from clock.timetable.timetable import Timetable
 
 _SCRIPT_GUARD = re.compile(rb"^if\b.*['\"]__main__['\"]", re.MULTILINE)
+_SPAWNED_FILE = "CLOCK_SPAWNED_FILE"  # the variable with the clock file's path, for new processes
+_STUB = Path(__file__).parent / "spawned"
 #: Held while a file is loaded: the import path and the `schedule` package are the load's for that time.
 _lock = threading.RLock()
 
@@ -117,3 +123,19 @@ def _check_guard(source: SourceFile, is_empty: bool) -> None:
             f"{source.path}:{line}: code under `if __name__ == '__main__':` doesn't run here, "
             "so its events are lost; move your schedule above this line"
         )
+
+
+def make_importable(timetable: Timetable) -> None:
+    """Make the clock file's module importable by its name in this process and in those that it starts."""
+    name = str(timetable.names["__name__"])
+    module = ModuleType(name)
+    vars(module).update(timetable.names)
+    sys.modules[name] = module
+    os.environ[_SPAWNED_FILE] = str(timetable.names["__file__"])  # the file may change the current folder
+    if str(_STUB) not in sys.path:
+        sys.path.append(str(_STUB))
+
+
+def names_again() -> Mapping[str, object]:
+    """The names that the clock file defines, for the stub. Raises DeclarationError."""
+    return load(os.environ[_SPAWNED_FILE]).names

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from clock.timetable.clock_file.loading.source_file import names_in
+
 _WAITS = {"sleep", "join", "wait", "pause", "sigwait"}
 _CATCH_ALL = {"BaseException", "SystemExit"}
 
@@ -17,11 +19,11 @@ def waiting(tree: ast.Module, line: int) -> str:
     >>> waiting(ast.parse("while True:\\n    time.sleep(1)"), 2), waiting(ast.parse("time.sleep(1)"), 1)
     ('endless', 'sleep')
     """
-    around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _holds(node, line)]
+    around = _around(tree, line)
     loops = [node for node in around if isinstance(node, ast.While)]
-    if loops and all(map(_only_waits, min(loops, key=_length).body)):
+    if loops and all(map(_only_waits, loops[0].body)):
         return "endless"
-    return "sleep" if around and _only_waits(min(around, key=_length)) else ""
+    return "sleep" if around and _only_waits(around[0]) else ""
 
 
 def swallower(frame: FrameType | None) -> str:
@@ -32,20 +34,18 @@ def swallower(frame: FrameType | None) -> str:
             tree = ast.parse(Path(frame.f_code.co_filename).read_bytes())
         except (OSError, SyntaxError, ValueError):
             tree = ast.Module([], [])
-        around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _holds(node, frame.f_lineno)]
-        lines = [line for node in sorted(around, key=_length) for line in _catching_lines(node)]
+        lines = [line for node in _around(tree, frame.f_lineno) for line in _catching_lines(node)]
         if lines:
             return f"{frame.f_code.co_filename}:{lines[0]}"
         frame = frame.f_back
     return place
 
 
-def _holds(node: ast.stmt, line: int) -> bool:
-    return node.lineno <= line <= (node.end_lineno or node.lineno)
-
-
-def _length(node: ast.stmt) -> int:
-    return (node.end_lineno or node.lineno) - node.lineno
+def _around(tree: ast.Module, line: int) -> list[ast.stmt]:
+    """The statements that hold a line, innermost first."""
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    holding = [node for node in statements if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    return sorted(holding, key=lambda node: (node.end_lineno or node.lineno) - node.lineno)
 
 
 def _only_waits(node: ast.stmt) -> bool:
@@ -62,18 +62,13 @@ def _catching_lines(node: ast.stmt) -> Iterator[int]:
         yield from (handler.lineno for handler in node.handlers if _catches_all(handler.type))
         yield from (node.finalbody[0].lineno for part in node.finalbody if _leaves(part))
     if isinstance(node, (ast.With, ast.AsyncWith)):
-        yield from (node.lineno for item in node.items if _names(item) & _CATCH_ALL)
+        yield from (node.lineno for item in node.items if _catches_all(item))
 
 
-def _catches_all(kind: ast.expr | None) -> bool:
-    return kind is None or bool(_names(kind) & _CATCH_ALL)
+def _catches_all(kind: ast.AST | None) -> bool:
+    return kind is None or not _CATCH_ALL.isdisjoint(names_in(kind))
 
 
 def _leaves(node: ast.AST) -> bool:
     """Whether a `finally` part leaves, which drops the error."""
     return any(isinstance(part, (ast.Continue, ast.Break, ast.Return)) for part in ast.walk(node))
-
-
-def _names(node: ast.AST) -> set[str]:
-    attributes = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
-    return attributes | {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}

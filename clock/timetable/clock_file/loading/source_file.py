@@ -91,7 +91,7 @@ class SourceFile:
 
     def functions_that_mention(self, names: set[str]) -> set[str]:
         """The functions of the file that mention one of `names`, or another function that does."""
-        mentioned = {name: set(_names(node)) for name, node in self.functions.items()}
+        mentioned = {name: set(names_in(node)) for name, node in self.functions.items()}
         found: set[str] = set()
         while new := {name for name, inside in mentioned.items() if inside & (names | found)} - found:
             found |= new
@@ -99,7 +99,7 @@ class SourceFile:
 
     def declares(self, node: ast.AST) -> bool:
         """Whether a part of the file declares events when it runs."""
-        return bool(set(_names(node)) & (_DECLARES | self.functions_that_declare))
+        return bool(set(names_in(node)) & (_DECLARES | self.functions_that_declare))
 
     def lost_under_guard(self) -> int | None:
         """The line of a declaration below `if __name__ == "__main__":`; None: not found."""
@@ -148,7 +148,8 @@ def _imported(tree: ast.AST) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
-def _names(node: ast.AST) -> Iterator[str]:
+def names_in(node: ast.AST) -> Iterator[str]:
+    """All names and attributes of a part of a file."""
     for part in ast.walk(node):
         if isinstance(part, ast.Name):
             yield part.id
@@ -203,4 +204,4 @@ class _LetTheEndPass(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _is_around_loop(self, body: list[ast.stmt]) -> bool:
-        return any(name in self._names for node in body for name in _names(node))
+        return any(name in self._names for node in body for name in names_in(node))
