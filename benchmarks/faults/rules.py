@@ -38,9 +38,8 @@ from benchmarks.faults.worker import redis_server
 from clock import Batch
 from clock.api import cancel
 from clock.errors import BatchDone, StoreError
-from clock.inspection.jobs.batches import children_finding, failures
-from clock.inspection.jobs.limits import lost_holders, violations
-from clock.inspection.jobs.locks import lost_locks
+from clock.inspection.doctor.deep import children_finding, lost_holders, lost_locks, violations
+from clock.inspection.jobs.batches import failures
 from clock.store import keys
 from clock.store.jobs.flow import batches as stored
 from clock.store.server.connection import connect, set_default

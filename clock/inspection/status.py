@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from clock.errors import StoreError, StoreUnavailable
-from clock.inspection.doctor.server_faults import server_faults
+from clock.inspection.doctor.server import server_faults
 from clock.inspection.events.event_rows import OVERDUE, EventRow, events
 from clock.inspection.events.schedules import unlisted_rows
 from clock.inspection.jobs.busy import BusyJob, busy_jobs

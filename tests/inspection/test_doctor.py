@@ -10,8 +10,8 @@ from redis.retry import Retry
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
 from clock.inspection import Circumstances, Finding, Grade, examine
-from clock.inspection.doctor import blockers
-from clock.inspection.doctor.doctor import adopt_jobs, forget_events, orphans
+from clock.inspection.doctor import doctor
+from clock.inspection.doctor.doctor import adopt_jobs, forget_events
 from clock.store import listing
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import forget_event
@@ -142,7 +142,7 @@ def test_events_that_have_left_the_clock_file_are_found_and_forgotten(redis: Red
     assert found.grade is Grade.WARNING
     assert "'gone'" in found.found
     assert forgotten == 1
-    assert orphans(redis) == []
+    assert listing.orphaned(redis) == {}
     assert redis.hkeys("clock:ledger:declaration") == [b"kept"]
     assert redis.exists("clock:history:gone") == 0
     assert finding(redis, "ledger").grade is Grade.GOOD
@@ -152,7 +152,7 @@ def test_an_event_that_comes_back_while_it_is_forgotten_stays(redis: Redis) -> N
     ledger = RedisLedger(redis)
     ledger.declare([("back", "every day")], to_ms(NOW))
     ledger.orphan([], to_ms(NOW))
-    [left] = orphans(redis)
+    [left] = listing.orphaned(redis)
     ledger.declare([("back", "every day")], to_ms(NOW))
 
     assert not forget_event(redis, left)
@@ -187,6 +187,6 @@ def test_a_server_that_refuses_writes_for_now_is_not_blamed_for_missing_permissi
     def refuse(_: Redis) -> None:
         raise StoreUnavailable("Redis refuses writes: its disk is full.")
 
-    monkeypatch.setattr(blockers, "check_permissions", refuse)
+    monkeypatch.setattr(doctor, "check_permissions", refuse)
 
     assert not [item for item in examine(redis, HERE) if item.subject == "permissions"]

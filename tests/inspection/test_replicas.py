@@ -9,7 +9,7 @@ from redis import Redis
 
 from clock.config import Config
 from clock.inspection import Circumstances, Finding, Grade, examine
-from clock.inspection.doctor.replicas import replicas_findings
+from clock.inspection.doctor.server import replicas_findings
 from clock.store.server.checks.losses import warn_of_losses
 from clock.store.server.connection import connect
 from clock.store.server.opening import connected

@@ -1,12 +1,12 @@
 import pytest
 
-from clock.inspection.doctor.server_faults import server_faults
+from clock.inspection.doctor.server import server_faults
 
 HEALTHY = {"role": "master", "cluster_enabled": 0, "loading": 0, "maxmemory": 0, "used_memory": 1000}
 
 
 def test_a_healthy_server_has_none() -> None:
-    assert server_faults(HEALTHY) == []
+    assert list(server_faults(HEALTHY)) == []
 
 
 @pytest.mark.parametrize(

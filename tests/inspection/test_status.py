@@ -9,8 +9,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.errors import StoreError, StoreUnavailable
-from clock.inspection import Status, status
-from clock.inspection.doctor.blockers import reported
+from clock.inspection import Circumstances, Status, examine, status
 from clock.inspection.events.shown_actions import shown_fields
 from clock.inspection.jobs.busy import Progress
 from clock.inspection.processes import LATE_SECONDS
@@ -284,7 +283,9 @@ def test_the_doctor_repeats_no_queue_without_a_worker_and_points_to_no_log_if_a_
     low = {"cause": "no_worker:low", "text": "Jobs wait in the queue 'low' (1).", "since": 0}
     redis.hset("web1:1:a", "problems", json.dumps([NO_ANSWER, low]))
 
-    assert [(finding.found, finding.advice) for finding in reported(redis)] == [
+    found = examine(redis, Circumstances("unix://", timedelta(0), connections_per_worker=12))
+
+    assert [(one.found, one.advice) for one in found if one.subject == "processes"] == [
         ("worker web1:1:a: Redis does not answer: no reply for 4 s.", "")
     ]
 

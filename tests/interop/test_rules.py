@@ -11,9 +11,7 @@ from redis import Redis
 from clock import Batch, Job, Limit, Rate
 from clock.api import BatchRef
 from clock.clocks import SystemClock
-from clock.inspection.jobs.batches import correct_children
-from clock.inspection.jobs.limits import violations
-from clock.inspection.jobs.locks import free_lost_locks, lost_locks
+from clock.inspection.doctor.deep import correct_children, free_lost_locks, lost_locks, violations
 from clock.job import registry
 from clock.store import keys
 from tests.patience import eventually

@@ -21,8 +21,8 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from clock.clocks import to_ms
+from clock.inspection.doctor.deep import children_finding, correct_children
 from clock.inspection.doctor.finding import Grade
-from clock.inspection.jobs.batches import children_finding, correct_children
 from clock.store import keys, repairs
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import batches, unique_locks

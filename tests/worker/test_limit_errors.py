@@ -14,7 +14,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.errors import ClockError
-from clock.inspection.jobs.limits import violations
+from clock.inspection.doctor.deep import violations
 from clock.store import keys, scripts
 from clock.store.jobs.flow import batches, limit_holders, unique_locks
 from clock.store.jobs.flow.unique_locks import Lock, LockedPush

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from redis import Redis
 
 from clock.clocks import to_ms
-from clock.inspection.jobs.limits import violations
+from clock.inspection.doctor.deep import violations
 from clock.store import keys, repairs
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import limit_holders

@@ -11,7 +11,8 @@ from redis import ConnectionPool, Redis
 
 from clock import Job, Limit
 from clock.errors import JobError
-from clock.inspection.jobs.limits import places, violations
+from clock.inspection.doctor.deep import violations
+from clock.inspection.jobs.limits import places
 from clock.job.push.client import using_clock
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.flow import limit_holders

@@ -12,13 +12,10 @@ from itertools import islice
 
 from clock.clocks import from_ms
 from clock.inspection.doctor.finding import Finding, Grade
-from clock.inspection.jobs.busy import claimed_jobs
-from clock.job.payload import Payload, read_payload
 from clock.printable import shortened_list
-from clock.store import Redis, keys, listing
+from clock.store import Redis
 from clock.store.jobs.flow import batches as stored
-from clock.store.jobs.flow import unique_locks
-from clock.store.jobs.flow.batches import Child, Correction
+from clock.store.jobs.flow.batches import Child
 
 OPEN_TOO_LONG = timedelta(hours=1)
 SECONDS = 60.0  # of a deep check, at most
@@ -104,60 +101,3 @@ def open_batches(redis: Redis, now: datetime) -> Iterator[Finding]:
         f"open for more than an hour: {named}",
         "retry the job that opened it, or seal it by hand: clock batches BID --seal",
     )
-
-
-def wrong_children(redis: Redis, now: datetime) -> list[Correction]:
-    """Children that are pending and gone, or alive and not pending. Reads all jobs."""
-    waiting = [(bid, jid) for _, bid, jid in stored.pending(redis)]
-    gone = unique_locks.gone(redis, [jid for _, jid in waiting], now=now, within=SECONDS)
-    lost = [Correction(bid, jid, "", "lost") for bid, jid in waiting if jid in gone]
-    return [*lost, *_revived(redis)]
-
-
-def _revived(redis: Redis) -> Iterator[Correction]:
-    """Living jobs that their batch counts as failed, or that it does not know."""
-    living = {(str(job["bid"]), str(job["jid"])): str(job.get("class")) for job in _jobs_of_batches(redis)}
-    pairs = list(living)
-    known = {
-        bid for bid, one in stored.read_all(redis).items() if one.state != "done" or "success" not in one.fired
-    }
-    for start in range(0, len(pairs), stored.PAGE):
-        some = pairs[start : start + stored.PAGE]
-        for (bid, jid), state in zip(some, stored.state_of(redis, some), strict=True):
-            if bid in known and state in ("", "f"):
-                yield Correction(bid, jid, living[bid, jid], "living")
-
-
-def _jobs_of_batches(redis: Redis) -> Iterator[Payload]:
-    """The jobs that wait or run and belong to a batch."""
-    for name in listing.queue_names(redis):
-        yield from _with_bid(listing.queue_payloads(redis, name))
-    for where in (keys.SCHEDULE, keys.RETRY):
-        yield from _with_bid(member for member, _ in listing.waiting(redis, where))
-    yield from (held.job.payload for held in claimed_jobs(redis) if "bid" in held.job.payload)
-
-
-def _with_bid(payloads: Iterator[bytes]) -> Iterator[Payload]:
-    for text in payloads:
-        if b'"bid"' in text and isinstance((job := read_payload(text)).get("bid"), str):
-            yield job
-
-
-def children_finding(redis: Redis, now: datetime) -> Finding:
-    """Whether the pending jobs of each batch are its living jobs."""
-    found = wrong_children(redis, now)
-    if not found:
-        return Finding("batches", Grade.GOOD, "the pending jobs of each batch are in Redis")
-    named = shortened_list([f"{one.jid} of {one.bid} ({one.status})" for one in found])
-    return Finding(
-        "batches",
-        Grade.WARNING,
-        f"pending jobs that are lost, or living jobs that are not pending: {named}",
-        "another program moved these jobs; a worker corrects lost ones within minutes, "
-        "or now: clock doctor --deep --repair",
-    )
-
-
-def correct_children(redis: Redis, now: datetime) -> int:
-    """Correct what `children_finding` reports; how many jobs."""
-    return stored.correct(redis, wrong_children(redis, now), now=now)

@@ -52,7 +52,7 @@ def limits(redis: Redis, shown: int | None = None) -> list[LimitView]:
     first = {holder.name: holder for holder in limit_holders.holders(redis)}
     names = sorted({*by_hand, *first, *limit_holders.blocked_names(redis)})
     counts, waiting = limit_holders.counts(redis, names), limit_holders.next_blocked(redis, names)
-    maxima = {name: _maxima(one.payload).get(name) for name, one in waiting.items()} | by_hand
+    maxima = {name: maxima_of(one.payload).get(name) for name, one in waiting.items()} | by_hand
     maxima |= _maxima_of_running(redis, [first[name] for name in names[:shown] if name in first.keys() - maxima])
     return [
         LimitView(
@@ -75,7 +75,7 @@ def _maxima_of_running(redis: Redis, holders: Iterable[Holder]) -> dict[str, int
     names.pop("", None)  # the job is in a queue
     for worker, wanted in names.items():
         for _, payload in limit_holders.jobs_of(redis, worker):
-            known |= {name: maximum for name, maximum in _maxima(payload).items() if name in wanted}
+            known |= {name: maximum for name, maximum in maxima_of(payload).items() if name in wanted}
             if wanted <= known.keys():
                 break
     return known
@@ -98,7 +98,7 @@ def _places(redis: Redis, name: str) -> Iterator[tuple[str, str]]:
             yield holder.jid, limit_holders.IN_QUEUE
         jobs = limit_holders.jobs_of(redis, holder.worker) if holder.worker else ()
         for number, payload in jobs:
-            if name in _maxima(payload):
+            if name in maxima_of(payload):
                 yield found(payload).jid, f"{holder.worker}#{number}"
 
 
@@ -128,53 +128,6 @@ def delete_blocked(redis: Redis, jid: str) -> bool:
     return free_locks_of(redis, [one[1]], repairs.remove_blocked(redis, [one[0].member])) == 1
 
 
-def violations(redis: Redis) -> list[str]:
-    """The faults of limits, in words: a check of all jobs in progress and of the next blocked job of each limit.
-
-    Holders whose job is in a queue are not searched.
-    """
-    wrong = limit_holders.miscounted(redis, limit_holders.holders(redis))
-    return [*(one.fault for one in wrong), *_free_but_blocked(redis)]
-
-
-def _free_but_blocked(redis: Redis) -> Iterator[str]:
-    by_hand = limit_holders.maxima(redis)
-    names = limit_holders.blocked_names(redis)
-    for name, (held, waits) in zip(names, limit_holders.counts(redis, names), strict=True):
-        for one in limit_holders.blocked(redis, name, 1):
-            maximum = by_hand.get(name, _maxima(one.payload).get(name, 0))
-            if held < maximum:
-                yield f"{name} has {held} of {maximum} holders, but {waits} jobs are blocked"
-
-
-def limits_finding(redis: Redis, now: datetime) -> Finding:
-    """Whether each holder has its job, and each blocked job a full limit."""
-    lost = lost_holders(redis, now)
-    wrong = [one.fault for one in lost]
-    wrong += [words for words in violations(redis) if "blocked" in words]
-    if not wrong:
-        return Finding("limits", Grade.GOOD, "each holder has its job, and each blocked job a full limit")
-    return Finding(
-        "limits",
-        Grade.WARNING,
-        shortened_list(wrong, between="; "),
-        "another program removed these jobs; a worker frees the places within a minute, or now: "
-        "clock doctor --deep --repair",
-    )
-
-
-def lost_holders(redis: Redis, now: datetime) -> list[Holder]:
-    """Holders whose job is gone, because another program removed it."""
-    return limit_holders.lost(redis, limit_holders.holders(redis), now=now, within=SECONDS)
-
-
-def free_lost_holders(redis: Redis, now: datetime) -> int:
-    """Remove holders whose job is gone, and hand over the free places; how many."""
-    names = limit_holders.blocked_names(redis)
-    removed, _ = limit_holders.remove(redis, lost_holders(redis, now), names)
-    return removed
-
-
 def blocked_finding(redis: Redis) -> Iterator[Finding]:
     """Which limits hold jobs back."""
     full = [view for view in limits(redis, shown=0) if view.blocked]
@@ -183,7 +136,7 @@ def blocked_finding(redis: Redis) -> Iterator[Finding]:
         yield Finding("limits", Grade.GOOD, f"full: {shortened_list(shown)}")
 
 
-def _maxima(payload: bytes) -> Mapping[str, int]:
+def maxima_of(payload: bytes) -> Mapping[str, int]:
     """The limits of a payload: name -> maximum."""
     rules = read_payload(payload).get("limits")
     entries: Sequence[object] = rules if isinstance(rules, list) else []

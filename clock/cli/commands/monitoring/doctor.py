@@ -18,10 +18,15 @@ from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_json, echo_wrapped, json_option
 from clock.inspection import Circumstances, Grade, examine
+from clock.inspection.doctor.deep import (
+    children_finding,
+    correct_children,
+    free_lost_holders,
+    free_lost_locks,
+    limits_finding,
+    locks_finding,
+)
 from clock.inspection.doctor.doctor import adopt_jobs, forget_events
-from clock.inspection.jobs.batches import children_finding, correct_children
-from clock.inspection.jobs.limits import free_lost_holders, limits_finding
-from clock.inspection.jobs.locks import free_lost_locks, locks_finding
 from clock.store import Redis
 
 _COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}
