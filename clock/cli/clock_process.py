@@ -5,26 +5,31 @@ from __future__ import annotations
 import atexit
 import os
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from clock import monitors
 from clock.cli.opening import identity, patiently
+from clock.cli.stopping import Stopping
+from clock.cli.timetables import in_its_folder, timetable_to_run
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
+from clock.errors import StoreError
 from clock.health.statsd import statsd_in
 from clock.import_path import own_imports
 from clock.inspection.events.schedules import with_schedules
 from clock.job.registry import import_jobs
 from clock.store import Redis
 from clock.store.ledger.clock_register import AboutClock
+from clock.store.ledger.decision import Decision
 from clock.store.server.opening import connected, redis_clock
-from clock.ticker import ClockIdentity, ClockProcess, Release, release_of
+from clock.ticker import STOP_SECONDS, ClockIdentity, ClockProcess, Release, release_of
 from clock.timetable import Timetable
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
-    from clock.monitors.clock_reports import MonitoredEvents
 
 
 def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> AboutClock:
@@ -37,16 +42,6 @@ def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> A
         events=len(timetable.events),
         skew_ms=round(clock.offset.total_seconds() * 1000),
     )
-
-
-def _monitored(timetable: Timetable, clock: SystemClock) -> MonitoredEvents | None:
-    """The events that are reported to monitors; None: neither a provider nor an SDK is configured."""
-    if not monitors.are_configured(os.environ):
-        return None
-    with own_imports():
-        from clock.monitors.clock_reports import MonitoredEvents
-
-    return MonitoredEvents(timetable, clock.now(), defines=bool(monitors.listeners))
 
 
 def clock_process(
@@ -62,8 +57,18 @@ def clock_process(
     """
     clock = patiently(lambda: redis_clock(redis))
     timetable = with_schedules(timetable, redis, config.require, import_jobs)
-    monitored = _monitored(timetable, clock)
-    timetable = monitored.timetable if monitored else timetable
+    listeners: list[Callable[[Decision], object]] = []
+    if monitors.are_configured(os.environ):  # a provider or an SDK
+        with own_imports():
+            from clock.monitors.clock_reports import MonitoredEvents, clock_reports, senders_of
+
+        monitored = MonitoredEvents(timetable, clock.now(), defines=bool(monitors.listeners))
+        timetable, senders = monitored.timetable, senders_of(os.environ, SystemClock())
+        listeners.append(clock_reports(monitored, senders.put))
+        atexit.register(senders.stop)
+    if statsd := statsd_in(os.environ, SystemClock()):
+        listeners.append(statsd.note_decision)
+        atexit.register(statsd.flush)
     of_file = release_of(timetable.path, environ=os.environ, started=clock.now())
     process = ClockProcess(
         timetable,
@@ -73,17 +78,45 @@ def clock_process(
         machine=SystemClock(),
         on_stuck=on_stuck,
     )
-    if monitored:
-        with own_imports():
-            from clock.monitors.clock_reports import clock_reports, senders_of
-
-        senders = senders_of(os.environ, SystemClock())
-        process.listen(clock_reports(monitored, senders.put))
-        atexit.register(senders.stop)
-    if statsd := statsd_in(os.environ, SystemClock()):
-        process.listen(statsd.note_decision)
-        atexit.register(statsd.flush)
     if metrics:
-        process.listen(metrics.count_firings())
+        listeners.append(metrics.count_firings())
         metrics.watch_clock(process)
+    for listener in listeners:
+        process.listen(listener)
     return process
+
+
+@contextmanager
+def standing_by(
+    config: Config, metrics: Metrics | None, stopping: Stopping, *, on_failure: Callable[[], object]
+) -> Iterator[ClockProcess]:
+    """Also run the clock of `config.clock_file`, on its own thread and with two connections.
+
+    `on_failure` is called if Redis refuses what the clock needs; the StoreError is raised at the end of the block.
+    """
+    timetable = timetable_to_run(config)
+    redis = patiently(lambda: connected(config))
+    ended = threading.Event()  # or its action does not end, and the lease has been given back
+    process = clock_process(config, timetable, redis, on_stuck=ended.set, metrics=metrics)
+    in_its_folder(timetable)
+    refusals: list[StoreError] = []
+
+    def run() -> None:
+        try:
+            process.run()
+        except StoreError as error:
+            refusals.append(error)
+            on_failure()
+        finally:
+            ended.set()
+
+    threading.Thread(target=run, name="clock", daemon=True).start()
+    patience = min(STOP_SECONDS, config.stop_timeout)  # the process is killed soon after the end of its jobs
+    stopping.add(lambda: process.stop(patience), lambda: process.stop(0))
+    try:
+        yield process
+    finally:
+        process.stop(patience)
+        ended.wait()
+    for refusal in refusals:
+        raise refusal

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.cli.trials.final_check import final_check
-from clock.cli.trials.scratch import Scratch
+from clock.cli.commands.trials.final_check import final_check
+from clock.cli.commands.trials.scratch import Scratch
 from clock.clocks import to_ms
 from clock.job.push.client import using_clock
 from clock.rehearsal.fake_clock import FakeClock

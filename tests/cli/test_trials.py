@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,14 +16,12 @@ from click.testing import Result
 from redis import Redis
 
 from clock import Job
-from clock.cli.commands.trials import chaos as chaos_command
-from clock.cli.commands.trials import rehearse_stop
-from clock.cli.trials import chaos
-from clock.cli.trials.chaos import Chaos, ChaosPlan, ChaosReport
-from clock.cli.trials.final_check import FinalCheck
-from clock.cli.trials.scratch import Child, Scratch
-from clock.cli.trials.scratch import scratch as new_scratch
-from clock.cli.trials.stop_rehearsal import Step, StopRehearsal, StopReport
+from clock.cli.commands.trials import chaos, rehearse_stop
+from clock.cli.commands.trials.chaos import Chaos, ChaosPlan
+from clock.cli.commands.trials.final_check import FinalCheck
+from clock.cli.commands.trials.rehearse_stop import Step, StopRehearsal, StopReport
+from clock.cli.commands.trials.scratch import Child, Scratch
+from clock.cli.commands.trials.scratch import scratch as new_scratch
 from clock.clocks import SystemClock
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.timetable import load
@@ -51,7 +48,7 @@ def scratch(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sc
     def use() -> Iterator[Scratch]:
         yield made
 
-    for command in (chaos_command, rehearse_stop):
+    for command in (chaos, rehearse_stop):
         monkeypatch.setattr(command, "scratch", use)
     return made
 
@@ -83,7 +80,7 @@ def chaos_of(
     scratch: Scratch, clock_file: Path, seconds: float = 0, log: Any = print, disturbance: str = "killed"
 ) -> Chaos:
     """A trial of so many seconds on a PassingClock. It starts no clock and no worker."""
-    plan = ChaosPlan(clock_file, [], [], seconds, 7, clocks=0, workers=0, disturbances={disturbance: 1})
+    plan = ChaosPlan(clock_file, [], [], seconds, 7, clocks=0, workers=0, weights={disturbance: 1})
     return Chaos(plan, scratch, load(clock_file), log, PassingClock())
 
 
@@ -114,7 +111,12 @@ def test_the_result_of_chaos_is_shown_as_json(
     clock: Clock, clock_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check = FinalCheck(runs=9, jobs=8, done=7, problems=("1 job is lost: a",))
-    monkeypatch.setattr(Chaos, "run", lambda _: ChaosReport(Counter(killed=2), check))
+
+    def run(trial: Chaos) -> FinalCheck:
+        trial.disturbances["killed"] = 2
+        return check
+
+    monkeypatch.setattr(Chaos, "run", run)
 
     shown = clock("chaos", "lib/clock.py", "--seed", "7", "--minutes", "0.5", "--json")
 
@@ -301,9 +303,9 @@ def test_the_server_of_a_trial_loses_its_connections_or_is_suspended_for_a_while
     scratch = Scratch("", tmp_path, redis, [child])
     trial = chaos_of(scratch, clock_file, seconds=chaos.MOST_PAUSE + 1, disturbance=what)
 
-    report = trial.run()
+    trial.run()
 
-    assert report.disturbances[counted] > 0
+    assert trial.disturbances[counted] > 0
     assert (other.client_id() != connection) is (what == "cut")
     assert isinstance(trial.clock, PassingClock)
     pauses = set(trial.clock.waits) - {chaos.FIRE_SECONDS}
@@ -321,8 +323,10 @@ def test_a_suspended_process_goes_on_later_and_a_run_that_redis_refuses_is_skipp
     monkeypatch.setattr(chaos, "fire_manually", refuse)
     scratch.children.append(child)
 
-    report = chaos_of(scratch, clock_file, seconds=20, log=lines.append, disturbance="suspended").run()
+    trial = chaos_of(scratch, clock_file, seconds=20, log=lines.append, disturbance="suspended")
+
+    trial.run()
 
     assert set(lines) == {"a worker was suspended"}
     assert any(child.resumed)
-    assert report.disturbances["skipped a run"] > 0
+    assert trial.disturbances["skipped a run"] > 0

@@ -1,20 +1,59 @@
-"""`clock chaos`: run the application on a scratch server while its processes are killed."""
+"""`clock chaos`: the application on a scratch server, while processes are killed and connections cut.
+
+The order of the disturbances comes from a seed. Their effect also depends on the machine: a seed repeats the
+order, not each result.
+"""
 
 from __future__ import annotations
 
+import os
+import random
 import secrets
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
 
+from clock.cli.commands.trials.final_check import FinalCheck, final_check
+from clock.cli.commands.trials.scratch import Child, Scratch, scratch
 from clock.cli.options import GivenPath, Number, answering, config_option
 from clock.cli.output import echo, echo_json, json_option
 from clock.cli.timetables import load_timetable
-from clock.cli.trials.chaos import Chaos, ChaosPlan, ChaosReport
-from clock.cli.trials.scratch import scratch
-from clock.config import Config, load_config
+from clock.clocks import Clock, SystemClock
+from clock.config import load_config
+from clock.errors import ActionFailed, ConfigurationError, StoreError
+from clock.inspection.jobs.busy import all_jobs
 from clock.job.registry import look_at_jobs
 from clock.printable import counted
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.connection import translated
+from clock.ticker import fire_manually
+from clock.timetable import Event, Timetable
+
+LEAST_PAUSE, MOST_PAUSE = 0.5, 2.0  # seconds between two disturbances
+FIRE_SECONDS = 0.3  # between two runs of events
+LONGEST_FREEZE = 6.0  # seconds that a process is suspended
+LONGEST_STALL = 1_500  # ms for which the server answers no command
+LONGEST_SERVER_FREEZE = 4.0  # seconds that the server's process is suspended, longer than a stall
+SETTLE_SECONDS = 90.0  # for the jobs of dead workers to run again, after the last disturbance
+
+#: In words, for the report, and how often each is drawn.
+DISTURBANCES = {"killed": 5, "stopped": 2, "suspended": 2, "cut": 2, "stalled": 1, "frozen": 1, "restarted": 2}
+SIGNALS = {"killed": signal.SIGKILL, "stopped": signal.SIGTERM, "suspended": signal.SIGSTOP}
+OF_SERVER = {
+    "cut": "the connections of the server were cut",
+    "stalled": "the server was stalled",
+    "frozen": "the server was suspended",
+    "restarted": "the server was killed, and starts again with its append-only file",
+}
+SERVER_PROCESS = ("frozen", "restarted")
+WORKERS_FIRST = {"worker": 3, "clock": 1}  # how often each is drawn: jobs are what users write
 
 
 @click.command()
@@ -24,16 +63,8 @@ from clock.printable import counted
 @click.option("--verbose", is_flag=True, help="Print each disturbance.")
 @config_option
 @json_option
-@click.pass_context
 def chaos(
-    ctx: click.Context,
-    /,
-    clock_file: Path,
-    minutes: float,
-    seed: int | None,
-    verbose: bool,
-    config: Path | None,
-    as_json: bool,
+    clock_file: Path, minutes: float, seed: int | None, verbose: bool, config: Path | None, as_json: bool
 ) -> None:
     """Run CLOCK_FILE (default: lib/clock.py) and its jobs while processes are killed and cut off.
 
@@ -49,46 +80,149 @@ def chaos(
     settings = load_config({"clock_file": clock_file}, file=config)
     timetable = load_timetable(settings)
     look_at_jobs(*(path for path in settings.require if path.exists()))
-    plan = _plan(settings, minutes * 60, secrets.randbelow(10_000) if seed is None else seed)
+    seed = secrets.randbelow(10_000) if seed is None else seed
+    plan = ChaosPlan(clock_file, settings.require, settings.queue_names, minutes * 60, seed)
     log = (lambda line: echo("  ", line)) if verbose and not as_json else (lambda line: None)
     with scratch() as place:
-        report = Chaos(plan, place, timetable, log).run()
+        trial = Chaos(plan, place, timetable, log)
+        found = trial.run()
     if as_json:
-        echo_json(_as_json(plan, report))
+        echo_json({"seed": seed, "seconds": plan.seconds, "disturbances": trial.disturbances, **asdict(found)})
     else:
-        _echo(plan, report)
-    ctx.exit(1 if report.check.problems else 0)
+        _echo(plan, trial.disturbances, found)
+    sys.exit(1 if found.problems else 0)
 
 
-def _plan(settings: Config, seconds: float, seed: int) -> ChaosPlan:
-    queues = [name for name, _ in (*settings.queues, *(q for one in settings.capsules for q in one.queues))]
-    return ChaosPlan(settings.clock_file, settings.require, queues, seconds, seed)
-
-
-def _echo(plan: ChaosPlan, report: ChaosReport) -> None:
-    found = report.check
+def _echo(plan: ChaosPlan, disturbances: Mapping[str, int], found: FinalCheck) -> None:
     echo(f"seed {plan.seed}: {plan.seconds:g} s, {plan.clocks} clocks, {plan.workers} workers")
-    echo("disturbances: ", ", ".join(f"{what} {count}" for what, count in report.disturbances.items()) or "none")
+    echo("disturbances: ", ", ".join(f"{what} {count}" for what, count in disturbances.items()) or "none")
     echo(f"{found.runs:,} runs, {found.jobs:,} jobs, {found.done:,} of them done")
     for problem in found.problems:
         echo("Problem: ", problem, fg="red")
-    count = len(found.problems)
-    words = counted(count, "problem") if count else "no problem"
-    echo(f"Verdict: {words}", ". Repeat with: " if count else "", _again(plan) if count else "")
+    if found.problems:
+        again = f"clock chaos {plan.clock_file} --minutes {plan.seconds / 60:g} --seed {plan.seed} --verbose"
+        echo(f"Verdict: {counted(len(found.problems), 'problem')}. Repeat with: {again}")
+    else:
+        echo("Verdict: no problem")
 
 
-def _again(plan: ChaosPlan) -> str:
-    return f"clock chaos {plan.clock_file} --minutes {plan.seconds / 60:g} --seed {plan.seed} --verbose"
+@dataclass(frozen=True, slots=True)
+class ChaosPlan:
+    """The application, how long it is disturbed, the seed, how many clocks and workers run, and DISTURBANCES."""
+
+    clock_file: Path
+    require: Sequence[Path]
+    queues: Sequence[str]
+    seconds: float
+    seed: int
+    clocks: int = 2
+    workers: int = 2
+    weights: Mapping[str, int] = field(default_factory=lambda: DISTURBANCES)
 
 
-def _as_json(plan: ChaosPlan, report: ChaosReport) -> dict[str, object]:
-    found = report.check
-    return {
-        "seed": plan.seed,
-        "seconds": plan.seconds,
-        "disturbances": dict(report.disturbances),
-        "runs": found.runs,
-        "jobs": found.jobs,
-        "done": found.done,
-        "problems": list(found.problems),
-    }
+@dataclass(slots=True)
+class Chaos:
+    """Runs a plan on a scratch server. `log` gets a line for each disturbance; `disturbances` counts them."""
+
+    plan: ChaosPlan
+    scratch: Scratch
+    timetable: Timetable
+    log: Callable[[str], object]
+    clock: Clock = field(default_factory=SystemClock)
+    disturbances: Counter[str] = field(default_factory=Counter)
+
+    def run(self) -> FinalCheck:
+        """Start the application, disturb it, wait until it is idle, stop it, and check the result.
+
+        Raises ConfigurationError if no event of the file enqueues a job, or if a process does not start.
+        """
+        dice, clock, never = random.Random(self.plan.seed), self.clock, threading.Event()  # noqa: S311
+        of_events = random.Random(self.plan.seed)  # noqa: S311  # how many runs fit depends on the machine
+        events = [event for event in self.timetable.events if event.enqueues]
+        if not events:
+            raise ConfigurationError(f"{self.plan.clock_file}: no event enqueues a job; chaos needs one")
+        self._start_all()
+        end = clock.monotonic() + self.plan.seconds
+        next_one = clock.monotonic() + MOST_PAUSE
+        resumes: list[tuple[float, Child]] = []
+        while (now := clock.monotonic()) < end:
+            self._fire(of_events.choice(events))
+            for at, child in [one for one in resumes if one[0] <= now]:
+                child.resume()
+                resumes.remove((at, child))
+            if now >= next_one:
+                hit = self._disturb(dice)
+                if hit and hit.is_suspended:
+                    resumes.append((now + dice.uniform(1, LONGEST_FREEZE), hit))
+                next_one = now + dice.uniform(LEAST_PAUSE, MOST_PAUSE)
+            self.scratch.restart_ended()
+            clock.wait(never, FIRE_SECONDS)
+        self._settle()
+        self.scratch.end()
+        return final_check(self.scratch.redis, self.timetable, self.scratch.logged_jobs())
+
+    def _start_all(self) -> None:
+        for _ in range(self.plan.clocks):
+            self.scratch.start("clock", "run", str(self.plan.clock_file))
+        jobs = [word for path in self.plan.require for word in ("-r", str(path))]
+        queues = [word for name in self.plan.queues for word in ("-q", name)]
+        for _ in range(self.plan.workers):
+            self.scratch.start("worker", "worker", *jobs, *queues, "-t", "3", "--log-level", "info")
+
+    def _fire(self, event: Event) -> None:
+        """Run an event now: those of the file may be due only once a day. A cut connection skips it."""
+        try:
+            fire_manually(self.timetable, event, ledger=RedisLedger(self.scratch.redis), clock=self.clock)
+        except (StoreError, ActionFailed):
+            self.disturbances["skipped a run"] += 1
+
+    def _disturb(self, dice: random.Random) -> Child | None:
+        """Do one disturbance; the process that it was done to, if it was one."""
+        what = dice.choices([*self.plan.weights], [*self.plan.weights.values()])[0]
+        weights = [WORKERS_FIRST[child.kind] for child in self.scratch.children]
+        child = dice.choices(self.scratch.children, weights)[0]
+        self.disturbances[f"server {what}" if what in SERVER_PROCESS else what] += 1
+        if what in OF_SERVER:
+            self._disturb_server(what, dice)
+            self.log(OF_SERVER[what])
+            return None
+        child.resume()
+        child.send(SIGNALS[what])
+        child.is_suspended = what == "suspended"
+        self.log(f"a {child.kind} was {what}")
+        return child
+
+    def _disturb_server(self, what: str, dice: random.Random) -> None:
+        """Disturb the server. A server that starts again at this moment is left alone."""
+        redis = self.scratch.redis
+        with suppress(StoreError), translated():
+            if what == "cut":  # also the connections of this process: its pool opens new ones
+                redis.client_kill_filter(_type="normal", skipme=True)
+            elif what == "stalled":
+                redis.client_pause(dice.randrange(200, LONGEST_STALL))
+            else:
+                process = int(redis.info("server")["process_id"])
+                if what == "restarted":  # by its keeper
+                    os.kill(process, signal.SIGKILL)
+                else:
+                    _freeze(process, dice.uniform(1, LONGEST_SERVER_FREEZE), self.clock)
+
+    def _settle(self) -> None:
+        """Wait, without disturbances, until no job runs or waits in a queue."""
+        for child in self.scratch.children:
+            child.resume()
+        never, end = threading.Event(), self.clock.monotonic() + SETTLE_SECONDS
+        while self.clock.monotonic() < end:
+            self.scratch.restart_ended()
+            with suppress(StoreError):  # jobs that have failed wait for a later retry
+                if not any(job.error is None and job.at is None for job in all_jobs(self.scratch.redis)):
+                    return
+            self.clock.wait(never, 0.5)
+
+
+def _freeze(pid: int, seconds: float, clock: Clock) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        clock.wait(threading.Event(), seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)

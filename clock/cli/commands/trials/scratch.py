@@ -77,6 +77,13 @@ class Scratch:
         self.children.append(child)
         return child
 
+    def restart_ended(self) -> None:
+        """Start processes that have ended again, as a platform does."""
+        for child in list(self.children):
+            if child.popen.poll() is not None:
+                self.children.remove(child)
+                self.start(child.kind, *child.arguments)
+
     def logged_jobs(self) -> set[str]:
         """The jids of jobs that have ended by the workers' logs: the history lacks those of an outage."""
         log = self.folder / "worker.log"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from clock.timetable import Timetable
 
 SHOWN = 3  # jids in one problem
 KILLED = "WorkerKilled: "  # three workers died in a job: the trial's own doing
+_RUNS = {kind for kind in DecisionKind if kind.fires} | {DecisionKind.MANUAL}
 _ENDED = ("done", "dropped", "dead", "failed", "cancelled", "unfit")
 
 
@@ -38,33 +39,32 @@ def final_check(redis: Redis, timetable: Timetable, logged: Set[str]) -> FinalCh
     Raises StoreUnavailable.
     """
     records = {event.name: list(history.read(redis, event.name)) for event in timetable.events}
-    outcomes = {jid: one for some in records.values() for record in some for jid, one in _outcomes(record).items()}
-    jids = {jid for some in records.values() for record in some for jid in record.get("jids", ())}
+    every: list[Record] = [record for some in records.values() for record in some]
+    outcomes = {jid: one for record in every for jid, one in record.get("outcomes", {}).items()}
+    jids = {jid for record in every for jid in record.get("jids", ())}
     waiting = {job.jid: job for job in all_jobs(redis)}
     ended = {jid for jid, outcome in outcomes.items() if outcome["outcome"] in _ENDED}
     lost = sorted(jids - ended - logged - waiting.keys())
     words = "1 job is" if len(lost) == 1 else f"{len(lost)} jobs are"
     problems = [f"{words} lost: {', '.join(lost[:SHOWN])}"] if lost else []
-    problems += [*_failing(waiting), *_instants(redis, timetable, records), *_parked(redis)]
-    runs = sum(record["decision"] in _RUNS for some in records.values() for record in some)
+    problems += [*_failing(waiting), *_instants(redis, timetable, records)]
+    problems += [
+        f"{name}: {counted(count, 'job')} parked: no worker knows this class"
+        for name, count in listing.parked(redis).items()
+    ]
+    runs = sum(record["decision"] in _RUNS for record in every)
     done = sum(outcome["outcome"] == "done" for outcome in outcomes.values())
     return FinalCheck(runs, len(jids), done, tuple(problems))
 
 
-_RUNS = {kind for kind in DecisionKind if kind.fires} | {DecisionKind.MANUAL}
-
-
-def _outcomes(record: Record) -> Mapping[str, Record]:
-    outcomes: Mapping[str, Record] = record.get("outcomes", {})
-    return outcomes
-
-
 def _failing(waiting: Mapping[str, FoundJob]) -> Iterator[str]:
     """The jobs that have failed, by class and error."""
-    failed = [job for job in waiting.values() if job.error is not None and not job.error.startswith(KILLED)]
-    for (name, error), count in Counter((job.job_class, job.error) for job in failed).items():
-        jids = [job.jid for job in failed if (job.job_class, job.error) == (name, error)]
-        jobs = "1 job fails" if count == 1 else f"{count} jobs fail"
+    failed: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for job in waiting.values():
+        if job.error is not None and not job.error.startswith(KILLED):
+            failed[job.job_class, job.error].append(job.jid)
+    for (name, error), jids in failed.items():
+        jobs = "1 job fails" if len(jids) == 1 else f"{len(jids)} jobs fail"
         yield f"{name}: {jobs}: {error} (jid {', '.join(jids[:SHOWN])})"
 
 
@@ -92,8 +92,3 @@ def _instants_named(dues: Sequence[int]) -> str:
     """How many due instants (ms), and the first one: `2 due instants (2026-11-24T06:00:00+00:00, ...) were`."""
     first, words = from_ms(dues[0]).isoformat(), counted(len(dues), "due instant")
     return f"{words} ({first}) was" if len(dues) == 1 else f"{words} ({first}, ...) were"
-
-
-def _parked(redis: Redis) -> Iterator[str]:
-    for name, count in listing.parked(redis).items():
-        yield f"{name}: {counted(count, 'job')} parked: no worker knows this class"
