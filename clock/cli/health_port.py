@@ -60,42 +60,41 @@ def health(
     served. Raises ConfigurationError if the port is in use.
     """
     judge = partial(complaints, clock, worker, config.overdue_after)
-    parts: list[Report | HealthServer] = []
+    part: Report | HealthServer | None = None
     if config.health_port is not None and parents and worker:
-        parts.append(Report(parents, worker, clock, clock=SystemClock()))
+        part = Report(parents, worker, clock, clock=SystemClock())
     elif config.health_port is not None:
-        parts.append(_server(config, config.health_port, redis, metrics, judge))
-    with _started(*parts), notifying_systemd(judge):
+        part = _server(config, config.health_port, redis, metrics, judge)
+    with _started(part), notifying_systemd(judge):
         yield
 
 
 @contextmanager
 def notifying_systemd(judge: Callable[[], Vitals]) -> Iterator[None]:
     """Send systemd the state of this process inside the block, if systemd started it and asks for it."""
-    part = notifier(judge, clock=SystemClock())
-    with _started(*([part] if part else [])):
+    with _started(notifier(judge, clock=SystemClock())):
         yield
 
 
 @contextmanager
-def _started(*parts: Report | HealthServer | Notifier) -> Iterator[None]:
-    """Start the parts; stop them at the end of the block."""
-    for part in parts:
-        part.start()
+def _started(part: Report | HealthServer | Notifier | None) -> Iterator[None]:
+    if part is None:
+        yield
+        return
+    part.start()
     try:
         yield
     finally:
-        for part in parts:
-            part.stop()
+        part.stop()
 
 
-def environment_of_children(folder: Path) -> Mapping[str, str]:
-    """The environment of processes that write their health and counters into `folder`."""
-    return {FOLDER_VARIABLE: str(folder), "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+def environment_of_children(folder: str | None) -> Mapping[str, str]:
+    """The environment of processes that write their health and counters into `folder`; None: they do not."""
+    return {FOLDER_VARIABLE: folder, "PROMETHEUS_MULTIPROC_DIR": folder} if folder else {}
 
 
 @contextmanager
-def health_of_children(config: Config, folder: Path | None, pids: Callable[[], Sequence[int]]) -> Iterator[None]:
+def health_of_children(config: Config, folder: str | None, pids: Callable[[], Sequence[int]]) -> Iterator[None]:
     """Serve health and metrics of the processes that write into `folder` inside the block; None: not wanted.
 
     Raises ConfigurationError if the port is in use, StoreUnavailable.
@@ -105,8 +104,8 @@ def health_of_children(config: Config, folder: Path | None, pids: Callable[[], S
         return
     clock = SystemClock()
     with connected(config) as redis:
-        reports = Reports(folder, pids, config.overdue_after, clock=clock)
-        metrics = metrics_if_installed(redis, clock, children=folder)
+        reports = Reports(Path(folder), pids, config.overdue_after, clock=clock)
+        metrics = metrics_if_installed(redis, clock, children=Path(folder))
         if metrics:
             metrics.watch_clock(reports)
         with _started(_server(config, config.health_port, redis, metrics, reports.vitals)):

@@ -46,7 +46,9 @@ def run_reloading(arguments: list[str]) -> int:
     """
     command = program.command([word for word in arguments if word != "--reload"], unbuffered=True)
     stopped = threading.Event()
-    _keep_server(arguments)
+    # The embedded server runs on, if the command uses it: otherwise it would stop and start with the process.
+    if load_config({}).redis is None and "--redis" not in arguments and embedded.is_installed():
+        embedded.start_or_join(Path.cwd(), clock=SystemClock())
     running: list[subprocess.Popen[bytes]] = []
 
     def pass_on(number: signal.Signals) -> None:
@@ -75,12 +77,6 @@ def run_reloading(arguments: list[str]) -> int:
                 is_broken = True
                 echo("clock: waiting for an edit")
         return _end(process)
-
-
-def _keep_server(arguments: list[str]) -> None:
-    """Also use the embedded server, if the command does: otherwise it would stop and start with the process."""
-    if load_config({}).redis is None and "--redis" not in arguments and embedded.is_installed():
-        embedded.start_or_join(Path.cwd(), clock=SystemClock())
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:

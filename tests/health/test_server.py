@@ -362,7 +362,7 @@ def test_a_parent_without_the_package_for_metrics_still_serves_the_health_of_its
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     config = Config(redis=redis_url, health_port=free_port())
 
-    with health_of_children(config, tmp_path, list):
+    with health_of_children(config, str(tmp_path), list):
         status, _ = talk_to(config.health_port, "/metrics")
 
     assert status == 501

@@ -59,7 +59,8 @@ def web(host: str, port: int, fd: int | None, allow_write: bool, **options: Any)
         hosts=None if user else LOCAL_HOSTS,
     )
     with _listening(host, port) if fd is None else _inherited(fd) as listener:
-        address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{listener.getsockname()[1]}"
         echo(f"The dashboard is at {address}", "" if allow_write else " (read-only)")
         serving = uvicorn.Config(
             dashboard.asgi, log_level="warning", access_log=False, server_header=False, lifespan="on"
@@ -108,7 +109,3 @@ def _is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -29,6 +29,7 @@ from clock.forking import close_in_child
 
 START_SECONDS = 60.0  # a clock that has neither started nor exited by then is waiting, for a slow disk perhaps
 STOP_SECONDS = 30.0  # longer than a clock waits for its actions
+NOT_RUNNING = "No clock is running (pid file {})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,12 @@ def daemon_command() -> None:
     """Run the clock in the background."""
 
 
-def _folder_option(flag: str, default: str, about: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    kind = GivenPath()
-    return click.option(flag, type=kind, default=Path(default), help=f"{about}; default: {default}.")
-
-
 def _files_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name a clock's files; the command receives the clock of these files."""
 
     @setting_option("clock_file", "--clock", "-c")
-    @_folder_option("--pid-dir", "tmp", "Folder of the pid file")
-    @_folder_option("--log-dir", "log", "Folder of the log file")
+    @click.option("--pid-dir", type=GivenPath(), default=Path("tmp"), help="Folder of the pid file; default: tmp.")
+    @click.option("--log-dir", type=GivenPath(), default=Path("log"), help="Folder of the log file; default: log.")
     @click.option("--identifier", "-i", help="Name of the pid and log files; default: the clock file's name.")
     @wraps(command)
     def with_files(clock_file: Path | None, pid_dir: Path, log_dir: Path, identifier: str | None) -> None:
@@ -87,7 +83,7 @@ def stop(daemon: _Daemon) -> None:
     Example: clock daemon stop --pid-dir tmp/pids
     """
     if not _stop(daemon):
-        raise _not_running(daemon)
+        raise ClockError(NOT_RUNNING.format(daemon.pid_file.path))
 
 
 @daemon_command.command()
@@ -112,12 +108,8 @@ def status(daemon: _Daemon) -> None:
     """
     pid = daemon.pid_file.holder()
     if pid is None:
-        raise _not_running(daemon)
+        raise ClockError(NOT_RUNNING.format(daemon.pid_file.path))
     echo(f"Running, pid {pid}, log {daemon.log_file}")
-
-
-def _not_running(daemon: _Daemon) -> ClockError:
-    return ClockError(f"No clock is running (pid file {daemon.pid_file.path})")
 
 
 def _start(daemon: _Daemon) -> None:
@@ -184,17 +176,12 @@ def _await_start(daemon: _Daemon, alive: int, before: int) -> None:
     """Wait until the clock has started its work, or has exited. Raises ClockError with its last output."""
     problem, _, _ = select.select([alive], [], [], START_SECONDS)
     if problem and not os.read(alive, 1):
-        words = _written(daemon.log_file, before).decode(errors="replace").strip().splitlines()
-        raise ClockError(words[-1].removeprefix("clock: ") if words else f"it exited; see {daemon.log_file}")
-
-
-def _written(log_file: Path, before: int) -> bytes:
-    try:
-        with log_file.open("rb") as log:
+        written = b""
+        with suppress(OSError), daemon.log_file.open("rb") as log:  # it may be unreadable, or moved away
             log.seek(before)
-            return log.read()
-    except OSError:  # its user may not read it, or it was moved away
-        return b""
+            written = log.read()
+        words = written.decode(errors="replace").strip().splitlines()
+        raise ClockError(words[-1].removeprefix("clock: ") if words else f"it exited; see {daemon.log_file}")
 
 
 def _stop(daemon: _Daemon) -> bool:

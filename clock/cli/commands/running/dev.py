@@ -5,12 +5,11 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import click
 
@@ -27,17 +26,10 @@ LAST_OUTPUT_SECONDS = 1.0  # a process that a job left running may keep the outp
 _COLOURS = {"clock": "cyan", "worker": "green", "web": "magenta"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Process:
-    label: str
-    popen: subprocess.Popen[str]
-
-
 @click.command()
 @click.argument("clock_file", required=False, type=GivenPath())
 @setting_option("require")
-@click.pass_context
-def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) -> None:
+def dev(clock_file: Path | None, require: tuple[Path, ...]) -> None:
     """Run the clock and a worker together until Ctrl-C.
 
     Each output line is prefixed with its process. Clock and worker restart when a Python or YAML file changes. If
@@ -47,8 +39,9 @@ def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) 
     \b
     Example: python -m clock dev lib/clock.py -r jobs
     """
+    file = [str(clock_file)] if clock_file else []
     commands: dict[str, Sequence[str]] = {
-        "clock": ["run", "--reload", *([str(clock_file)] if clock_file else [])],
+        "clock": ["run", "--reload", *file],
         "worker": ["worker", "--reload", *(word for path in require for word in ("-r", str(path)))],
     }
     if not require and not any(path.exists() for path in settings(None).require):
@@ -56,10 +49,9 @@ def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) 
         echo("clock: no jobs folder: running only the clock. To create one: clock new job SendReceipts")
     listener = None if missing_packages() else _listening()
     if listener:
-        file = [str(clock_file)] if clock_file else []
         commands["web"] = ["web", "--reload", "--allow-write", "--fd", str(listener.fileno()), *file]
     with listener or nullcontext():
-        ctx.exit(_run_processes(commands, listener))
+        sys.exit(_run_processes(commands, listener))
 
 
 def _listening() -> socket.socket:
@@ -78,35 +70,34 @@ def _run_processes(commands: Mapping[str, Sequence[str]], listener: socket.socke
     `listener` is the socket that the dashboard inherits.
     """
     stop = threading.Event()
-    processes: list[_Process] = []
+    processes: dict[str, subprocess.Popen[str]] = {}
+
+    def send(number: signal.Signals) -> None:
+        for process in processes.values():
+            process.send_signal(number)
 
     def stop_now() -> None:
         stop.set()
-        _send(processes, signal.SIGQUIT)
+        send(signal.SIGQUIT)
 
     stopping = Stopping(stop.set, stop_now, clock=SystemClock())
     with handling(stopping.handlers()):
         for label, arguments in commands.items():
-            processes.append(_start(label, arguments, listener if label == "web" else None))
-        copiers = [_copy_output(process, stop) for process in processes]
+            processes[label] = _start(arguments, listener if label == "web" else None)
+        copiers = [_copy_output(label, process, stop) for label, process in processes.items()]
         stop.wait()
-        failed = [process for process in processes if process.popen.poll()]
-        _send(processes, signal.SIGTERM)
-        for process, copier in zip(processes, copiers, strict=True):
-            process.popen.wait()
+        failed = [label for label, process in processes.items() if process.poll()]
+        send(signal.SIGTERM)
+        for process, copier in zip(processes.values(), copiers, strict=True):
+            process.wait()
             copier.join(LAST_OUTPUT_SECONDS)
-    for process in failed:
-        echo(f"clock: the {process.label} exited with code {process.popen.returncode}", err=True)
+    for label in failed:
+        echo(f"clock: the {label} exited with code {processes[label].returncode}", err=True)
     return 1 if failed else 0
 
 
-def _send(processes: Iterable[_Process], number: signal.Signals) -> None:
-    for process in processes:
-        process.popen.send_signal(number)
-
-
-def _start(label: str, arguments: Sequence[str], inherited: socket.socket | None) -> _Process:
-    popen = subprocess.Popen(  # noqa: S603  # our own command line, no shell
+def _start(arguments: Sequence[str], inherited: socket.socket | None) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603  # our own command line, no shell
         program.command(arguments, unbuffered=True),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -114,20 +105,19 @@ def _start(label: str, arguments: Sequence[str], inherited: socket.socket | None
         pass_fds=[inherited.fileno()] if inherited else [],
         start_new_session=True,  # only this process receives the terminal's Ctrl-C; it stops the others in order
     )
-    return _Process(label, popen)
 
 
-def _copy_output(process: _Process, ended: threading.Event) -> threading.Thread:
+def _copy_output(label: str, process: subprocess.Popen[str], ended: threading.Event) -> threading.Thread:
     """Copy the process's lines on a thread, and set `ended` when it has an exit code."""
 
-    def copy(lines: IO[str] | Iterable[str] | None) -> None:
-        for line in lines or ():
+    def copy() -> None:
+        for line in process.stdout or ():
             with _printing:  # the lines of two processes do not mix
-                echo(Styled(f"{process.label:6} |", fg=_COLOURS[process.label]), " ", nl=False)
+                echo(Styled(f"{label:6} |", fg=_COLOURS[label]), " ", nl=False)
                 echo_as_is(line)
-        process.popen.wait()  # its output ends a moment before the process
+        process.wait()  # its output ends a moment before the process
         ended.set()
 
-    thread = threading.Thread(target=copy, args=(process.popen.stdout,), daemon=True)
+    thread = threading.Thread(target=copy, daemon=True)
     thread.start()
     return thread

@@ -61,6 +61,11 @@ if TYPE_CHECKING:
     from clock.ticker import ClockProcess
 
 
+LAUNCHER_SECONDS = 0.75  # a launcher ends after its processes, which it kills first
+
+logger = logging.getLogger("clock.cli")
+
+
 @click.command()
 @worker_options
 @click.option("--burst", is_flag=True, help="Run the jobs that are in the queues, then exit with code 0.")
@@ -84,10 +89,10 @@ def worker(with_clock: Path | None, burst: bool, **options: Any) -> None:
     if burst and with_clock:
         raise click.UsageError("--burst ends the worker, and --with-clock needs a worker that goes on: use one.")
     config = settings(**options)
-    capsule = own_capsule()
+    capsule, has_shards = own_capsule(), config.shards > 1 or config.redis_urls
     if capsule is not None:
         config = _for_capsule(config, capsule)
-    elif _needs_launcher(config):
+    elif config.processes > 1 or config.capsules or has_shards or config.max_jobs or config.max_memory:
         if burst:  # a process for each shard: all must be emptied
             shards = max(config.shards, len(config.redis_urls))
             config = replace(config, processes=max(config.processes, shards))
@@ -103,7 +108,7 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
     check_memory(config.max_memory)
     home = patiently(lambda: connected(config, config.concurrency + 2))
     set_default(home)
-    chosen = replace(_options(config), burst=burst)
+    chosen = _options(config, burst)
     post = patiently(lambda: shard_post(home, chosen))
     redis = post.redis if post else home
     clock = patiently(lambda: redis_clock(redis))
@@ -118,7 +123,13 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
         _report_empty(redis, chosen, seconds(clock.now()))
     process = Worker(redis, chosen, identity=name, clock=clock, link=link, listeners=listeners, post=post)
     link.assign(_assignment(config, name, post))
-    stopping = _stopping(process, chosen)
+    stopping = Stopping(
+        process.stop,
+        process.stop_now,
+        patience_seconds=config.stop_timeout,
+        clock=SystemClock(),
+        by_launcher=chosen.parent_pid is not None,
+    )
     signals = {**stopping.handlers(), signal.SIGTSTP: process.quiet, signal.SIGTTIN: process.dump_threads}
     with (
         _leaving(process),
@@ -132,7 +143,7 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
         process.run()
 
 
-def _options(config: Config) -> WorkerOptions:
+def _options(config: Config, burst: bool) -> WorkerOptions:
     return WorkerOptions(
         tuple(Queue(name, weight) for name, weight in config.queues),
         config.concurrency,
@@ -143,6 +154,7 @@ def _options(config: Config) -> WorkerOptions:
         dead=DeadLimits(config.dead_max_jobs, config.dead_timeout),
         max_jobs=config.max_jobs,
         max_memory_mb=config.max_memory,
+        burst=burst,
     )
 
 
@@ -160,16 +172,6 @@ def _report_empty(redis: Redis, options: WorkerOptions, now: float) -> None:
     unknown = shortened_list([name for name in names if name not in known])
     note = f"; unknown: {unknown}; known: {shortened_list(sorted(known)) or 'none'}" if unknown else ""
     echo(f"clock: no job waits in the queues {shortened_list(names)}{note}", err=True)
-
-
-def _stopping(process: Worker, options: WorkerOptions) -> Stopping:
-    return Stopping(
-        process.stop,
-        process.stop_now,
-        patience_seconds=options.stop_timeout_seconds,
-        clock=SystemClock(),
-        by_launcher=options.parent_pid is not None,
-    )
 
 
 def _assignment(config: Config, name: str, post: ShardPost | None) -> Assignment:
@@ -225,17 +227,6 @@ def _reporting_to_monitors() -> AbstractContextManager[None]:
     return reporting_jobs(os.environ, SystemClock())
 
 
-logger = logging.getLogger("clock.cli")
-
-LAUNCHER_SECONDS = 0.75  # a launcher ends after its processes, which it kills first
-
-
-def _needs_launcher(config: Config) -> bool:
-    """Whether there are several worker processes, or a process that may be replaced."""
-    has_limit = config.max_jobs or config.max_memory
-    return bool(config.processes > 1 or config.capsules or has_limit or config.shards > 1 or config.redis_urls)
-
-
 def _run_several(config: Config) -> int:
     """Run this command in several processes. Returns the exit code.
 
@@ -244,14 +235,15 @@ def _run_several(config: Config) -> int:
     for capsule in config.capsules:
         logger.info("Starting %d processes for the capsule %s", config.processes, capsule)
     command = program.command([*sys.argv[1:], "--processes", "1"])  # the last one counts
-    with _folder(config) as folder:
+    has_port = config.health_port is not None
+    with TemporaryDirectory(prefix="clock-health-") if has_port else nullcontext() as folder:
         launcher = Launcher(
             command,
             config.processes,
             capsules=[DEFAULT, *(capsule.name for capsule in config.capsules)],
             stop_timeout_seconds=config.stop_timeout,
             clock=SystemClock(),
-            environ=environment_of_children(folder) if folder else {},
+            environ=environment_of_children(folder),
         )
         stopping = Stopping(
             launcher.stop,
@@ -276,13 +268,3 @@ def _for_capsule(config: Config, name: str) -> Config:
         if capsule.name == name:
             return replace(alone, queues=capsule.queues, concurrency=capsule.concurrency or config.concurrency)
     return alone
-
-
-@contextmanager
-def _folder(config: Config) -> Iterator[Path | None]:
-    """The folder for the health of the processes; None without a health port."""
-    if config.health_port is None:
-        yield None
-        return
-    with TemporaryDirectory(prefix="clock-health-") as folder:
-        yield Path(folder)
