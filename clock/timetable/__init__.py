@@ -16,14 +16,13 @@ from clock.timetable.clock_file.declarations import (
 
 # The timetable that it becomes
 from clock.timetable.clock_file.loading.loader import load
-from clock.timetable.clock_file.rows.database_rows import read_rows
+from clock.timetable.clock_file.rows.database_rows import find_event, read_rows, with_rows
 from clock.timetable.clock_file.schedule_package import CancelJob, cancels
 from clock.timetable.clock_file.written_forms import cron, rrule, sun
 from clock.timetable.clock_file.zones.zone_files import zone_name
 from clock.timetable.event import Event
 from clock.timetable.monitor import Monitor
 from clock.timetable.monitored_schedule import MonitoredSchedule, schedule_for_monitor
-from clock.timetable.row_events import find_event, with_rows
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 
 __all__ = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from itertools import islice
 from typing import Literal
 
 from clock.timetable.action import Action, Enqueue
@@ -13,10 +14,14 @@ from clock.timetable.triggers.adjustments import NONE, Adjustments, is_quick
 from clock.timetable.triggers.counting import Counting, written
 from clock.timetable.triggers.intervals import Trigger
 from clock.timetable.triggers.until import Moment
-from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
+from clock.timetable.triggers.zone_offsets import DAY, FOREVER, to_datetime, to_seconds
 
 CatchUp = Literal["latest", "all", "skip"]
 Overlap = Literal["allow", "skip", "queue_one"]
+
+#: Seconds. If anchors that differ by these give the same due instants, the schedule does not depend on its anchor.
+_ANCHOR_SHIFTS = (1, DAY, 7 * DAY, 31 * DAY, 366 * DAY)
+_SAMPLE = 50  # due instants that are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +200,13 @@ class Event:
         if not self.asks_again or previous is None:
             return False
         return self.last_counted(anchor=anchor, counted=counted) != previous
+
+    def depends_on_anchor(self, start: datetime, end: datetime) -> bool:
+        """Whether the due instants from `start` on, before `end`, depend on the anchor. An interval's do."""
+        anchors = [start - timedelta(seconds=shift) for shift in _ANCHOR_SHIFTS]
+        low, high = to_seconds(start) - 1, to_seconds(end) - 1
+        found = {tuple(islice(self.due_between(low, high, anchor=anchor), _SAMPLE)) for anchor in anchors}
+        return len(found) > 1
 
     def run(self, due: datetime) -> object:
         """Run the action for the firing at `due`; returns what the action returns."""

@@ -22,8 +22,7 @@ from clock.monitors.job_reports import reporting_jobs
 from clock.monitors.sender import Senders
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.testing import FakeClock
-from clock.timetable import Enqueue
-from clock.timetable.row_events import with_rows
+from clock.timetable import Enqueue, with_rows
 from tests.contrib.waiting_jobs import pushed, retry_all
 from tests.worker.conftest import Bench
 

@@ -24,9 +24,9 @@ from clock.job.payload import decode, encode_again, queue_of
 from clock.printable import UNPRINTABLE, printable
 from clock.store.ledger import history
 from clock.store.server import address
+from clock.timetable.explanation import cron_prose
 from clock.timetable.triggers.clockwork import at_words, parse_at
 from clock.timetable.triggers.cron import Cron
-from clock.timetable.triggers.cron_words import cron_prose
 from clock.timetable.triggers.rrule import parse_rrule
 from clock.web.request import Request
 

@@ -23,8 +23,7 @@ from clock.monitors.sender import WAITING, Refused, Sender, Senders, send
 from clock.monitors.sync import sync
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.testing import FakeClock
-from clock.timetable import Event, Timetable, schedule_for_monitor
-from clock.timetable.row_events import with_rows
+from clock.timetable import Event, Timetable, schedule_for_monitor, with_rows
 from tests.monitors.fake_providers import FakeProviders
 from tests.patience import eventually
 from tests.worker.conftest import Bench

@@ -9,10 +9,10 @@ import pytest
 from cronsim import CronSim
 from hypothesis import strategies as st
 
+from clock.timetable.clock_file.rows.yaml_events import as_debians
+from clock.timetable.explanation import cron_prose
 from clock.timetable.triggers.cron import Cron, read, split_zone
 from clock.timetable.triggers.cron_fields import days_of_month, weekdays
-from clock.timetable.triggers.cron_words import cron_prose
-from clock.timetable.triggers.fugit import as_debians
 from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
 from tests.timetable.month_shapes import Rule, by_the_rule, nth, on, selected
 from tests.timetable.properties import for_all

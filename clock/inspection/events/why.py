@@ -19,7 +19,6 @@ from clock.store.ledger import history, next_due, pauses
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.timetable import Event
-from clock.timetable.anchors import depends_on_anchor
 from clock.timetable.typed_times import dated
 
 SECOND = timedelta(seconds=1)
@@ -202,7 +201,7 @@ def _not_due(event: Event, anchor: datetime, when: AskedPeriod) -> Iterator[str]
 
 def _was_due_before(anchor: datetime, event: Event, when: AskedPeriod) -> bool:
     """Whether the schedule has a due instant in the period before its anchor; True if it counts from it."""
-    if when.start < EARLIEST or depends_on_anchor(event, anchor, anchor + SAMPLED):
+    if when.start < EARLIEST or event.depends_on_anchor(anchor, anchor + SAMPLED):
         return True
     start, end = (to_ms(at) // 1000 - 1 for at in (when.start, min(when.end, anchor)))
     return any(True for _ in event.due_between(start, end, anchor=when.start - SECOND))

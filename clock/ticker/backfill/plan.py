@@ -20,7 +20,6 @@ from clock.store.ledger import history
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.timetable import Event
-from clock.timetable.anchors import depends_on_anchor
 
 MOST_RUNS = 10_000  # in one period: a backfill of more is a mistake, or too long to watch
 UNKNOWN = "No clock has run this schedule yet."
@@ -127,7 +126,7 @@ def _dues(event: Event, entry: Entry | None, start: datetime, end: datetime) -> 
     """Up to `MOST_RUNS` and one more, and a note on instants before the schedule's first deploy."""
     if entry and start >= entry.anchor:
         return _between(event, start, end, entry.anchor), ""
-    counts = depends_on_anchor(event, start, end)
+    counts = event.depends_on_anchor(start, end)
     if entry is None:
         dues = [] if counts else _between(event, start, end, start - _SECOND)
         return dues, UNKNOWN + (" It counts from the first start of a clock." if counts else "")

@@ -10,7 +10,8 @@ import functools
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Never, ParamSpec, Self, overload
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Never, ParamSpec, Protocol, Self, overload
 
 import schedule
 
@@ -20,7 +21,6 @@ from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.callable_checks import check_call
 from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import hint, store_options
-from clock.timetable.clock_file.typed_actions import Function, Performs, Pushes
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.naming import shown
 from clock.timetable.triggers.holidays import Excepted, Otherwise
@@ -32,6 +32,41 @@ _WORDS = (
     "named", "if_", "until", "tag", "thread", "catch_up", "overlap", "dst", "except_on", "spread", "jitter",
     "describe", "monitor", "do",
 )  # fmt: skip
+
+
+# The kinds of actions that `.do(...)` accepts, so type checkers check the action's arguments. A class is also a
+# callable; so a function is recognized by its code object, which a class does not have.
+
+
+class Performs(Protocol[P]):
+    """A job."""
+
+    @property
+    def perform(self) -> Callable[P, object]:
+        """Do the work."""
+
+
+class Pushes(Protocol[P]):
+    """A job with options, or a job made of a function."""
+
+    @property
+    def perform_async(self) -> Callable[P, object]:
+        """Push the job."""
+
+    @property
+    def check_arguments(self) -> Callable[..., None]:
+        """Check the arguments."""
+
+
+class Function(Protocol[P]):
+    """A function or a method."""
+
+    @property
+    def __code__(self) -> CodeType:
+        """Its code."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> object:
+        """Call it."""
 
 
 class FluentError(DeclarationError, schedule.IntervalError):

@@ -13,13 +13,13 @@ from typing import Any, cast
 
 import msgspec
 
-from clock.errors import ClockError, DeclarationError
+from clock.errors import ClockError, DeclarationError, SourceFailed
 from clock.printable import brief
 from clock.timetable.action import Action, Call, is_enqueueable
 from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of
 from clock.timetable.event import Event, wrong_rename
 from clock.timetable.naming import name_of
-from clock.timetable.timetable import Settings, SyncedEvents
+from clock.timetable.timetable import Settings, SyncedEvents, Timetable
 
 _FIELDS = ("id", "name", "enabled", "args", "frequency", "attributes", "ignored_attributes", *FIELDS)
 _FLAGS = ("skip_first_run", "thread")  # SQLite, for example, stores 0 and 1 for them
@@ -154,3 +154,26 @@ def _values(row: object) -> dict[str, Any]:
 def _field(row: object, name: str) -> Any:
     value = row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
     return value() if callable(value) and name != "if_" else value
+
+
+def find_event(timetable: Timetable, name: str) -> Event:
+    """The event with this name: of the clock file, or else of a database row.
+
+    Raises UnknownEvent, SourceFailed.
+    """
+    if name in timetable.by_name or not timetable.synced:
+        return timetable.event(name)
+    return with_rows(timetable).event(name)
+
+
+def with_rows(timetable: Timetable) -> Timetable:
+    """The timetable with the events of its databases' rows, which are read now. Raises SourceFailed."""
+    found: dict[str, Event] = {}
+    for synced in timetable.synced:
+        try:
+            rows = list(synced.load())
+        except Exception as error:
+            raise SourceFailed(synced.source, error) from error
+        events = read_rows(synced, rows, timetable.settings, timetable.by_name).events
+        found |= {event.name: event for event in events}
+    return replace(timetable, events=[*timetable.events, *found.values()]) if found else timetable

@@ -11,7 +11,7 @@ from clock.timetable.action import DUE_AT, Enqueue
 from clock.timetable.clock_file.clockwork_form import OPTIONS, checked_period, read_options
 from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import check_option, take_options
-from clock.timetable.clock_file.written import KINDS, Written
+from clock.timetable.clock_file.written_forms import KINDS, Written
 from clock.timetable.periods import parse_period
 
 #: The fields of a row for when it is due and how it fires.

@@ -7,6 +7,7 @@ deploying a file fires nothing. A Ruby field that is not supported here is an er
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timezone
 from typing import Any
@@ -17,10 +18,9 @@ from clock.timetable.action import DUE_METADATA, DUE_TIMESTAMP
 from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import check_option, hint
 from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of
-from clock.timetable.clock_file.written import KINDS
+from clock.timetable.clock_file.written_forms import KINDS
 from clock.timetable.periods import listed
-from clock.timetable.triggers.cron import split_zone
-from clock.timetable.triggers.fugit import as_debians
+from clock.timetable.triggers.cron import WORDS, split_zone
 
 _OURS = (*(name for name in FIELDS if name not in ("if_", "thread")), "job", "args", "queue", "retry", "enabled")
 #: Ruby's names for our fields. An `interval` counts from the end of a run; here it counts from its start.
@@ -37,6 +37,7 @@ _REFUSED = {
 }
 
 
+_EVERY_DAY = ("*", "*/1", "/1", "1-31")
 #: Finds a job class by its name in payloads; raises ClockError if the class is unknown.
 FindJob = Callable[[str], Any]
 
@@ -126,6 +127,27 @@ def _cron(where: str, text: str, *, is_rubys: bool) -> Iterator[tuple[str, Any]]
     if zone:
         yield "tz", _zone(where, zone)
     yield "cron", as_debians(expression) if is_rubys else expression
+
+
+def as_debians(expression: str) -> str:
+    """A cron expression by Debian cron's rules with the same due instants as by fugit's, which Ruby's files have.
+
+    If both day fields are restricted, fugit accepts either, even if one starts with a star (`0 0 */2 * 1-5`). To
+    fugit a weekday with a step (`3/2`) is that weekday alone.
+
+    >>> as_debians("0 0 */2 * 1-5"), as_debians("0 0 * * 1-5")
+    ('0 0 1-31/2 * 1-5', '0 0 * * 1-5')
+    """
+    fields = WORDS.get(expression.lower(), expression).split()
+    if len(fields) not in (5, 6):
+        return expression
+    day, weekday = fields[-3], ",".join(re.sub(r"^(\w+)/\d+$", r"\1", term) for term in fields[-1].split(","))
+    if day in _EVERY_DAY:
+        day = "*"
+    elif weekday != "*":
+        day, weekday = re.sub(r"^\*?/", "1-31/", day), re.sub(r"^\*?/", "0-6/", weekday)
+    fields[-3], fields[-1] = day, weekday
+    return expression if expression.startswith("@") else " ".join(fields)
 
 
 def _zone(where: str, text: str) -> str | timezone:
