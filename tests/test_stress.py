@@ -128,7 +128,7 @@ def test_a_cache_looks_once_for_many_requests() -> None:
 
     cached, seen = Cached(look, 3_600, clock=SystemClock()), list[int]()
 
-    in_threads(*[lambda: seen.extend(cached.get() for _ in range(500))] * THREADS)
+    in_threads(*[lambda: seen.extend(cached() for _ in range(500))] * THREADS)
 
     assert set(seen) == {0}
     assert looks == [0]

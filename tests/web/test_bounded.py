@@ -58,7 +58,7 @@ def test_a_page_sends_no_more_commands_for_more_events(redis: Redis) -> None:
     visitor.dashboard._data.overview(PATIENCE_SECONDS)  # a thread reads all events, whatever pages are visited
 
     for page in PAGES:
-        visitor.dashboard._data._status.forget()
+        visitor.dashboard._data.status.forget()
         redis.config_resetstat()
         visitor.page(*page.split("?")[:1], **dict(re.findall(r"(\w+)=([^&]+)", page)))
         calls = _calls(redis)
@@ -109,7 +109,7 @@ def test_the_whole_timetable_is_in_the_order_of_the_next_run_and_of_the_last_one
     clock.advance(timedelta(seconds=20))
     later = visitor.text("/", order="next")
     redis.hset("clock:paused", "event.00001", '{"from":0}')
-    visitor.dashboard._data._paused.forget()
+    visitor.dashboard._data.paused.forget()
     paused = visitor.text("/", order="next", state="paused")
 
     assert (first_by_next["name"], first_by_last["name"]) == ("event.00690", "event.00680")

@@ -23,16 +23,16 @@ def test_an_old_result_stays_for_its_grace_if_it_cannot_be_refreshed() -> None:
         return len(looked)
 
     cached = Cached(look, 5.0, clock=clock, grace_seconds=60.0)
-    assert cached.get() == 1
+    assert cached() == 1
     is_broken.set()
     clock.advance(timedelta(seconds=10))
 
-    assert cached.get() == 1
+    assert cached() == 1
     eventually(lambda: cached._looking is None, "the end of the look")
-    assert cached.get() == 1
+    assert cached() == 1
     clock.advance(timedelta(seconds=60))
     with pytest.raises(RuntimeError, match="Redis is away"):
-        cached.get()
+        cached()
 
 
 def test_a_look_that_a_change_has_overtaken_is_thrown_away() -> None:
@@ -47,16 +47,16 @@ def test_a_look_that_a_change_has_overtaken_is_thrown_away() -> None:
         return value
 
     cached = Cached(look, 5.0, clock=clock, grace_seconds=60.0)
-    assert cached.get() == "before"
+    assert cached() == "before"
     clock.advance(timedelta(seconds=10))
-    assert cached.get() == "before"
+    assert cached() == "before"
     eventually(lambda: threads, "the look on a thread")
     cached.forget()
 
-    assert cached.get() == "after"
+    assert cached() == "after"
     goes_on.set()
     threads[0].join(PATIENCE_SECONDS)
-    assert cached.get() == "after"
+    assert cached() == "after"
 
 
 def test_an_error_that_is_computed_again_is_not_raised_in_the_meantime() -> None:

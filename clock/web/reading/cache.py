@@ -22,7 +22,7 @@ MOST_KEPT = 8  # results of a background computation, the latest ones
 
 
 class Cached(Generic[T]):
-    """Keeps the result of `look` for `seconds`.
+    """Keeps the result of `look` for `seconds`. To call it is to get the result.
 
     An older result is still returned for `grace_seconds`, while a thread looks again, so no visitor waits for a
     long look. After that, the next caller looks, and the others wait for it.
@@ -39,7 +39,7 @@ class Cached(Generic[T]):
         """Forget the parent's look: its thread is not in this process."""
         self._lock, self._looking = threading.Lock(), None
 
-    def get(self) -> T:
+    def __call__(self) -> T:
         """A result that is at most `seconds` old, or a little older. Raises the errors of `look`."""
         with self._lock:
             now = self._clock.monotonic()

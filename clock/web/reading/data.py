@@ -44,6 +44,9 @@ DEFAULT_RUN_SECONDS = 1.0  # of a job class without measured runs, as in `clock 
 CONNECTIONS_PER_WORKER = 12  # its threads, ten by default, and two more
 
 
+Names = tuple[Sequence[str], Sequence[str]]  # of all events: in the order of the clock file, and of the alphabet
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """The subject of a forecast: its start (None: the present), its days, and the threads of the workers."""
@@ -88,13 +91,21 @@ class Data:
         self.source = source
         clock, rows_seconds = source.clock, ROWS_SECONDS if source.timetable else FILE_SECONDS
         cached = partial(Cached, clock=clock, grace_seconds=GRACE_SECONDS)
-        self._status = cached(self._look, STATUS_SECONDS)
-        self._names = cached(self._look_for_names, NAMES_SECONDS)
-        self._findings = cached(self._examine, FINDINGS_SECONDS)
+        #: Processes, queues, sizes and problems.
+        self.status: Cached[Status] = cached(self._look, STATUS_SECONDS)
+        #: The findings of `clock doctor`.
+        self.findings: Cached[Sequence[Finding]] = cached(self._examine, FINDINGS_SECONDS)
+        #: Event -> due instant in ms of its latest missed run in the last 7 days.
+        self.missed: Cached[Mapping[str, int]] = cached(
+            lambda: missed_events(self.redis, self.now()), NAMES_SECONDS
+        )
+        #: The names of the events that are paused.
+        self.paused: Cached[frozenset[str]] = cached(
+            lambda: paused_events(self.redis, self.sorted_names(), self.now()), NAMES_SECONDS
+        )
+        self._names: Cached[Names] = cached(self._look_for_names, NAMES_SECONDS)
         self._declared = Cached(self._look_for_declared, rows_seconds, clock=clock, grace_seconds=ROWS_SECONDS)
         self._forecasts = Background(self._forecast, FORECAST_SECONDS, clock=clock)
-        self._missed = cached(lambda: missed_events(self.redis, self.now()), NAMES_SECONDS)
-        self._paused = cached(lambda: paused_events(self.redis, self.sorted_names(), self.now()), NAMES_SECONDS)
         self._overview = Overview(
             lambda names: summaries(self.redis, names, self.declared, self.now()), clock=clock
         )
@@ -109,12 +120,12 @@ class Data:
     @property
     def declared(self) -> Mapping[str, Event]:
         """The events of the clock file and of database rows, by name, at most a minute old."""
-        return self._declared.get().by_name
+        return self._declared().by_name
 
     @property
     def searched(self) -> Mapping[str, str]:
         """For each of these events the words by which a search finds it."""
-        return self._declared.get().searched
+        return self._declared().searched
 
     def _look_for_declared(self) -> Declared:
         """The events now. If the rows of a database cannot be read, the events of the clock file."""
@@ -133,29 +144,17 @@ class Data:
         """The present instant, by Redis's clock."""
         return self.source.clock.now()
 
-    def status(self) -> Status:
-        """Processes, queues, sizes and problems, as of a few seconds ago."""
-        return self._status.get()
-
     def event_names(self) -> Sequence[str]:
-        """The names of all events, as of a few seconds ago; the clock file's events come first, in its order."""
-        return self._names.get()[0]
+        """The names of all events; those of the clock file come first, in its order."""
+        return self._names()[0]
 
     def sorted_names(self) -> Sequence[str]:
-        """The names of all events in the order of the alphabet, as of a few seconds ago."""
-        return self._names.get()[1]
+        """The names of all events in the order of the alphabet."""
+        return self._names()[1]
 
     def overview(self, patience_seconds: float = 0.0) -> Found:
         """The summaries of all events that have been read so far. 10,000 events take a second or two."""
         return self._overview.get(self.sorted_names(), patience_seconds)
-
-    def missed(self) -> Mapping[str, int]:
-        """Event -> due instant in ms of its latest missed run in the last 7 days, as of a few seconds ago."""
-        return self._missed.get()
-
-    def paused(self) -> frozenset[str]:
-        """The names of the events that are paused, as of a few seconds ago."""
-        return self._paused.get()
 
     def hazards(self, event: Event, now: datetime) -> Sequence[Hazard]:
         """The findings of `clock check` about an event. Its condition is not called."""
@@ -175,10 +174,6 @@ class Data:
         """The sizes of a queue that this dashboard has seen, the oldest first."""
         return self._sizes.get(name, ())
 
-    def findings(self) -> Sequence[Finding]:
-        """The findings of `clock doctor`, at most half a minute old."""
-        return self._findings.get()
-
     def forecast(self, span: Span, patience_seconds: float) -> tuple[Forecast, float] | None:
         """The forecast of a span and its age in seconds; None: it is still being computed, ask again.
 
@@ -187,7 +182,7 @@ class Data:
         return self._forecasts.get(span, patience_seconds)
 
     def _forecast(self, span: Span) -> Forecast:
-        timetable = self._declared.get().timetable
+        timetable = self._declared().timetable
         assert timetable is not None  # noqa: S101  # the page asks only with a clock file
         measured = measured_seconds(self.redis, self.now())
         start = span.start or self.now().replace(second=0, microsecond=0)
@@ -197,10 +192,8 @@ class Data:
 
     def changed(self) -> None:
         """Forget cached reads: an action has changed something."""
-        self._status.forget()
-        self._overview.forget()
-        self._paused.forget()
-        self._names.forget()
+        for kept in (self.status, self.paused, self._names, self._overview):
+            kept.forget()
 
     def schedules_changed(self) -> None:
         """Forget the events that were read: a schedule was changed at run time."""
@@ -215,7 +208,7 @@ class Data:
     def _examine(self) -> Sequence[Finding]:
         return examine(self.redis, Circumstances(self.source.url, timedelta(0), CONNECTIONS_PER_WORKER))
 
-    def _look_for_names(self) -> tuple[Sequence[str], Sequence[str]]:
+    def _look_for_names(self) -> Names:
         timetable = self.source.timetable
         names = event_names(self.redis, self.declared, also_others=timetable is None or bool(timetable.synced))
         return names, sorted(names, key=str.lower)
