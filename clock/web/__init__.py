@@ -1,8 +1,7 @@
 from clock.web.access import LOCAL_HOSTS, Access, Gatekeeper, basic, local
-from clock.web.dashboard import Dashboard
-from clock.web.opening import open_dashboard, source_of
+from clock.web.dashboard import Dashboard, open_dashboard, source_of
+from clock.web.http import Request, Response
 from clock.web.reading.data import Source
-from clock.web.request import Request, Response
 
 __all__ = [
     # how it is opened

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from clock.web.request import Request
+from clock.web.http import Request
 
 Permission = Literal["pause", "fire", "retry", "delete", "quiet", "schedule"]
 

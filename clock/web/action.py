@@ -18,9 +18,9 @@ from clock.errors import StoreError
 from clock.inspection import sent_forms
 from clock.inspection.audit import Change, note_if_possible
 from clock.web.access import Permission
+from clock.web.http import Response, cookie
 from clock.web.inputs import BadInput
 from clock.web.page import FORM_FIELD, Page, Visit
-from clock.web.request import Response, cookie
 
 DONE_COOKIE = "clock_done"
 DONE_SECONDS = 5  # the next page shows it, and expires the cookie

@@ -10,7 +10,7 @@ import hmac
 import secrets
 from urllib.parse import urlsplit
 
-from clock.web.request import Request, cookie
+from clock.web.http import Request, cookie
 
 COOKIE = "clock_token"
 FIELD = "token"

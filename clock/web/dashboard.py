@@ -1,4 +1,4 @@
-"""The dashboard: a function from a request to a response, and the two adapters around it.
+"""The dashboard: a function from a request to a response, and how an application's settings open it.
 
 A request passes, in this order: static files, the permission callback, the router. A request that changes
 something also passes the check that it comes from a page of the dashboard. Every response has the security
@@ -8,11 +8,14 @@ headers.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+from clock.config import Config, load_config
 from clock.errors import (
     ActionFailed,
     BackfillFailed,
@@ -26,19 +29,22 @@ from clock.errors import (
     UnknownEvent,
     UnreadableTime,
 )
-from clock.web import csrf, responses
+from clock.import_path import add_application
+from clock.inspection.opening import connected, redis_clock, redis_location
+from clock.rehearsal.sources import timetable_of
+from clock.web import csrf
 from clock.web.access import Access, Gatekeeper
 from clock.web.action import carry_out, confirm_page, expired, message_of, new_form_id
-from clock.web.asgi import AsgiApplication
+from clock.web.adapters import as_asgi, as_wsgi
+from clock.web.http import Request, Response, as_json, finished
 from clock.web.inputs import LONGEST_DETAIL, BadInput, check_request
 from clock.web.job_lists import shown_args
 from clock.web.page import MENU, NotFound, Page, Show, Visit
 from clock.web.pages import ACTIONS, PAGES
 from clock.web.reading.data import Data, Source
 from clock.web.rendering import environment, static_file
-from clock.web.request import Request, Response
-from clock.web.texts import Texts
-from clock.web.wsgi import WsgiApplication
+from clock.web.texts import TEXTS
+from clock.web.traces import trace_url_in
 
 logger = logging.getLogger("clock.web")
 
@@ -58,6 +64,7 @@ READING, CHANGING = ("GET", "HEAD"), ("GET", "HEAD", "POST")
 
 ACT = "/act/"
 STATIC = "/static/"
+CONNECTIONS = 10  # as many requests read at once; others wait a moment
 
 
 class Dashboard:
@@ -80,13 +87,12 @@ class Dashboard:
         self._access = access
         self._sign_in = sign_in
         self._hosts = hosts
-        self._texts = Texts()
-        self.asgi = AsgiApplication(self.handle)
-        self.wsgi = WsgiApplication(self.handle)
+        self.asgi = as_asgi(self.handle)
+        self.wsgi = as_wsgi(self.handle)
 
     def handle(self, request: Request) -> Response:
         """Answer a request. Raises nothing: an error is a page."""
-        return responses.finished(request, self._answer(request))
+        return finished(request, self._answer(request))
 
     def _answer(self, request: Request) -> Response:
         if request.path.startswith(STATIC) and request.method in READING:
@@ -122,7 +128,7 @@ class Dashboard:
         if request.method not in allowed:
             return self._not_allowed(request, allowed)
         token = csrf.token_of(request)
-        visit = Visit(request, access, self._data, self._data.now(), self._texts, token)
+        visit = Visit(request, access, self._data, self._data.now(), token)
         return self._act(visit) if request.method == "POST" else self._shown(visit, show(visit))
 
     def _show(self, request: Request) -> Show:
@@ -149,7 +155,7 @@ class Dashboard:
 
     def _shown(self, visit: Visit, page: Page) -> Response:
         if visit.request.wants_json:
-            found = responses.as_json(page.json())
+            found = as_json(page.json())
             return replace(found, headers={**found.headers, **page.json_headers})
         values = {**_frame(visit, page), **page.view}
         body = environment().get_template(f"{page.template}.html").render(values)
@@ -165,14 +171,14 @@ class Dashboard:
 
     def _not_allowed(self, request: Request, allowed: Sequence[str]) -> Response:
         methods = ", ".join(allowed)
-        page = self._problem(request, 405, "method", self._texts("problem.method.allowed", methods=methods))
+        page = self._problem(request, 405, "method", TEXTS("problem.method.allowed", methods=methods))
         return replace(page, headers={**page.headers, "allow": methods})
 
     def _problem(self, request: Request, status: int, key: str, detail: str) -> Response:
         detail = detail if len(detail) <= LONGEST_DETAIL else f"{detail[:LONGEST_DETAIL]}…"
-        text = {"title": self._texts(f"problem.{key}.title"), "text": self._texts(f"problem.{key}.text")}
+        text = {"title": TEXTS(f"problem.{key}.title"), "text": TEXTS(f"problem.{key}.text")}
         if request.wants_json:
-            return responses.as_json({"error": text["title"], "detail": detail}, status)
+            return as_json({"error": text["title"], "detail": detail}, status)
         values = {**text, "detail": detail, "request": request, "theme": ""}
         return Response(environment().get_template("problem.html").render(values).encode(errors="replace"), status)
 
@@ -208,3 +214,37 @@ def _static(request: Request) -> Response:
         return Response(b"404 Not Found\n", 404, "text/plain; charset=utf-8")
     lasting = "public, max-age=31536000, immutable" if request.get("v") else "no-cache"
     return Response(found[0], 200, found[1], {"cache-control": lasting})
+
+
+def open_dashboard(
+    *, access: Gatekeeper, clock_file: Path | str | None = None, redis: str | None = None
+) -> Dashboard:
+    """A dashboard to mount in an application: a framework mounts its `.asgi` or `.wsgi`.
+
+    `access` decides, for each request, what the user may see and do: an `Access`, or None for no access.
+    `clock_file` and `redis` override the environment and config/clock.yml. Raises ConfigurationError,
+    DeclarationError, StoreUnavailable.
+    """
+    given = {"clock_file": None if clock_file is None else Path(clock_file), "redis": redis}
+    config = load_config({name: value for name, value in given.items() if value is not None})
+    return Dashboard(source_of(config, is_named=clock_file is not None), access=access)
+
+
+def source_of(config: Config, *, is_named: bool = False) -> Source:
+    """The dashboard of the application's settings. A clock file that `is_named` by the caller must exist.
+
+    Raises DeclarationError, StoreUnavailable, StoreError, ConfigurationError.
+    """
+    redis = connected(config, CONNECTIONS)
+    clock = redis_clock(redis)
+    has_file = is_named or config.clock_file.exists() or bool(config.schedule)
+    if has_file:
+        add_application(config.clock_file)
+    return Source(
+        redis=redis,
+        timetable=timetable_of(config) if has_file else None,
+        clock=clock,
+        url=config.redis or "",
+        place=redis_location(config),
+        trace_url=trace_url_in(os.environ),
+    )

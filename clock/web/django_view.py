@@ -9,7 +9,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.views.decorators.csrf import csrf_exempt
 
 from clock.web.dashboard import Dashboard
-from clock.web.request import Request
+from clock.web.http import Request
 
 
 def django_view(dashboard: Dashboard) -> Callable[..., Any]:

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, tzinfo
 
 from clock.errors import InvalidCursor
 from clock.timetable.typed_times import typed_date, typed_instant
-from clock.web.request import MOST_BODY_BYTES, MOST_FIELDS, Request
-from clock.web.texts import Texts
+from clock.web.http import MOST_BODY_BYTES, MOST_FIELDS, Request
+from clock.web.texts import TEXTS
 
 LONGEST_FIELD = 10_000  # characters; longer than any name of an event or a queue that a form sends
 LONGEST_SHOWN = 80  # characters of the text that a message repeats
@@ -22,8 +22,6 @@ FIRST_DAY, LAST_DAY = date(1971, 1, 1), date(2199, 12, 31)  # every zone has the
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 ENTRY_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
-
-TEXTS = Texts()
 
 
 class BadInput(Exception):

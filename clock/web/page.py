@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from typing import ClassVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clock.web.access import Access
+from clock.web.http import Request
 from clock.web.reading.data import Data
-from clock.web.request import Request
-from clock.web.texts import Texts
+from clock.web.texts import TEXTS, Texts
 
 ZONE_COOKIE = "clock_zone"
 FORM_FIELD = "form"  # of a form: its id, with which it is carried out once
@@ -44,8 +45,8 @@ class Visit:
     access: Access
     data: Data
     now: datetime
-    texts: Texts
     token: str
+    texts: ClassVar[Texts] = TEXTS
 
     def field(self, name: str) -> str:
         """The first value of a field; empty without one."""

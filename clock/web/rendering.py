@@ -21,9 +21,8 @@ from clock.web.charts.marks import KINDS, mark_icons, mark_styles
 from clock.web.charts.strips import big_strip, kind_of, strip
 from clock.web.charts.tracks import hour_axis, lane_track, load_track
 from clock.web.job_lists import instant_of
-from clock.web.texts import Texts
+from clock.web.texts import TEXTS
 
-TEXTS = Texts()
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 STYLES = "dashboard.css"

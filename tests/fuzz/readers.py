@@ -28,7 +28,7 @@ from clock.timetable.explanation import cron_prose
 from clock.timetable.triggers.clockwork import at_words, parse_at
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.rrule import parse_rrule
-from clock.web.request import Request
+from clock.web.http import Request
 
 START, YEARS = 1_800_000_000, 41 * 366 * 86_400  # seconds; a leap day on a Sunday may be 40 years away
 UTC = ZoneInfo("UTC")

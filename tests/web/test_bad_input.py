@@ -9,9 +9,9 @@ import pytest
 from redis import Redis
 
 from clock.web import Request
+from clock.web.http import MOST_BODY_BYTES, MOST_FIELDS
 from clock.web.inputs import LONGEST_FIELD
 from clock.web.pages import ACTIONS, PAGES
-from clock.web.request import MOST_BODY_BYTES, MOST_FIELDS
 from tests.web.conftest import SAME_SITE, Visitor
 
 #: page -> queries that it must refuse; the text of each is in the answer

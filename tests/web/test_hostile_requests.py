@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from clock.web import Dashboard
-from clock.web.asgi import request_of
+from clock.web.adapters import request_of_scope
 from tests.web.conftest import Visitor
 
 MOUNT = "/uhr/日"
@@ -203,7 +203,7 @@ def test_cookies_of_http_2_are_put_together(ana: Visitor) -> None:
         (b"sec-fetch-site", b"none"),
     )
 
-    request = request_of({**_scope(Sent()), "headers": (*headers, HERE)}, b"")
+    request = request_of_scope({**_scope(Sent()), "headers": (*headers, HERE)}, b"")
 
     assert request.cookies == {"clock_zone": "Asia/Tokyo", "clock_theme": "dark"}
     assert request.headers["sec-fetch-site"] == "none, same-origin"

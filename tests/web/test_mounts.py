@@ -14,8 +14,7 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger.ledger import RedisLedger
-from clock.web import Access, Dashboard, Request
-from clock.web.opening import open_dashboard
+from clock.web import Access, Dashboard, Request, open_dashboard
 from tests.web.conftest import NOW, SAME_SITE, Visitor
 
 PREFIX = "/admin/clock"

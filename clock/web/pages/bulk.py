@@ -13,11 +13,11 @@ from clock.inspection import JobFilter, SetName, WaitingSet
 from clock.inspection.jobs.pages import after_removal, set_place
 from clock.job.payload import seconds
 from clock.web.action import Action, Question, back_of, note, question, went_back
+from clock.web.http import Response
 from clock.web.inputs import number
 from clock.web.job_lists import cursor_in, filter_of, set_named
 from clock.web.page import NotFound, Page, Visit
 from clock.web.pages.job import DO, PERMISSIONS
-from clock.web.request import Response
 
 STEP_SECONDS = 0.5
 STEP_JOBS = 5_000

@@ -6,9 +6,9 @@ from functools import partial
 from zoneinfo import available_timezones
 
 from clock.web.action import Action, question, redirect
+from clock.web.http import Response, cookie
 from clock.web.inputs import BadInput, choice
 from clock.web.page import THEME_COOKIE, THEMES, ZONE_COOKIE, Page, Visit, zone_named
-from clock.web.request import Response, cookie
 
 KEYS = ("search", "palette", "rows", "open", "go", "help")
 YEAR_SECONDS = 365 * 24 * 3600

@@ -14,9 +14,9 @@ from clock.inspection.events.shown_actions import shown_action
 from clock.printable import local_time
 from clock.timetable import Event
 from clock.web.action import Action, Input, Question, done, question
+from clock.web.http import Response
 from clock.web.inputs import BadInput, choice, instant, limited
 from clock.web.page import Visit
-from clock.web.request import Response
 
 LENGTHS = ("15m", "1h", "4h", "1d", "7d")
 LONGEST_NOTE = 300

@@ -18,9 +18,9 @@ from clock.inspection.jobs.busy import busy_jobs
 from clock.job.payload import instant, seconds
 from clock.web.access import Permission
 from clock.web.action import Action, Question, done, question
+from clock.web.http import Response
 from clock.web.job_lists import QUEUE, SECTIONS, find, instant_of, job_json, set_named
 from clock.web.page import NotFound, Page, Visit
-from clock.web.request import Response
 from clock.web.traces import PLACE, trace_of
 
 FIRINGS = 1_000  # of an event, among which that of a job is looked for

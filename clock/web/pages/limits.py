@@ -7,9 +7,9 @@ from dataclasses import asdict
 from clock.api import Limits
 from clock.inspection.jobs.limits import limits
 from clock.web.action import Action, Input, Question, done, question
+from clock.web.http import Response
 from clock.web.inputs import number
 from clock.web.page import NotFound, Page, Visit
-from clock.web.request import Response
 
 MOST = 100  # limits on a page
 

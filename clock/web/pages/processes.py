@@ -8,8 +8,8 @@ from functools import partial
 
 from clock.api import Workers
 from clock.web.action import Action, Question, done, question
+from clock.web.http import Response
 from clock.web.page import NotFound, Page, Visit
-from clock.web.request import Response
 
 MOST_WORKERS = 100
 

@@ -10,9 +10,9 @@ from clock.api import Queue
 from clock.inspection import QueueJobs, QueueView
 from clock.inspection.jobs.pages import queue_place
 from clock.web.action import Action, Question, done, question
+from clock.web.http import Response
 from clock.web.job_lists import QUEUE, job_json, job_page
 from clock.web.page import NotFound, Page, Visit
-from clock.web.request import Response
 
 MOST_QUEUES = 500  # on the page
 

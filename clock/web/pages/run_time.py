@@ -15,9 +15,9 @@ from clock.inspection.events.shown_actions import hides_arguments, shown_fields
 from clock.timetable.clock_file.zones.zone_names import find_zone
 from clock.timetable.periods import parse_period, period_words
 from clock.web.action import Action, Question, question, went_back
+from clock.web.http import Response
 from clock.web.inputs import BadInput, number
 from clock.web.page import Page, Visit
-from clock.web.request import Response
 
 SHOWN = ("job", "cron", "every", "rrule", "sun", "at", "tz", "until", "args", "queue")
 #: The fields that the form has an input for, besides name, job and args.
