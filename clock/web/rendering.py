@@ -15,10 +15,8 @@ from clock.clocks import from_ms
 from clock.printable import duration
 from clock.web import formatting as shown
 from clock.web.charts.bars import distribution, forecast_chart, grid, sparkline, throughput
-from clock.web.charts.dots import dots
-from clock.web.charts.lateness import late_dots, lateness_chart
-from clock.web.charts.marks import KINDS, mark_icons, mark_styles
-from clock.web.charts.strips import big_strip, kind_of, strip
+from clock.web.charts.marks import KINDS, big_strip, kind_of, mark_icons, mark_styles, strip
+from clock.web.charts.times import dots, late_dots, lateness_chart
 from clock.web.charts.tracks import hour_axis, lane_track, load_track
 from clock.web.job_lists import instant_of
 from clock.web.texts import TEXTS

@@ -19,8 +19,8 @@ from clock.store.ledger import timetable_changes
 from clock.testing import loads
 from clock.timetable import load
 from clock.web import Access, Dashboard, Source
-from clock.web.charts.dots import dots
 from clock.web.charts.plot import Stretch, framed
+from clock.web.charts.times import dots
 from clock.web.reading import data
 from tests.web.conftest import NOW, SAME_SITE, Visitor
 

@@ -9,8 +9,8 @@ from markupsafe import Markup, escape
 
 from clock.printable import duration
 from clock.rehearsal.forecast import Forecast, Minute
-from clock.web.charts.dots import nice_top
-from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, bar, box, framed
+from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, bar, box, framed, svg
+from clock.web.charts.times import nice_top
 
 GAP = 1.5  # units between failures and the others, which look alike to some people
 LEAST = 4.0  # units: a failure among thousands is still seen
@@ -89,10 +89,7 @@ def sparkline(values: Sequence[int], label: str) -> Markup:
         f"{place * step:.1f},{SPARK_HEIGHT - 2 - (SPARK_HEIGHT - 4) * value / top:.1f}"
         for place, value in enumerate(values)
     )
-    return Markup(  # noqa: S704  # numbers made here; the label is escaped
-        f'<svg class="spark" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" role="img" aria-label="{escape(label)}">'
-        f'<polyline points="{points}"/></svg>'
-    )
+    return svg("spark", f"0 0 {SPARK_WIDTH} {SPARK_HEIGHT}", f'<polyline points="{points}"/>', label)
 
 
 def grid(rows: Sequence[Sequence[tuple[int, str]]], label: str) -> Markup:
@@ -106,10 +103,7 @@ def grid(rows: Sequence[Sequence[tuple[int, str]]], label: str) -> Markup:
         if count >= 0
     )
     width = CELL * max([1, *map(len, rows)])
-    return Markup(  # noqa: S704  # numbers made here; texts are escaped
-        f'<svg class="grid" viewBox="0 0 {width} {CELL * len(rows)}" role="img" aria-label="{escape(label)}">'
-        f"{squares}</svg>"
-    )
+    return svg("grid", f"0 0 {width} {CELL * len(rows)}", squares, label)
 
 
 def level(count: int, most: int) -> int:

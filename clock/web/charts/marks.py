@@ -1,16 +1,28 @@
-"""The mark of each decision: its shape in a strip, its icon, its colours. A kind without one gets a plain bar."""
+"""The mark of each decision: its shape, icon and colours; and the strip of an event's latest decisions, as SVG.
+
+Shape and colour show the decision, height the lateness. A kind without a mark gets a plain bar.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from math import log10
+from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from clock.inspection import DecisionKind
+from clock.web.charts.plot import svg
 
 KINDS = tuple(kind.value for kind in DecisionKind)
 FLOOR = 25  # the marks of a strip stand on this line, counted from its top
+PITCH, WIDTH, HEIGHT = 7, 5, FLOOR + 1
+LOWEST, HIGHEST = 7.0, 23.0
+LATEST_MS = 3_600_000  # an hour late, or more, has full height
+
+Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,52 @@ def mark_styles() -> str:
     colours = "".join(f"--{kind}: light-dark({', '.join(kind.colours)}); " for kind in DecisionKind)
     tones = "\n".join(f".{kind} {{ --tone: var(--{kind}); }}" for kind in KINDS)
     return f":root {{ {colours}}}\n{tones}\n.planned {{ --tone: var(--muted); }}\n"
+
+
+def strip(records: Sequence[Record], most: int, label: str) -> Markup:
+    """A strip of up to `most` decisions, the latest at its right end; one path for each kind keeps it small."""
+    paths: dict[str, list[str]] = {}
+    for place, record in enumerate(records, most - len(records)):
+        paths.setdefault(kind_of(record), []).append(_drawn(record, place))
+    marks = "".join(f'<path class="{css_class(kind)}" d="{"".join(found)}"/>' for kind, found in paths.items())
+    width = most * PITCH - PITCH + WIDTH
+    return svg("strip", f"0 0 {width} {HEIGHT}", f'<path class="base" d="M0 {FLOOR}.5H{width}"/>{marks}', label)
+
+
+def big_strip(marks: Sequence[tuple[Record, str, str]], most: int, label: str) -> Markup:
+    """A strip whose marks are links. Each mark: record, link, text that the pointer shows."""
+    width = most * PITCH - PITCH + WIDTH
+    drawn = [f'<path class="base" d="M0 {FLOOR}.5H{width}"/>']
+    for place, (record, link, title) in enumerate(marks, most - len(marks)):
+        drawn.append(
+            f'<a href="{escape(link)}" aria-label="{escape(title)}"><title>{escape(title)}</title>'
+            f'<rect class="hit" x="{place * PITCH - 1}" y="0" width="{PITCH}" height="{HEIGHT}"/>'
+            f'<path class="{css_class(kind_of(record))}" d="{_drawn(record, place)}"/></a>'
+        )
+    return svg("chart", f"-1 0 {width + 2} {HEIGHT}", "".join(drawn), label, role="group")
+
+
+def kind_of(record: Record) -> str:
+    """The decision of a record as a known kind. An unknown kind gets the mark of an error."""
+    kind = record.get("decision")
+    return kind if kind in KINDS else "error"
+
+
+def _drawn(record: Record, place: int) -> str:
+    return _shape(kind_of(record), place * PITCH, _height(record.get("late_ms", 0)))
+
+
+@lru_cache(maxsize=4096)
+def _shape(kind: str, x: int, height: float) -> str:
+    """The path of a mark; the same few are drawn again and again."""
+    return mark_of(kind).shape(x, height)
+
+
+@lru_cache(maxsize=4096)
+def _height(late_ms: int) -> float:
+    """The height of a mark: on a logarithmic scale, from on time to an hour late."""
+    late = min(max(1, late_ms), LATEST_MS)
+    return round(LOWEST + (HIGHEST - LOWEST) * max(0.0, log10(late) - 1) / (log10(LATEST_MS) - 1), 1)
 
 
 _BAR = Mark("M1.5 4h6v10h-6z", lambda x, height: f"M{x} {FLOOR - height:g}h5V25h-5z")

@@ -57,6 +57,13 @@ def framed(inner: str, values: Sequence[tuple[float, str]], stretch: Stretch, la
     )
 
 
+def svg(css_class: str, box: str, inner: str, label: str, role: str = "img") -> Markup:
+    """A drawing: `box` is its viewBox, `inner` its content, whose texts are escaped."""
+    return Markup(  # noqa: S704  # numbers and classes made here; texts are escaped
+        f'<svg class="{css_class}" viewBox="{box}" role="{role}" aria-label="{escape(label)}">{inner}</svg>'
+    )
+
+
 def bar(x: float, wide: float, high: float, low: float = 0.0) -> str:
     """The path of a bar from `low` to `high`, which are from 0 to 1."""
     return box(x, BOTTOM * (1 - high), wide, BOTTOM * (1 - low))

@@ -11,7 +11,7 @@ from clock.clocks import from_ms, to_ms
 from clock.inspection.events.event_rows import EventRow, event_history
 from clock.inspection.events.why import periods_of, recorded, why
 from clock.printable import duration
-from clock.web.charts.strips import kind_of
+from clock.web.charts.marks import kind_of
 from clock.web.formatting import local
 from clock.web.inputs import limited
 from clock.web.page import NotFound, Page, Visit

@@ -9,8 +9,7 @@ from itertools import islice
 from typing import Any
 
 from clock.inspection.events.event_rows import EventRow, day_of_events
-from clock.web.charts.marks import KINDS
-from clock.web.charts.strips import kind_of
+from clock.web.charts.marks import KINDS, kind_of
 from clock.web.days import Day, asked_for, day_of, planned
 from clock.web.page import Page, Visit
 
