@@ -1,5 +1,4 @@
 from clock.config.application import add_to_application, refuse_application, use_application
-from clock.config.declared import Declared
 from clock.config.found import Found
 from clock.config.load import (
     DEFAULT_FILES,
@@ -11,7 +10,7 @@ from clock.config.load import (
     setting_of_process,
 )
 from clock.config.schema import json_schema
-from clock.config.settings import BY_NAME, SETTINGS, Config, Setting
+from clock.config.settings import BY_NAME, SETTINGS, Config, Declared, Setting
 
 __all__ = [
     "BY_NAME",

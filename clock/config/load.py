@@ -7,16 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from clock.config.application import of_application
-from clock.config.declared import Declared
 from clock.config.found import Found, checked
-from clock.config.settings import BY_NAME, SETTINGS, Config
+from clock.config.settings import BY_NAME, SETTINGS, Config, Declared
 from clock.import_path import own_imports
-
-if TYPE_CHECKING:
-    from clock.config.settings_file import Given
 
 DEFAULT_FILES = (Path("config/clock.yml"), Path("config/sidekiq.yml"))  # the first existing file
 
@@ -103,7 +98,7 @@ def _of_file(environ: Mapping[str, str], file: Path | None) -> Iterator[Found]:
     path = file_used(file)
     if path is not None:
         for given in _read(path, environ).values():
-            yield checked(given.name, given.value, given.where)
+            yield checked(given.name, given.value, given.source)
 
 
 def _of_file_if_it_names(name: str, environ: Mapping[str, str]) -> Iterator[Found]:
@@ -115,10 +110,10 @@ def _of_file_if_it_names(name: str, environ: Mapping[str, str]) -> Iterator[Foun
     if path is not None and name in text:
         given = _read(path, environ).get(name)
         if given is not None:
-            yield checked(name, given.value, given.where)
+            yield checked(name, given.value, given.source)
 
 
-def _read(path: Path, environ: Mapping[str, str]) -> Mapping[str, Given]:
+def _read(path: Path, environ: Mapping[str, str]) -> Mapping[str, Found]:
     with own_imports():
         from clock.config.settings_file import read  # PyYAML, only if there is a file
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from clock.config.declared import Declared
+from clock.config.settings import Declared
 from clock.config.yaml_nodes import composed, is_sidekiqs, line_of, merged_by, pairs_of, value_of, with_variables
 from clock.errors import ConfigurationError
 

@@ -8,13 +8,13 @@ the file's others if `CLOCK_ENV` names it. `${NAME}` in a value is replaced by a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
 
-from clock.config.found import unknown_setting
+from clock.config.found import Found, unknown_setting
 from clock.config.schedule_file import KEY as SCHEDULE
 from clock.config.schedule_file import TEMPLATES
 from clock.config.settings import BY_NAME
@@ -42,17 +42,11 @@ _SIDEKIQ_ONLY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A setting's value in a file, and its place: `config/clock.yml:3`."""
+def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[str, Found]:
+    """The settings of the file in `environment`, with sources such as `config/clock.yml:3`; none is checked.
 
-    name: str
-    value: object
-    where: str
-
-
-def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[str, Given]:
-    """The settings of the file in `environment`. Raises ConfigurationError, which starts with file and line."""
+    Raises ConfigurationError, which starts with file and line.
+    """
     document = composed(path)
     if document is None:
         return {}
@@ -61,7 +55,7 @@ def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[st
             f"{path}: expected settings, such as `concurrency: 10`, not {value_of(document)!r:.40}"
         )
     sidekiq = is_sidekiqs(path, (str(key.value) for key, _ in document.value))
-    given: dict[str, Given] = {}
+    given: dict[str, Found] = {}
     sections: dict[str, yaml.MappingNode] = {}
     for key, node, where in _entries(path, document, sidekiq):
         if isinstance(node, yaml.MappingNode) and _is_section(key, where, sidekiq):
@@ -69,11 +63,13 @@ def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[st
         else:
             _add(given, _setting(key, node, where, sidekiq))
     for name, section in sections.items():
-        own: dict[str, Given] = {}
+        own: dict[str, Found] = {}
         for entry in _entries(path, section, sidekiq):  # checked in any case
             _add(own, _setting(*entry, sidekiq))
         given |= own if name == environment else {}
-    return {name: _filled(item, environ) for name, item in given.items()}
+    return {
+        name: replace(item, value=with_variables(item.value, environ, item.source)) for name, item in given.items()
+    }
 
 
 def _entries(path: Path, mapping: yaml.MappingNode, sidekiq: bool) -> Iterator[tuple[str, yaml.Node, str]]:
@@ -93,28 +89,24 @@ def _is_section(key: str, where: str, sidekiq: bool) -> bool:
     return True
 
 
-def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, Given]:
+def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, Found]:
     """The setting under our name; empty if it only concerns Sidekiq."""
     value = without_symbols(value_of(node)) if sidekiq else value_of(node)
     if sidekiq and key == "verbose" and value is True:
-        return {"log_level": Given("log_level", "debug", where)}
+        return {"log_level": Found("log_level", "debug", where)}
     if sidekiq and key in _SIDEKIQ_ONLY:
         return {}
     name = _SIDEKIQ_NAMES.get(key, key) if sidekiq else key
     if name not in BY_NAME:
         raise unknown_setting(key, where)
-    return {name: Given(name, value, where)}
+    return {name: Found(name, value, where)}
 
 
-def _add(given: dict[str, Given], found: Mapping[str, Given]) -> None:
+def _add(given: dict[str, Found], found: Mapping[str, Found]) -> None:
     """Add a setting. Raises ConfigurationError if it is already there under its other name."""
     for name, setting in found.items():
         if name in given:
             raise ConfigurationError(
-                f"{setting.where}: sets {name}, which {given[name].where} sets too; remove one"
+                f"{setting.source}: sets {name}, which {given[name].source} sets too; remove one"
             )
         given[name] = setting
-
-
-def _filled(given: Given, environ: Mapping[str, str]) -> Given:
-    return Given(given.name, with_variables(given.value, environ, given.where), given.where)
