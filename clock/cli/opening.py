@@ -19,9 +19,9 @@ from clock.clocks import SystemClock
 from clock.config import BY_NAME, Config
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import Redis, keys
-from clock.store.key_types import wrong_keys
 from clock.store.server.embedded.files import files_of
 from clock.store.server.opening import connected, redis_clock
+from clock.store.wrong_type import wrong_keys
 
 START_SECONDS = 10.0  # a starting process waits this long for Redis: a restart or a fail-over takes a few seconds
 RETRY_SECONDS = 0.5

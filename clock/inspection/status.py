@@ -18,10 +18,10 @@ from clock.inspection.shards import ShardView, shard_views, with_shards_that_ans
 from clock.job.encryption import PARKED_UNDER
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing
-from clock.store.key_types import wrong_keys
 from clock.store.ledger.next_due import look, overdue_problem
 from clock.store.server.checks.permissions import check_permissions
 from clock.store.server.shards import every, names_of
+from clock.store.wrong_type import wrong_keys
 from clock.timetable import Timetable
 
 SILENT_SECONDS = 30.0  # a worker beats every 5 s, Sidekiq's every 10; others take over a silent one's jobs

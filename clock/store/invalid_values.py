@@ -18,15 +18,6 @@ MILLISECONDS_FROM = 1e11  # Sidekiq 8 writes whole milliseconds, older ones seco
 LONGEST_NUMBER = 19  # digits: more do not fit into 64 bits
 
 
-def readable(pipeline: Pipeline) -> list[Any]:
-    """The replies to the pipeline's commands; None for a key of a wrong type. Raises the library's errors."""
-    replies: list[Any] = pipeline.execute(raise_on_error=False)
-    for reply in replies:
-        if isinstance(reply, Exception) and not is_wrong_type(reply):
-            raise reply
-    return [None if isinstance(reply, Exception) else reply for reply in replies]
-
-
 def is_wrong_type(error: object) -> bool:
     """Whether Redis refused a command because the key holds another type."""
     return isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")

@@ -7,7 +7,7 @@ import secrets
 from clock.errors import StoreError
 from clock.store import Redis
 from clock.store.jobs.shard_claims import ShardClaims
-from clock.store.server.checks.permissions import of_shards, require
+from clock.store.server.checks.permissions import Permissions, of_shards
 from clock.store.server.connection import server_time, translated
 from clock.store.server.shards import Shards, every, names_of, note, shards_of
 from clock.worker.launcher import own_slot
@@ -63,7 +63,7 @@ def shard_post(home: Redis, options: WorkerOptions) -> ShardPost | None:
     shards = shards_of(home)
     if shards is None:
         return None
-    require(home, of_shards())
+    Permissions(home, of_shards()).check()
     now = server_time(home)
     with translated():
         note(home, now)

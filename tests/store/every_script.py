@@ -294,7 +294,7 @@ def _clear_queue(redis: Redis) -> None:
 
 
 def _refused(redis: Redis) -> None:
-    assert permissions.refused(redis, [("TIME",)]) == []
+    assert permissions.Permissions(redis, [("TIME",)]).refused() == []
 
 
 def _lease(redis: Redis) -> None:

@@ -4,19 +4,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from clock.store.invalid_values import has_invalid_value, json_object, number, readable, seconds_in, tolerated
-
-
-def test_a_read_of_a_wrong_type_is_none_and_another_error_is_raised(redis: Redis) -> None:
-    redis.set("text", "foreign")
-    with redis.pipeline(transaction=False) as pipeline:
-        pipeline.get("text")
-        pipeline.llen("text")
-        pipeline.zcard("none")
-        assert readable(pipeline) == [b"foreign", None, 0]
-        pipeline.incr("text")
-        with pytest.raises(ResponseError, match="not an integer"):
-            readable(pipeline)
+from clock.store.invalid_values import has_invalid_value, json_object, number, seconds_in, tolerated
 
 
 def test_a_write_to_an_invalid_value_is_none_unless_it_is_needed(redis: Redis) -> None:

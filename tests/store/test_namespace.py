@@ -18,11 +18,11 @@ from clock.store import listing
 from clock.store.jobs.delayed import Nearer
 from clock.store.jobs.queues import Parcel, push_commands
 from clock.store.jobs.worker_register import WorkerRegister
-from clock.store.key_types import wrong_keys
-from clock.store.server.checks.permissions import refused
+from clock.store.server.checks.permissions import Permissions
 from clock.store.server.connection import connect
 from clock.store.server.namespace import Namespace, full_key, namespace_of
 from clock.store.server.sending import send
+from clock.store.wrong_type import wrong_keys
 from clock.testing import world
 from tests.store.every_script import JOB, USES
 from tests.testing.jobs import NoteJob
@@ -187,7 +187,7 @@ def test_permissions_are_asked_for_in_the_namespace(redis: Redis, redis_url: str
     redis.acl_setuser("shop", enabled=True, nopass=True, keys=["{shop}:*"], categories=["+@all"])
     shop = connect(redis_url.replace("//", "//shop:any@", 1), namespace="shop")
 
-    assert refused(shop, [("LPUSH", "queue:default", "x")]) == []
+    assert Permissions(shop, [("LPUSH", "queue:default", "x")]).refused() == []
     shop.close()
     redis.acl_deluser("shop")
 

@@ -18,7 +18,7 @@ from clock.job.middleware.metrics import METRICS
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.worker_register import Beat, WorkerRegister
-from clock.store.key_types import wrong_keys
+from clock.store.wrong_type import wrong_keys
 from clock.testing import FakeClock
 from clock.worker.maintenance.clock_watch import ClockWatch
 from clock.worker.maintenance.recovery import recover, unpark

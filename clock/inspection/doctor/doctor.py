@@ -20,10 +20,10 @@ from clock.inspection.shards import shard_views, shards_findings, with_shards_th
 from clock.printable import shortened_list
 from clock.store import Redis, listing, repairs
 from clock.store.jobs.unserved_queues import unserved
-from clock.store.key_types import wrong_keys
 from clock.store.server.checks.permissions import check_permissions
 from clock.store.server.connection import SKEW_SECONDS, server_time
 from clock.store.server.shards import every, names_of, shards_of
+from clock.store.wrong_type import wrong_keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ home; its pool knows the shards. A connection without shards is its own only pla
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -152,10 +153,9 @@ def by_place(redis: Redis, items: Iterable[S]) -> Iterable[tuple[Redis, list[S]]
 
 def added(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:
     """The sums of the counts of several places."""
-    sums: dict[K, int] = {}
+    sums = Counter[K]()
     for one in counts:
-        for key, count in one.items():
-            sums[key] = sums.get(key, 0) + count
+        sums.update(one)
     return sums
 
 

@@ -8,7 +8,7 @@ from clock.clocks import Clock
 from clock.errors import StoreUnavailable
 from clock.problems import ENTRY_SECONDS, Problems
 from clock.store import Redis
-from clock.store.key_types import wrong_keys
+from clock.store.wrong_type import wrong_keys
 
 
 class Duties:

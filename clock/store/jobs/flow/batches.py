@@ -22,10 +22,9 @@ from clock.errors import StoreError
 from clock.problems import Problems
 from clock.store import keys
 from clock.store.invalid_values import text
-from clock.store.key_types import wrong_keys_among
 from clock.store.scripts import run
 from clock.store.server.connection import translated
-from clock.store.wrong_type import reading, readings
+from clock.store.wrong_type import reading, readings, wrong_keys_among
 
 PAGE = 1_000  # children read at once
 STATES = {"p": "pending", "s": "done", "f": "ended"}

@@ -11,7 +11,6 @@ import msgspec
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
-from clock.errors import StoreError
 from clock.printable import shortened_list
 from clock.store import keys
 from clock.store.scripts import script
@@ -148,8 +147,8 @@ def of_shards() -> list[Command]:
     return [*_SCRIPTS, *_commands({"": "TIME", **_SHARDS})]
 
 
-class Refused:
-    """Asks Redis which of the wanted commands this user may not run. The question is made once."""
+class Permissions:
+    """The commands that a process needs. The question to Redis is made once."""
 
     def __init__(self, redis: Redis, wanted: Sequence[Command]) -> None:
         self._redis = redis
@@ -159,8 +158,8 @@ class Refused:
         asked = [namespace.prefixed(command) for command in wanted] if namespace else wanted
         self._question = ("EVALSHA", self._script.sha, 0, msgspec.msgpack.encode(asked))
 
-    def ask(self) -> list[Command]:
-        """The refused commands. Empty for Redis before 7, which cannot answer.
+    def refused(self) -> list[Command]:
+        """The commands that this user may not run. Empty for Redis before 7, which cannot answer.
 
         Raises StoreUnavailable, StoreError.
         """
@@ -168,29 +167,17 @@ class Refused:
             [places] = ask_script(self._redis, self._script, [self._question])
         return [self._wanted[int(place) - 1] for place in places]
 
-
-def refused(redis: Redis, wanted: Sequence[Command]) -> list[Command]:
-    """The wanted commands that this user may not run. Raises StoreUnavailable, StoreError."""
-    return Refused(redis, wanted).ask()
+    def check(self) -> None:
+        """Raise a StoreError that names the commands that this user may not run. Raises StoreUnavailable."""
+        if refused := self.refused():
+            named = [" ".join(command[:2]) for command in refused]
+            raise store_error(NoPermissionError(shortened_list(named, NAMED)))
 
 
 def check_permissions(redis: Redis) -> None:
     """Raise a StoreError that names what clocks and workers need and this user may not do."""
     wanted = [*of_clock(durable_of(redis)), *of_worker("host:1:a", ["default"])]
-    require(redis, [*wanted, *(of_shards() if shards_of(redis) else ())])
-
-
-def require(redis: Redis, wanted: Sequence[Command]) -> None:
-    """Raise a StoreError that names the wanted commands that this user may not run. Raises StoreUnavailable."""
-    found = refused(redis, wanted)
-    if found:
-        raise refusal(found)
-
-
-def refusal(commands: Sequence[Command]) -> StoreError:
-    """The error that names refused commands."""
-    named = [f"{command[0]} {command[1]}" if len(command) > 1 else command[0] for command in commands]
-    return store_error(NoPermissionError(shortened_list(named, NAMED)))
+    Permissions(redis, [*wanted, *(of_shards() if shards_of(redis) else ())]).check()
 
 
 def _commands(needs: Mapping[str, str]) -> Iterator[Command]:

@@ -13,8 +13,8 @@ from redis import Redis
 from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable
 from clock.problems import Problem, Problems
-from clock.store.key_types import wrong_keys_among
-from clock.store.server.checks.permissions import Command, Refused, refusal
+from clock.store.server.checks.permissions import Command, Permissions
+from clock.store.wrong_type import wrong_keys_among
 
 LOOK_SECONDS = 3.0  # an ERROR line is due within 5 s
 
@@ -32,7 +32,7 @@ class SelfCheck:
         problems: Problems,
     ) -> None:
         self._redis = redis
-        self._refused = Refused(redis, commands)
+        self._needed = Permissions(redis, commands)
         self._names = names
         self._clock = clock
         self._permissions, self._types = problems.part("permissions"), problems.part("keys")
@@ -40,9 +40,7 @@ class SelfCheck:
     def look(self) -> None:
         """Look once. If Redis does not answer, the parts that need it report that."""
         try:
-            found = self._refused.ask()
-            if found:
-                raise refusal(found)
+            self._needed.check()
             wrong = wrong_keys_among(self._redis, self._names)
         except StoreUnavailable:
             return
@@ -50,12 +48,14 @@ class SelfCheck:
             self._permissions.failed(error)
             return
         self._permissions.works()
-        self._types.found(*(Problem("wrong_type", f"In Redis, {key}. {_CURE}") for key in wrong))
+        self._types.found(
+            *(
+                Problem("wrong_type", f"In Redis, {key}. Another program wrote it: rename or delete it.")
+                for key in wrong
+            )
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Look every `LOOK_SECONDS` until `stop` is set."""
         while not self._clock.wait(stop, LOOK_SECONDS):
             self.look()
-
-
-_CURE = "Another program wrote it: rename or delete it."
