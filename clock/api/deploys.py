@@ -7,7 +7,7 @@ from datetime import MAXYEAR, UTC, datetime
 
 from clock.api.connecting import connected, instant
 from clock.errors import InvalidDeployMark
-from clock.printable import brief, printable
+from clock.printable import brief, is_utf8, printable
 from clock.store import Redis
 from clock.store.jobs import deploy_marks
 from clock.store.jobs.deploy_marks import LONGEST_LABEL, Marking
@@ -38,11 +38,9 @@ def _check_label(label: object) -> None:
         raise InvalidDeployMark(f"the label of a deploy mark is {brief(label, LONGEST_SHOWN)}; it must be a text")
     if not label.strip():
         raise InvalidDeployMark("the label of a deploy mark is empty: give the release or the change")
-    try:
-        label.encode()
-    except UnicodeEncodeError:
+    if not is_utf8(label):
         shown = printable(label[:LONGEST_SHOWN])
-        raise InvalidDeployMark(f"the label of a deploy mark is not valid UTF-8: {shown}") from None
+        raise InvalidDeployMark(f"the label of a deploy mark is not valid UTF-8: {shown}")
 
 
 def _checked_time(at: object) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from clock.api.awaitable import awaitable
 from clock.api.checks import check_count
@@ -74,7 +74,14 @@ class Events:
 
     def get(self, name: str) -> EventState:
         """One event. Raises UnknownEvent."""
-        return next((state for state in self.states() if state.name == name), None) or self._noted_one(name)
+        for state in self.states():
+            if state.name == name:
+                return state
+        known = listing.ledger(self._redis)
+        if name not in known:
+            raise UnknownEvent(name, list(self.timetable.by_name if self.timetable else known))
+        [found] = self._noted([name])
+        return found
 
     def history(self, name: str, count: int = 20) -> list[Record]:
         """The latest `count` records of an event, newest first (1,000 at most are kept).
@@ -102,10 +109,9 @@ class Events:
         except UnknownEvent:
             if name not in listing.ledger(self._redis):
                 raise
-            spans = _spans(at, None)
-            return [line for span in spans for line in recorded(self._redis, name, span)]
-        spans, time = _spans(at, event), instant()
-        return [line for span in spans for line in explain(self._redis, event, span, time)]
+            return [line for span in _spans(at, UTC) for line in recorded(self._redis, name, span)]
+        time = instant()
+        return [line for span in _spans(at, event.zone) for line in explain(self._redis, event, span, time)]
 
     def pause(
         self,
@@ -122,8 +128,6 @@ class Events:
         """
         time = instant()
         end = None if until is None else _end(until, time)
-        if end is not None and end <= time:
-            raise ConfigurationError(f"until {end.isoformat()} is in the past")
         event = event_to_pause(self._redis, name, self._find)
         return pause_event(self._redis, event, time, until=end, by=by or user_of_process(), note=note)
 
@@ -188,13 +192,6 @@ class Events:
         """Events of the ledger that no timetable declares."""
         return list(map(_state_of, event_rows_of(self._redis, names, {}, instant(), 1)))
 
-    def _noted_one(self, name: str) -> EventState:
-        known = listing.ledger(self._redis)
-        if name not in known:
-            raise UnknownEvent(name, list(self.timetable.by_name if self.timetable else known))
-        [found] = self._noted([name])
-        return found
-
     astates = awaitable(states)
     aget = awaitable(get)
     ahistory = awaitable(history)
@@ -218,21 +215,23 @@ def _end(until: object, now: datetime) -> datetime:
         end = now + until if isinstance(until, timedelta) else until
     except OverflowError:
         end = None
-    if isinstance(end, datetime) and end.tzinfo:
-        return end
-    raise ConfigurationError(
-        f"until is {brief(until)}; it must be an aware datetime up to the year 9999, or a timedelta"
-    )
+    if not (isinstance(end, datetime) and end.tzinfo):
+        raise ConfigurationError(
+            f"until is {brief(until)}; it must be an aware datetime up to the year 9999, or a timedelta"
+        )
+    if end <= now:
+        raise ConfigurationError(f"until {end.isoformat()} is in the past")
+    return end
 
 
 def _is_accepted(at: object) -> bool:
     return isinstance(at, datetime) and at.tzinfo is not None and YEARS[0] <= at.year <= YEARS[1]
 
 
-def _spans(at: datetime | str, event: Event | None) -> list[AskedPeriod]:
+def _spans(at: datetime | str, zone: tzinfo) -> list[AskedPeriod]:
     """The spans of time that are meant. Raises UnreadableTime."""
     if isinstance(at, str):
-        return periods_of(at, event.zone if event else UTC, instant())
+        return periods_of(at, zone, instant())
     if not _is_accepted(at):
         raise UnreadableTime(str(at), f"must be {ACCEPTED}, or a text")
     start = at.astimezone(UTC)

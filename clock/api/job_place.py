@@ -1,20 +1,23 @@
-"""The reads that queues and the three sorted sets of jobs share."""
+"""The base of queues and of the three sorted sets of jobs: it reads jobs, and changes many of them in steps."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import NoneType
-from typing import Unpack, get_args
+from typing import ClassVar, Unpack, get_args
 
 from clock.api.awaitable import awaitable, awaitable_items
 from clock.api.checks import check_count
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import now
 from clock.errors import InvalidCursor, JobError
-from clock.inspection import FoundJob
+from clock.inspection import FoundJob, JobFilter
+from clock.inspection.jobs.bulk import Act, Progress, steps
 from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, Place
 from clock.printable import brief
 from clock.store import Redis
+
+OnProgress = Callable[[Progress], object]
 
 
 class JobPlace:
@@ -22,6 +25,8 @@ class JobPlace:
 
     Each method that reads Redis has an awaitable twin, whose name starts with `a`.
     """
+
+    _changed_from: ClassVar[Order] = "first"  # the end at which a change of many jobs starts
 
     def __init__(self, redis: Redis, place: Place) -> None:
         self._redis = redis
@@ -79,6 +84,24 @@ class JobPlace:
         """The job with this id, or None if it is not here. Redis reads through all jobs, in bounded steps."""
         return next(self.search(jid=jid), None)
 
+    def _steps(
+        self, act: Act, wanted: JobFilter, cursor: str | None = None, *, but: float | None = None
+    ) -> Iterator[Progress]:
+        """Act on the jobs that match the filter, from `cursor` on. Skips jobs with the score `but`."""
+        order = self._changed_from
+        return steps(self._place, wanted, act, now=now(), order=order, cursor=cursor, but=but)
+
+    def _change(
+        self, act: Act, wanted: JobFilter, progress: OnProgress | None, *, but: float | None = None
+    ) -> int:
+        """Act on the jobs that match the filter; returns how many. Calls `progress` after each step."""
+        done = 0
+        for step in self._steps(act, wanted, but=but):
+            done = step.done
+            if progress:
+                progress(step)
+        return done
+
     asize = awaitable(size)
     asearch = awaitable_items(search)
     apage = awaitable(page)
@@ -88,3 +111,13 @@ class JobPlace:
 def _check_order(order: Order) -> None:
     if order not in get_args(Order):
         raise JobError(f'order is {brief(order)}; it must be "first" or "last"')
+
+
+def named(jobs: Sequence[FoundJob], wanted: JobFilter, method: str) -> Sequence[FoundJob]:
+    """The jobs that were passed; empty: conditions were. Raises JobError unless it is just one of both."""
+    wrong = [job for job in jobs if not isinstance(job, FoundJob)]
+    if wrong:
+        raise JobError(f"{method} got {brief(wrong[0])}; pass jobs that a search returned, and a list as *jobs")
+    if bool(jobs) == (not wanted.accepts_all):
+        raise JobError(f"{method} takes either jobs or conditions, such as class_='SendMailJob' or jid='2f9b...'")
+    return jobs

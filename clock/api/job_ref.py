@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -31,7 +31,7 @@ WITHIN_SECONDS = 5.0  # of a search through all places: some million jobs
 
 _monotonic = SystemClock().monotonic
 
-_SETS: Mapping[SetName, State] = {RETRY: "retry", SCHEDULE: "scheduled", DEAD: "dead"}
+_SETS: Mapping[State, SetName] = {"retry": RETRY, "scheduled": SCHEDULE, "dead": DEAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +104,20 @@ class JobRef:
             return False
         if located.state in ("running", "parked"):
             return True
-        is_deleted = self._delete(located)
-        if is_deleted:
-            self._end(located)
+        if self._delete(located):
+            payload = located.job.payload
+            if located.state != "dead" and keeps_result(payload):  # programs may wait for it
+                results.write(self._redis, kept_error(payload, "cancelled", None))
             for place in every(self._redis):
                 unmark(place, self.jid)
         return True
 
-    def _end(self, located: Located) -> None:
-        """Write the result of a deleted job, for programs that wait for it. The result of a dead job stays."""
-        payload = located.job.payload
-        if located.state != "dead" and keeps_result(payload):
-            results.write(self._redis, kept_error(payload, "cancelled", None))
-
     def _delete(self, located: Located) -> bool:
         if located.state == "blocked":
             return delete_blocked(self._redis, self.jid)
-        if located.state == "enqueued":
-            return bool(QueueJobs(self._redis, located.where).delete([located.job], "cancelled"))
-        place = self._waiting(located)
-        return bool(place and place.delete([located.job], "cancelled"))
+        name = _SETS.get(located.state)
+        place = WaitingSet(self._redis, name) if name else QueueJobs(self._redis, located.where)
+        return bool(place.delete([located.job], "cancelled"))
 
     def _mark(self, seconds: float) -> None:
         for place in every(self._redis):
@@ -135,27 +129,23 @@ class JobRef:
         `at`: an aware datetime, or a timedelta or seconds from now. Raises SearchIncomplete, ValueError.
         """
         due = due_at(at, now())
-        located = self.locate()
-        place = self._waiting(located)
-        return bool(located and place and place.reschedule([located.job], due))
+        return self._in_its_set(lambda place, jobs: place.reschedule(jobs, due))
 
     def run_now(self) -> bool:
         """Enqueue a scheduled, retried or dead job now; False: it is in none of these sets.
 
         Raises SearchIncomplete.
         """
-        located = self.locate()
-        place = self._waiting(located)
-        return bool(located and place and place.enqueue([located.job], now()))
+        return self._in_its_set(lambda place, jobs: place.enqueue(jobs, now()))
 
-    def _waiting(self, located: Located | None) -> WaitingSet | None:
-        """The set in which the job was found, or None if it is elsewhere or was not found."""
-        name = next((name for name, state in _SETS.items() if located and state == located.state), None)
-        return WaitingSet(self._redis, name) if name else None
+    def _in_its_set(self, act: Callable[[WaitingSet, Sequence[FoundJob]], int]) -> bool:
+        located = self.locate()
+        name = _SETS.get(located.state) if located else None
+        return bool(located and name and act(WaitingSet(self._redis, name), [located.job]))
 
     def _places(self) -> Iterator[tuple[State, Place]]:
         """The places in which a job may wait. Places that are usually short come first."""
-        for name, state in _SETS.items():
+        for state, name in _SETS.items():
             yield state, set_place(self._redis, name)
         for job_class in listing.parked(self._redis):
             yield "parked", parked_place(self._redis, job_class)

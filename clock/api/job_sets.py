@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Literal, Unpack
 
 from clock.api.awaitable import awaitable
-from clock.api.bulk import Bulk, OnProgress, named
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
-from clock.api.job_place import JobPlace
+from clock.api.job_place import JobPlace, OnProgress, named
 from clock.errors import JobError
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, SetName, WaitingSet
 from clock.inspection.jobs.bulk import Act, Progress
@@ -18,6 +18,7 @@ from clock.job.delays import Time, due_at
 from clock.store import Redis
 
 Action = Literal["delete", "add_to_queue", "kill"]
+OnJobs = Callable[[Sequence[FoundJob]], int]  # changes jobs; returns how many were still there
 
 
 class JobSet(JobPlace):
@@ -33,7 +34,6 @@ class JobSet(JobPlace):
         redis = connected(redis)
         super().__init__(redis, set_place(redis, self.name))
         self._jobs = WaitingSet(self._redis, self.name)
-        self._bulk = Bulk(self._place, "first")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -65,11 +65,7 @@ class JobSet(JobPlace):
         ones. Raises ValueError.
         """
         due = due_at(at, now())
-
-        def act(meant: Sequence[FoundJob]) -> int:
-            return self._jobs.reschedule(meant, due)
-
-        return self._do(act, "reschedule", jobs, progress, conditions, but=due)
+        return self._do(partial(self._jobs.reschedule, at=due), "reschedule", jobs, progress, conditions, but=due)
 
     def clear(self) -> int:
         """Delete all jobs of the set for good. Returns how many."""
@@ -86,14 +82,14 @@ class JobSet(JobPlace):
         act = self._actions().get(action)
         if act is None:
             raise JobError(f"unknown action {action!r}; known are {', '.join(self._actions())}")
-        return self._bulk.steps(_ignoring_step(act), where(**conditions), cursor)
+        return self._steps(_ignoring_step(act), where(**conditions), cursor)
 
-    def _actions(self) -> Mapping[str, Callable[[Sequence[FoundJob]], int]]:
+    def _actions(self) -> Mapping[str, OnJobs]:
         return {"delete": self._jobs.delete, "add_to_queue": self._enqueue}
 
     def _do(
         self,
-        act: Callable[[Sequence[FoundJob]], int],
+        act: OnJobs,
         method: str,
         jobs: Sequence[FoundJob],
         progress: OnProgress | None,
@@ -104,7 +100,7 @@ class JobSet(JobPlace):
         wanted = where(**conditions)
         if named(jobs, wanted, method):
             return act(jobs)
-        return self._bulk.all(_ignoring_step(act), wanted, progress, but=but)
+        return self._change(_ignoring_step(act), wanted, progress, but=but)
 
     def _enqueue(self, jobs: Sequence[FoundJob]) -> int:
         return self._jobs.enqueue(jobs, now())
@@ -115,7 +111,7 @@ class JobSet(JobPlace):
     aclear = awaitable(clear)
 
 
-def _ignoring_step(act: Callable[[Sequence[FoundJob]], int]) -> Act:
+def _ignoring_step(act: OnJobs) -> Act:
     return lambda jobs, _: act(jobs)
 
 
@@ -132,7 +128,7 @@ class _Killable(JobSet):
     def _kill(self, jobs: Sequence[FoundJob]) -> int:
         return self._jobs.bury(jobs, now())
 
-    def _actions(self) -> Mapping[str, Callable[[Sequence[FoundJob]], int]]:
+    def _actions(self) -> Mapping[str, OnJobs]:
         return {**super()._actions(), "kill": self._kill}
 
     akill = awaitable(kill)
@@ -143,7 +139,7 @@ class _Retryable(JobSet):
 
     def retry_all(self, *, progress: OnProgress | None = None, **conditions: Unpack[Conditions]) -> int:
         """Enqueue all jobs that meet the conditions, or all, now; how many. Costs a job none of its retries."""
-        return self._bulk.all(_ignoring_step(self._enqueue), where(**conditions), progress)
+        return self._change(_ignoring_step(self._enqueue), where(**conditions), progress)
 
     aretry_all = awaitable(retry_all)
 

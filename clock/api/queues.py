@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Unpack
 
 from clock.api.awaitable import awaitable
-from clock.api.bulk import Bulk, OnProgress, named
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
-from clock.api.job_place import JobPlace
+from clock.api.job_place import JobPlace, OnProgress, named
 from clock.errors import JobError
 from clock.inspection import FoundJob, QueueJobs, QueueView, queues
 from clock.inspection.jobs.bulk import Progress
@@ -29,6 +28,8 @@ class Queue(JobPlace):
     `api.connect`; without it the process's own connection is used. A queue need not exist: it is empty then.
     """
 
+    _changed_from = "last"  # from this end, no job is missed
+
     def __init__(self, name: str = "default", *, redis: Redis | None = None) -> None:
         if not is_utf8(name):
             raise JobError(f"the queue is {brief(name)}; it must be a name, such as 'default'")
@@ -36,7 +37,6 @@ class Queue(JobPlace):
         super().__init__(redis, queue_place(redis, name))
         self.name = name
         self._jobs = QueueJobs(self._redis, name)
-        self._bulk = Bulk(self._place, "last")  # from the end, no job is missed
 
     def __repr__(self) -> str:
         return f"Queue({self.name!r})"
@@ -59,7 +59,7 @@ class Queue(JobPlace):
         wanted = where(**conditions)
         if named(jobs, wanted, "delete"):
             return self._jobs.delete(jobs)
-        return self._bulk.all(self._delete, wanted, progress)
+        return self._change(self._delete, wanted, progress)
 
     def delete_in_steps(self, cursor: str | None = None, **conditions: Unpack[Conditions]) -> Iterator[Progress]:
         """Delete the jobs that meet all conditions step by step; each item is the `Progress` after one step.
@@ -68,7 +68,7 @@ class Queue(JobPlace):
         """
         wanted = where(**conditions)
         named((), wanted, "delete_in_steps")
-        return self._bulk.steps(self._delete, wanted, cursor)
+        return self._steps(self._delete, wanted, cursor)
 
     def _delete(self, jobs: Sequence[FoundJob], step: Step) -> int:
         first = step.begin

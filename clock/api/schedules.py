@@ -28,6 +28,9 @@ from clock.store.ledger import schedules, timetable_changes
 from clock.store.ledger.schedules import StoredSchedule
 from clock.timetable import Event
 
+#: The types of fields: no ZoneInfo, for instance. The check of the event covers the items of a list or a mapping.
+_STORED_AS_JSON = (str, int, float, timedelta, date, Mapping, Collection)
+
 
 class ScheduleFields(TypedDict, total=False):
     """When a schedule is due, and how its job is pushed. Give one of `cron`, `every`, `rrule` and `sun`.
@@ -189,18 +192,13 @@ def _given(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     for field, value in given.items():
         if value == "":
             raise DeclarationError(f"{name!r}: {field} is empty; give a value, or leave it out")
-        if not _is_stored_as_json(value):
+        if not isinstance(value, _STORED_AS_JSON):
             raise DeclarationError(f"{name!r}: {field} is {brief(value)}; pass it as text")
         if field == "until" and not isinstance(value, (datetime, str)):
             raise DeclarationError(f"{name!r}: until is {brief(value)}; pass a datetime or a text")
     if not isinstance(given.get("args", []), (list, tuple)):
         raise DeclarationError(f"{name!r}: args is {brief(given['args'])}; it must be a list")
     return {"tz": DEFAULT_ZONE, **given}
-
-
-def _is_stored_as_json(value: object) -> bool:
-    """False for a ZoneInfo, for instance. The check of the event covers the items of a list or a mapping."""
-    return isinstance(value, (str, int, float, timedelta, date, Mapping, Collection))
 
 
 def _job_name(name: str, job: Any) -> str:

@@ -1,4 +1,4 @@
-"""Batches: their progress and their failures."""
+"""Batches with their progress and failures; concurrency limits, and their maximum at run time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from clock.api.connecting import connected, instant
 from clock.errors import JobError
 from clock.inspection.jobs import batches as found
 from clock.inspection.jobs.batches import BatchView
+from clock.inspection.jobs.limits import LimitView, limits
+from clock.job.flow.limits import LARGEST, check_name
 from clock.printable import brief, is_utf8
 from clock.store import Redis
 from clock.store.jobs.flow import batches as stored
+from clock.store.jobs.flow import limit_holders
 from clock.store.jobs.flow.batches import Child
 
 
@@ -63,3 +66,36 @@ class BatchRef:
     aview = awaitable(view)
     afailures = awaitable(failures)
     aseal = awaitable(seal)
+
+
+class Limits:
+    """All concurrency limits. Its methods raise StoreUnavailable.
+
+    Each has an awaitable twin, whose name starts with `a`.
+    """
+
+    def __init__(self, *, redis: Redis | None = None) -> None:
+        self._redis = connected(redis)
+
+    def current(self) -> Sequence[LimitView]:
+        """The limits that have holders or blocked jobs, or whose maximum was set, by name."""
+        return limits(self._redis)
+
+    def set_maximum(self, name: str, maximum: int) -> int:
+        """Set the maximum of a limit at once, for all workers, until `reset`. 0 holds back all its jobs.
+
+        Returns how many blocked jobs can run now. Raises JobError.
+        """
+        check_name("Limit", name)
+        if isinstance(maximum, bool) or not isinstance(maximum, int) or not 0 <= maximum <= LARGEST:
+            raise JobError(f"maximum is {brief(maximum)}; it must be a whole number, 0 to {LARGEST:,}")
+        return limit_holders.set_maximum(self._redis, name, maximum)
+
+    def reset(self, name: str) -> int:
+        """Use the maximum in the code again; how many blocked jobs can run now. Raises JobError."""
+        check_name("Limit", name)
+        return limit_holders.set_maximum(self._redis, name, None)
+
+    acurrent = awaitable(current)
+    aset_maximum = awaitable(set_maximum)
+    areset = awaitable(reset)
