@@ -87,8 +87,6 @@ EXPLAINED = {
     ("worker/fetching/claims.py", "__contains__"): "one lookup",
     ("worker/fetching/claims.py", "has_done"): "a hint; the acknowledgement takes the lock",
     ("worker/fetching/claims.py", "_received"): "its callers hold the lock",
-    ("worker/fetching/claims.py", "_numbers_with"): "its caller holds the lock",
-    ("worker/fetching/claims.py", "_numbers_done"): "its callers hold the lock",
     ("worker/fetching/handoff.py", "resting"): "a length, as a hint",
     ("worker/fetching/handoff.py", "take"): "a length, as a hint; `_rest` looks again under the lock",
     ("worker/fetching/handoff.py", "wait_for_call"): "a length; a thread that rests later calls",

@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 
 from clock import Discard, Job
-from clock.worker.running.retry import Verdict, delay, discarded, judge
+from clock.worker.running.retry import Verdict, delay, judge
 from tests.traced import not_traced
 from tests.worker.conftest import NOW, Bench
 
@@ -223,7 +223,3 @@ def test_a_job_keeps_as_much_of_the_traceback_as_it_asks_for() -> None:
     assert innermost is not None
     assert len(innermost) == 1
     assert innermost[0].endswith("in scores")
-
-
-def test_a_dropped_job_has_the_time_in_milliseconds() -> None:
-    assert discarded({"jid": "j"}, 1.5) == {"jid": "j", "discarded_at": 1500}

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from clock.errors import StoreError
 from clock.job import Job
@@ -39,6 +39,7 @@ _LATE_STEPS: Mapping[str, str | None] = {
     "unmark": None,
 }
 
+T = TypeVar("T")
 
 @dataclass(slots=True)
 class Ran:
@@ -117,8 +118,8 @@ class DirectMoves(JobMoves):
         step()
         self._claims.drop([job])
 
-    def _note(self, command: Callable[[], object]) -> None:
-        command()
+    def _note(self, command: Callable[[], T]) -> T:
+        return command()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ looks in Redis for the jobs that it got.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from clock.clocks import Clock
 from clock.errors import StoreError
@@ -24,14 +24,11 @@ class Claims:
         self._in_progress = in_progress
         self._options = options
         self._clock = clock
-        self._stopped = threading.Event()
+        self.stopped = threading.Event()  # set when the worker stops claiming
         self._lock = threading.Lock()
         self._held: dict[int, Claimed] = {}  # guarded by _lock; a single lookup needs none
-        self._frees: list[Freed] = []  # guarded by _lock; of jobs that are to be acknowledged
-        self._done: list[int] = []  # guarded by _lock; to be acknowledged
-        self._limited: Limited = {}  # guarded by _lock; to be acknowledged, too: jobs that have limits
-        # The limits of the latest job, and the list that has its number.
-        self._latest: tuple[bytes | None, list[int]] = (None, self._done)  # guarded by _lock
+        self._done: list[Claimed] = []  # guarded by _lock; to be acknowledged
+        self._frees: list[Freed] = []  # guarded by _lock; of these jobs
         self._claiming = threading.Lock()  # held for a round trip
         self._may_be_lost = False  # guarded by _claiming: the answer to a claim may have been lost
         self._latest_queue = options.queue_names[0]  # used by the one thread that waits: its next job is likely
@@ -41,14 +38,9 @@ class Claims:
         return job.number in self._held
 
     @property
-    def stopped(self) -> threading.Event:
-        """Set when the worker stops claiming."""
-        return self._stopped
-
-    @property
     def has_done(self) -> bool:
         """Whether there are jobs to be acknowledged."""
-        return bool(self._done or self._limited)
+        return bool(self._done)
 
     def finish(self, job: Claimed, *frees: tuple[str, str]) -> None:
         """Note that a job is done: the next round trip acknowledges it, and frees its locks, each (key, jid).
@@ -56,19 +48,10 @@ class Claims:
         A pair may be `HAS_FOLLOWERS`.
         """
         with self._lock:
-            limits, numbers = self._latest
-            if job.limits is not limits:
-                numbers = self._numbers_with(job.limits)
-            numbers.append(job.number)
+            self._done.append(job)
             for pair in frees:
                 self._frees.append((job.number, *pair))
             self._held.pop(job.number, None)
-
-    def _numbers_with(self, limits: bytes | None) -> list[int]:
-        """The list for the numbers of finished jobs with these limits; with `_lock` held."""
-        numbers = self._done if limits is None else self._limited.setdefault(limits, [])
-        self._latest = (limits, numbers)
-        return numbers
 
     def drop(self, jobs: Iterable[Claimed]) -> None:
         """Note that jobs have gone elsewhere."""
@@ -82,22 +65,20 @@ class Claims:
         Raises StoreUnavailable.
         """
         with self._claiming:
-            limit = 0 if self._stopped.is_set() else limit  # the shutdown code would not see what is claimed now
+            limit = 0 if self.stopped.is_set() else limit  # the shutdown code would not see what is claimed now
             with self._lock:
                 done, self._done = self._done, []
                 frees, self._frees = self._frees, []
-                limited, self._limited = self._limited, {}
-                self._latest = (None, self._done)
-            if not (done or limited or limit or always):
+            if not (done or limit or always):
                 return ()
             write_gathered_lines()  # a job that is acknowledged has its line in the log
             try:
                 jobs = self._in_progress.claim(
                     self._options.order() if limit else [],
                     limit,
-                    done=done,
+                    done=[job.number for job in done if job.limits is None],
                     frees=frees,
-                    limited=limited,
+                    limited=_by_limits(done),
                     now=self._clock.now(),
                     expires_seconds=self._options.expires_seconds,
                 )
@@ -106,8 +87,6 @@ class Claims:
                 with self._lock:
                     self._done[:0] = done
                     self._frees[:0] = frees
-                    for text, numbers in limited.items():
-                        self._limited.setdefault(text, [])[:0] = numbers
                 raise
             return self._received(jobs, may_find=limit > 0)
 
@@ -116,7 +95,7 @@ class Claims:
 
         Raises StoreUnavailable.
         """
-        if self._stopped.is_set():
+        if self.stopped.is_set():
             return ()
         try:
             jobs = self._in_progress.claim_on_arrival(
@@ -167,19 +146,13 @@ class Claims:
         """
         with self._claiming:
             with self._lock:
-                stay = {*self._numbers_done(), *but}
+                stay = {*but, *(job.number for job in self._done)}
             self.give_back([job for job in self._in_progress.all() if job.number not in stay])
 
     def numbers(self) -> set[int]:
         """The numbers of the jobs that are held."""
         with self._lock:
             return set(self._held)
-
-    def _numbers_done(self) -> Iterator[int]:
-        """The numbers of the jobs to be acknowledged; with `_lock` held."""
-        yield from self._done
-        for numbers in self._limited.values():
-            yield from numbers
 
     def _received(self, jobs: Sequence[Claimed], *, may_find: bool) -> Sequence[Claimed]:
         """The jobs that Redis has answered, as they are held from now on; with `_claiming` held."""
@@ -200,5 +173,14 @@ class Claims:
         with self._lock:
             for number in self._held.keys() - present.keys():
                 del self._held[number]
-            known = {*self._held, *self._numbers_done()}
+            known = {*self._held, *(job.number for job in self._done)}
         return [job for job in present.values() if job.number not in known]
+
+
+def _by_limits(done: Iterable[Claimed]) -> Limited:
+    """The numbers of the jobs that have limits."""
+    limited: Limited = {}
+    for job in done:
+        if job.limits is not None:
+            limited.setdefault(job.limits, []).append(job.number)
+    return limited

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable
@@ -24,6 +25,7 @@ from clock.worker.fetching.claims import Claims
 
 RETRY_SECONDS = 1.0  # how often a step is repeated while Redis is away
 
+T = TypeVar("T")
 logger = logging.getLogger("clock.job")
 
 
@@ -41,7 +43,7 @@ class JobMoves:
         self._clock = clock
         self._never = threading.Event()
         self._lock = threading.Lock()
-        self._left: list[Callable[[], object]] = []  # guarded by _lock; refused steps
+        self._left: list[tuple[Claimed, Callable[[], object]]] = []  # guarded by _lock; refused steps
 
     def set_aside(
         self,
@@ -67,17 +69,13 @@ class JobMoves:
     def hold_rates(self, jid: str, names: Sequence[str], seconds: float) -> float:
         """Hold back the jobs of these rates for so long; when that is over, in float seconds since 1970."""
         now = self._clock.now()
-        found = [now.timestamp() + seconds]
-        hold = partial(self._in_progress.hold_rates, jid, names, seconds, now=now)
-        self._note(lambda: found.append(hold()))
-        return found[-1]
+        held_until = self._note(partial(self._in_progress.hold_rates, jid, names, seconds, now=now))
+        return now.timestamp() + seconds if held_until is None else held_until
 
     def begin_unique(self, job: Claimed, lock: tuple[str, str], *, until_start: bool) -> bool:
         """Start a unique job; False: a newer push has replaced it."""
-        found: list[bool] = []
         step = partial(self._in_progress.begin_unique, job, lock, until_start=until_start)
-        self._note(lambda: found.append(step()))
-        return found != [False]
+        return self._note(step) is not False
 
     @property
     def some_are_cancelled(self) -> bool:
@@ -86,9 +84,7 @@ class JobMoves:
 
     def is_cancelled(self, jid: str) -> bool:
         """Whether a job was cancelled before it starts. Worth a round trip only if `some_are_cancelled`."""
-        found: list[bool] = []
-        self._note(lambda: found.append(self._in_progress.is_cancelled(jid, now=self._clock.now())))
-        return found == [True]
+        return bool(self._note(lambda: self._in_progress.is_cancelled(jid, now=self._clock.now())))
 
     def forget_cancellation(self, jid: str) -> None:
         """Remove the mark of a job that has ended."""
@@ -111,11 +107,9 @@ class JobMoves:
         payload = decode(job.payload)
         assert isinstance(payload, dict)  # noqa: S101  # a job that runs
         text = encode_again({**payload, **fields})
-        saved: list[bool] = []
-        self._insist(
-            lambda: saved.append(self._in_progress.save_position(job, text, pushes, now=self._clock.now()))
+        return bool(
+            self._insist(lambda: self._in_progress.save_position(job, text, pushes, now=self._clock.now()))
         )
-        return saved == [True]
 
     def mark(self, job: Claimed) -> None:
         """Note that a job with which a worker has died before runs now."""
@@ -129,11 +123,12 @@ class JobMoves:
         """Try the steps again that Redis has refused, and keep those that it still refuses."""
         with self._lock:
             steps, self._left = self._left, []
-        for step in steps:
+        for job, step in steps:
             try:
                 step()
+                self._claims.drop([job])
             except StoreError as error:
-                self._keep(step, error)
+                self._keep(job, step, error)
         if steps and not self._left:
             self._refused.works()
 
@@ -141,37 +136,34 @@ class JobMoves:
         try:
             self._insist(step)
         except StoreError as error:
-            self._keep(partial(self._settled, job, step), error)
+            self._keep(job, step, error)
         else:
             self._claims.drop([job])
 
-    def _settled(self, job: Claimed, step: Callable[[], object]) -> None:
-        step()
-        self._claims.drop([job])
-
-    def _keep(self, step: Callable[[], object], error: StoreError) -> None:
+    def _keep(self, job: Claimed, step: Callable[[], object], error: StoreError) -> None:
         self._refused.failed(error)
         with self._lock:
-            self._left.append(step)
+            self._left.append((job, step))
 
-    def _note(self, command: Callable[[], object]) -> None:
+    def _note(self, command: Callable[[], T]) -> T | None:
         try:
-            self._insist(command)
+            return self._insist(command)
         except StoreError as error:  # then a death of this worker is not counted against the job
             logger.error("Could not read or write the mark of a job: %s", error)
+            return None
 
-    def _insist(self, step: Callable[[], object]) -> None:
-        """Repeat `step` while Redis is away; if the worker stops first, others find the job in progress.
+    def _insist(self, step: Callable[[], T]) -> T | None:
+        """Repeat `step` while Redis is away. None: the worker stops first, and others find the job in progress.
 
         Raises StoreError if Redis refuses it.
         """
         while True:
             try:
-                step()
+                answer = step()
                 self._moving.works()
-                return
+                return answer
             except StoreUnavailable as error:
                 if self._claims.stopped.is_set():
-                    return
+                    return None
                 self._moving.failed(error)
                 self._clock.wait(self._never, RETRY_SECONDS)

@@ -37,6 +37,7 @@ from clock.job.push.arguments import check_arity
 from clock.job.results import Status, keeps_result, kept_error, kept_value
 from clock.job.types import JobClass
 from clock.log import JobLogContext, write_gathered_lines
+from clock.printable import is_utf8
 from clock.store import keys
 from clock.store.jobs.moves import Claimed
 from clock.store.jobs.results import HAS_FOLLOWERS, NOTHING_ELSE, Ending
@@ -45,7 +46,7 @@ from clock.worker.fetching.handoff import Slot
 from clock.worker.running.coroutines import run_on_loop
 from clock.worker.running.job_log import about, log_early_end, log_run, log_start
 from clock.worker.running.job_moves import JobMoves
-from clock.worker.running.retry import MAX_RETRIES, discarded, judge, noted
+from clock.worker.running.retry import MAX_RETRIES, judge, noted
 
 logger = logging.getLogger("clock.job")
 
@@ -86,9 +87,15 @@ class Processor:
             except BaseException as error:  # a worker without a thread would run no job, unnoticed
                 logger.critical("Could not process a job: %s", message_of(error), exc_info=error)
                 self._bury(claimed, readable(claimed), error)
+                self._fetcher.free(self._slot)
 
     def process(self, claimed: Claimed) -> None:
         """Run one job, and move it to its next place."""
+        self._handle(claimed)
+        if self._slot.job is not None:  # it was not acknowledged: it has gone elsewhere
+            self._fetcher.free(self._slot)
+
+    def _handle(self, claimed: Claimed) -> None:
         try:
             payload = parse(claimed.payload)
         except UnreadablePayload as error:
@@ -132,7 +139,6 @@ class Processor:
         elif isinstance(error, RateLimited):
             self._hold_back(claimed, payload, error, state)
         elif isinstance(error, CancelledError) and claimed not in self._fetcher.claims:  # put back, then cut short
-            self._fetcher.free(self._slot)
             return
         else:
             self._fail(claimed, job, JobRun(payload, claimed.queue, "failed", took, error), error, state)
@@ -143,14 +149,13 @@ class Processor:
         self, claimed: Claimed, payload: Payload, state: RunState, took: float, error: Discard | None
     ) -> None:
         """Acknowledge a job that is done or dropped, with its result if it keeps one."""
-        if keeps_result(payload):
-            kept = kept_error(payload, "dropped", error) if error else kept_value(payload, state.result)
+        if error and ("bid" in payload or keeps_result(payload)):
             write_gathered_lines()
-            self._moves.finish_with(claimed, Ending(kept, lock_pair(payload), "dropped" if error else "done"))
-            self._fetcher.free(self._slot)
-        elif error and "bid" in payload:
-            self._moves.finish_with(claimed, _ending(payload, "dropped", None))
-            self._fetcher.free(self._slot)
+            self._moves.finish_with(claimed, _ending(payload, "dropped", error))
+        elif keeps_result(payload):
+            write_gathered_lines()
+            kept = kept_value(payload, state.result)
+            self._moves.finish_with(claimed, Ending(kept, lock_pair(payload), "done"))
         else:
             self._fetcher.finish(self._slot, claimed, took, frees_of(payload, is_done=error is None))
         if state.cancelled:
@@ -158,12 +163,16 @@ class Processor:
 
     def _cancel(self, claimed: Claimed, payload: Payload, took: float) -> None:
         """Remove a job that was cancelled, before it started or at a checkpoint."""
-        self._report(JobRun(payload, claimed.queue, "dropped", took, JobCancelled()))
         METRICS.note_cancelled(str(payload["class"]))
-        ending = _ending(payload, "cancelled", None)
-        self._moves.set_aside(claimed, payload, where="", score=0.0, ran=False, ending=ending)
+        self._remove(claimed, payload, "cancelled", JobCancelled(), took)
         self._moves.forget_cancellation(str(payload.get("jid")))
-        self._fetcher.free(self._slot)
+
+    def _remove(
+        self, claimed: Claimed, payload: Payload, status: Status, why: BaseException, took: float = 0.0
+    ) -> None:
+        self._report(JobRun(payload, claimed.queue, "dropped", took, why))
+        ending = _ending(payload, status, None)
+        self._moves.set_aside(claimed, payload, where="", score=0.0, ran=False, ending=ending)
 
     def _begin_unique(self, claimed: Claimed, payload: Payload) -> bool:
         """Start a unique job; False: a newer push has replaced it, and it was removed."""
@@ -173,10 +182,7 @@ class Processor:
         pair = (field.key, str(payload.get("jid")))
         if self._moves.begin_unique(claimed, pair, until_start=field.until == "start"):
             return True
-        self._report(JobRun(payload, claimed.queue, "dropped", error=Discard("a newer push has replaced it")))
-        ending = _ending(payload, "dropped", None)
-        self._moves.set_aside(claimed, payload, where="", score=0.0, ran=False, ending=ending)
-        self._fetcher.free(self._slot)
+        self._remove(claimed, payload, "dropped", Discard("a newer push has replaced it"))
         return False
 
     def _end_early(self, claimed: Claimed, state: RunState) -> None:
@@ -189,7 +195,6 @@ class Processor:
             log_early_end(payload, claimed.queue, "its max_run_time is over")
             now = seconds(self._clock.now())
             self._moves.set_aside(claimed, payload, where=keys.SCHEDULE, score=now, ran=False)
-        self._fetcher.free(self._slot)
 
     def _hold_back(self, claimed: Claimed, payload: Payload, error: RateLimited, state: RunState) -> None:
         """Hold back the job's rates, and keep the job for the time after. It does not count as an attempt."""
@@ -199,7 +204,6 @@ class Processor:
         score = self._moves.hold_rates(str(payload.get("jid")), names, error.seconds)
         kept = {**parse(claimed.payload), **state.fields}
         self._moves.set_aside(claimed, kept, where=keys.SCHEDULE, score=score, ran=False)
-        self._fetcher.free(self._slot)
 
     def _fail(
         self, claimed: Claimed, job: JobClass, failed: JobRun, error: BaseException, state: RunState
@@ -219,8 +223,8 @@ class Processor:
             ending = _ending(payload, "failed" if verdict.where else "dropped", error)
         self._moves.set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score, ending=ending)
         if verdict.where != keys.RETRY:
-            _died(verdict.payload if verdict.where else discarded(verdict.payload, now), error)
-        self._fetcher.free(self._slot)
+            dropped_at = {} if verdict.where else {"discarded_at": int(now * 1000)}  # as in Sidekiq
+            _died({**verdict.payload, **dropped_at}, error)
 
     def _park(self, claimed: Claimed, payload: Payload, error: Exception, name: str) -> None:
         """Keep a job for a worker that has the class, or the key, of that name."""
@@ -228,7 +232,6 @@ class Processor:
         what = "Unknown job class" if isinstance(error, UnknownJobClass) else "Missing encryption key"
         _report_error(error, what, payload, claimed.queue)
         self._moves.park(claimed, name)
-        self._fetcher.free(self._slot)
 
     def _bury(self, claimed: Claimed, payload: Payload, error: BaseException) -> None:
         """Move a job to the dead that cannot be run."""
@@ -239,7 +242,6 @@ class Processor:
         ending = _ending(payload, "failed", error)
         self._moves.set_aside(claimed, dead, where=keys.DEAD, score=now, ran=False, ending=ending)
         _died(dead, error)
-        self._fetcher.free(self._slot)
 
     def _report(self, ended: JobRun) -> None:
         for listener in self._listeners:
@@ -320,19 +322,11 @@ def parse(payload: bytes) -> Payload:
     if not isinstance(found, dict):
         raise UnreadablePayload(f"expected a JSON object, not a {type(found).__name__}")
     name = found.get("class")
-    if not isinstance(name, str) or not name or not (name.isascii() or _is_utf8(name)):
+    if not isinstance(name, str) or not name or not (name.isascii() or is_utf8(name)):
         raise UnreadablePayload("it has no class")
     if not isinstance(found.get("args"), list):
         raise UnreadablePayload(f"its args are not a list: {found.get('args')!r:.60}")
     return found
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def arguments(payload: Payload) -> list[object]:

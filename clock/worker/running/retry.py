@@ -15,7 +15,7 @@ import logging
 import random
 import traceback
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Literal
@@ -25,7 +25,7 @@ from clock.forking import child_ends_here
 from clock.job.context import Context
 from clock.job.delays import in_seconds
 from clock.job.payload import Payload, instant
-from clock.job.types import JobClass
+from clock.job.types import JobClass, RunningJob
 from clock.log import JobLogContext
 from clock.store import keys
 
@@ -111,11 +111,6 @@ def noted(
     return failed
 
 
-def discarded(payload: Payload, now: float) -> Payload:
-    """The payload of a dropped job with Sidekiq's `discarded_at`; `now` is in float seconds since 1970."""
-    return {**payload, "discarded_at": int(now * 1000)}
-
-
 def delay(count: int, asked: float | None = None) -> float:
     """Seconds until retry number `count` (from 0): count**4 + 15 or `asked`, plus a growing jitter."""
     seconds = count**4 + 15 if asked is None else asked
@@ -148,12 +143,7 @@ def ask_retry_in(
     job: JobClass, payload: Payload, count: int, error: BaseException
 ) -> float | Literal["kill", "discard"] | None:
     """The answer of the class's `retry_in` to failure number `count` (from 0); None: no valid answer."""
-    try:
-        with child_ends_here(), JobLogContext(payload):
-            answer: object = job.for_context(Context(deepcopy(payload))).retry_in(count, error)
-    except BaseException as second:  # noqa: BLE001  # a hook may raise anything, SystemExit too
-        _log_failed(f"{job.wire_name}.retry_in", second)
-        return None
+    answer = _answer(job, "retry_in", payload, lambda hooks, _: hooks.retry_in(count, error))
     if answer == "kill" or answer == "discard":
         return answer
     seconds = in_seconds(answer)
@@ -169,14 +159,16 @@ def ask_retry_in(
 
 def asks_to_be_dropped(job: JobClass, payload: Payload, error: BaseException) -> bool:
     """Call the class's `retries_exhausted`. Returns whether the job must be dropped."""
+    hook = "retries_exhausted"
+    return _answer(job, hook, payload, lambda hooks, shown: hooks.retries_exhausted(shown, error)) == "discard"
+
+
+def _answer(job: JobClass, hook: str, payload: Payload, call: Callable[[RunningJob, Payload], object]) -> object:
+    """The answer of a hook, which `call` calls with a copy of the payload; None if it raises."""
     try:
         shown = deepcopy(payload)
         with child_ends_here(), JobLogContext(payload):
-            return job.for_context(Context(shown)).retries_exhausted(shown, error) == "discard"
-    except BaseException as second:  # noqa: BLE001  # a hook may raise anything, SystemExit too
-        _log_failed(f"{job.wire_name}.retries_exhausted", second)
-        return False
-
-
-def _log_failed(hook: str, error: BaseException) -> None:
-    logger.error("%s failed: %s", hook, described(error), exc_info=error)
+            return call(job.for_context(Context(shown)), shown)
+    except BaseException as error:  # a hook may raise anything, SystemExit too
+        logger.error("%s.%s failed: %s", job.wire_name, hook, described(error), exc_info=error)
+        return None
