@@ -33,17 +33,13 @@ from clock.worker.callbacks import Callbacks
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.heartbeat.heartbeat import BeatTasks, Heartbeat, WorkerDescription
 from clock.worker.heartbeat.heartbeat_link import HeartbeatLink
-from clock.worker.heartbeat.redis_time import RedisTime
 from clock.worker.heartbeat.watchdog import Watchdog
 from clock.worker.limits import Limits
-from clock.worker.maintenance.clock_watch import ClockWatch
-from clock.worker.maintenance.duties import Duties
-from clock.worker.maintenance.limit_checks import LimitChecks
+from clock.worker.maintenance.duties import ClockWatch, Duties, LimitChecks, cancel_running, follow_redis_time
 from clock.worker.maintenance.lost_children import LostChildren
 from clock.worker.maintenance.recovery import recover, unpark
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from clock.worker.options import WorkerOptions
-from clock.worker.running.cancelling import cancel_running
 from clock.worker.running.coroutines import cancel_all, stacks
 from clock.worker.running.firing_outcomes import FiringOutcomes
 from clock.worker.running.job_moves import JobMoves
@@ -88,7 +84,7 @@ class Worker:
         self._stop_asked = threading.Event()
         self._stop_by = float("inf")  # the monotonic moment until which jobs may run
         self._stopped = threading.Event()
-        self._is_renewed = False
+        self.is_renewed = False  # it ends because of `max_jobs` or `max_memory_mb`: another must replace it
         self._cut_short = False
         self._job_threads: list[threading.Thread] = []
         self._callbacks = Callbacks()
@@ -105,7 +101,6 @@ class Worker:
             is_drained=self._is_drained,
         )
         self._moves = JobMoves(in_progress, self._fetcher.claims, clock=clock, problems=problems)
-        self._redis_time = RedisTime(redis, clock=clock, problems=problems)
         self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
         self._limits = Limits(options, self.quiet)
         outcomes = FiringOutcomes(redis, clock=clock, problems=problems)
@@ -157,11 +152,6 @@ class Worker:
     def problems(self) -> list[str]:
         """Why this worker is not ready."""
         return self._problems.blocking
-
-    @property
-    def is_renewed(self) -> bool:
-        """Whether it ended because of `max_jobs` or `max_memory_mb`: another process must replace it."""
-        return self._is_renewed
 
     @property
     def runs_jobs(self) -> bool:
@@ -231,7 +221,7 @@ class Worker:
 
     def _watch_until_stopped(self) -> bool:
         """Look after the worker each second until it is asked to stop; whether it is stuck."""
-        while not self._clock.wait(self._stop_asked, LOOK_SECONDS if self._is_renewed else WATCH_SECONDS):
+        while not self._clock.wait(self._stop_asked, LOOK_SECONDS if self.is_renewed else WATCH_SECONDS):
             self._problems.watch()
             self._heed_limits()
             if self._link:
@@ -245,16 +235,12 @@ class Worker:
 
     def _heed_limits(self) -> None:
         """Stop claiming jobs when a limit is reached; stop when no job runs."""
-        if not self._is_renewed and (reached := self._reached()):
-            self._is_renewed = True
+        if not self.is_renewed and (reached := self._limits.reached() or (self._post.moved if self._post else "")):
+            self.is_renewed = True
             logger.info("This process ends and is replaced: %s", reached)
             self.quiet()
-        if self._is_renewed and not self._fetcher.taken:
+        if self.is_renewed and not self._fetcher.taken:
             self.stop()
-
-    def _reached(self) -> str:
-        """Why this process must be replaced, in words; empty: it goes on."""
-        return self._limits.reached() or (self._post.moved if self._post else "")
 
     def _start(self, target: Callable[[], object], name: str) -> threading.Thread:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -305,32 +291,34 @@ class Worker:
     def _close(self, beating: threading.Thread) -> None:
         """Leave Redis as a worker should that has ended."""
         try:
-            self._put_back()
+            self._fetcher.acknowledge()
+            if cut := self._fetcher.taken:
+                logger.warning("Putting %d unfinished jobs back into their queues", len(cut))
+            self._fetcher.give_back_all()
             self._flush_metrics()
             self._stopped.set()
             beating.join(BEAT_PATIENCE_SECONDS)
             self._register.leave(self._identity)
-            if self._post and not (self._is_renewed or self._options.burst):
+            if self._post and not (self.is_renewed or self._options.burst):
                 self._post.leave()
         except StoreError as error:
             logger.error("%s Other workers put back the jobs in progress here.", error)
-
-    def _put_back(self) -> None:
-        self._fetcher.acknowledge()
-        cut = self._fetcher.taken
-        if cut:
-            logger.warning("Putting %d unfinished jobs back into their queues", len(cut))
-        self._fetcher.give_back_all()
 
     def _make_heartbeat(self) -> Heartbeat:
         description = WorkerDescription(
             self._fetcher, self._options, identity=self._identity, clock=self._clock, problems=self._problems
         )
         duties = Duties(self._redis, self._named_duties(), problems=self._problems, clock=self._clock)
+        time = self._problems.part("time")
+
+        def describe(rtt_us: int) -> Beat:
+            follow_redis_time(self._redis, clock=self._clock, part=time)
+            return description.beat(rtt_us)
+
         return Heartbeat(
             self._register,
             self._identity,
-            BeatTasks(partial(self._describe, description), self._obey, duties.do, self._recover),
+            BeatTasks(describe, self._obey, duties.do, self._recover),
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
             problems=self._problems,
@@ -351,10 +339,6 @@ class Worker:
         """Whether Redis answers another process of this machine, or a fresh connection of this one."""
         lately = self._clock.monotonic() - self._options.expires_seconds
         return bool(self._link and self._link.has_beaten_since(lately)) or answers(self._redis)
-
-    def _describe(self, description: WorkerDescription, rtt_us: int) -> Beat:
-        self._redis_time.follow()
-        return description.beat(rtt_us)
 
     def _named_duties(self) -> Mapping[str, Callable[[], object]]:
         """The duties of each heartbeat, by their names in the log."""

@@ -15,7 +15,7 @@ from clock.store import keys
 from clock.store.ledger import history, next_due
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.worker.maintenance.clock_watch import ClockWatch
+from clock.worker.maintenance.duties import ClockWatch
 from clock.worker.running.firing_outcomes import FiringOutcomes
 from tests.worker import jobs
 
@@ -99,7 +99,7 @@ def test_a_job_of_no_clock_is_in_no_history(bench: Callable[..., Any], redis: Re
 def test_a_clock_that_is_behind_is_logged_once_by_a_worker_until_it_fires_again(
     redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ledger, watching = RedisLedger(redis), ClockWatch(redis, clock=fake_clock, limit_seconds=60)
+    ledger, watching = RedisLedger(redis), ClockWatch(redis, clock=fake_clock)
 
     with caplog.at_level(logging.INFO):
         ledger.mark_next_due("nightly", redis.time()[0] * 1000 - 30_000)
@@ -128,7 +128,7 @@ def test_a_job_that_failed_and_is_not_kept_is_recorded_as_failed(bench: Callable
 def test_a_clock_that_stays_late_is_logged_every_minute(
     redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ledger, watching = RedisLedger(redis), ClockWatch(redis, clock=fake_clock, limit_seconds=60)
+    ledger, watching = RedisLedger(redis), ClockWatch(redis, clock=fake_clock)
     ledger.mark_next_due("nightly", redis.time()[0] * 1000 - 3_600_000)
     fake_clock.advance(timedelta(seconds=1000))
     logged = []
@@ -144,7 +144,7 @@ def test_a_clock_that_stays_late_is_logged_every_minute(
 def test_another_late_event_is_logged_at_once(
     redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ledger, watching = RedisLedger(redis), ClockWatch(redis, clock=fake_clock, limit_seconds=60)
+    ledger, watching = RedisLedger(redis), ClockWatch(redis, clock=fake_clock)
 
     for hours in (1, 2):
         ledger.mark_next_due(f"after {hours}", redis.time()[0] * 1000 - hours * 3_600_000)

@@ -20,7 +20,7 @@ from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.store.wrong_type import wrong_keys
 from clock.testing import FakeClock
-from clock.worker.maintenance.clock_watch import ClockWatch
+from clock.worker.maintenance.duties import ClockWatch
 from clock.worker.maintenance.recovery import recover, unpark
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.examples import few_every_day

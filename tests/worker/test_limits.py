@@ -17,7 +17,7 @@ from clock.job.push.client import using_clock
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.flow import limit_holders
 from clock.testing import FakeClock
-from clock.worker.maintenance.limit_checks import LimitChecks
+from clock.worker.maintenance.duties import LimitChecks
 from clock.worker.maintenance.recovery import recover
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.job.redis_rows import delayed, waiting

@@ -15,7 +15,7 @@ from clock.job.push.client import using_clock
 from clock.store.jobs.flow import rates
 from clock.testing import FakeClock, fake, inline, world
 from clock.testing.world.world import World
-from clock.worker.maintenance.limit_checks import LimitChecks
+from clock.worker.maintenance.duties import LimitChecks
 from tests.job.redis_rows import delayed, waiting
 from tests.worker import jobs
 from tests.worker.conftest import Bench

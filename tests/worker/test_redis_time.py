@@ -9,7 +9,7 @@ from clock.clocks import SystemClock
 from clock.problems import Problems
 from clock.store.server.connection import server_time
 from clock.testing import FakeClock
-from clock.worker.heartbeat.redis_time import RedisTime
+from clock.worker.maintenance.duties import follow_redis_time
 from tests.worker.conftest import NOW
 
 MINUTES = timedelta(minutes=5)
@@ -32,7 +32,7 @@ def test_a_worker_on_a_machine_whose_clock_is_off_has_redis_s_time_and_reports_i
 ) -> None:
     machine, problems = Machine(ahead), Problems(clock=FakeClock(NOW))
 
-    RedisTime(redis, clock=machine, problems=problems).follow()
+    follow_redis_time(redis, clock=machine, part=problems.part("time"))
 
     assert abs(machine.now() - server_time(redis)) < MINUTES / 2
     [(problem, _)] = problems.lasting
@@ -46,6 +46,6 @@ def test_a_worker_on_a_machine_whose_clock_is_off_has_redis_s_time_and_reports_i
 def test_a_machine_whose_clock_is_right_is_not_reported(redis: Redis) -> None:
     problems = Problems(clock=FakeClock(NOW))
 
-    RedisTime(redis, clock=Machine(timedelta()), problems=problems).follow()
+    follow_redis_time(redis, clock=Machine(timedelta()), part=problems.part("time"))
 
     assert list(problems.lasting) == []

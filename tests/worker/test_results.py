@@ -17,7 +17,7 @@ from clock.job import Context
 from clock.store import keys
 from clock.store.jobs import cancellations
 from clock.testing import FakeClock, fake, inline, world
-from clock.worker.running.cancelling import cancel_running
+from clock.worker.maintenance.duties import cancel_running
 from tests.job.redis_rows import waiting
 from tests.servers import lifetime
 from tests.worker import jobs

@@ -41,6 +41,7 @@ _LATE_STEPS: Mapping[str, str | None] = {
 
 T = TypeVar("T")
 
+
 @dataclass(slots=True)
 class Ran:
     """A run of a job: the job, its worker, start, end and outcome.

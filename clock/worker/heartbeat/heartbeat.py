@@ -27,7 +27,6 @@ from clock.problems import Problems, published
 from clock.store.jobs.moves import Claimed
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.worker.fetching.fetcher import Fetcher
-from clock.worker.fetching.handoff import Slot
 from clock.worker.heartbeat.heartbeat_link import HeartbeatLink
 from clock.worker.options import MISSED_BEATS, WorkerOptions
 
@@ -202,15 +201,18 @@ class WorkerDescription:
     def beat(self, rtt_us: int) -> Beat:
         """The description to publish now; `rtt_us` is the last heartbeat's round-trip time in microseconds."""
         now, monotonic = seconds(self._clock.now()), self._clock.monotonic()
-        running = [(slot, job) for slot in self._fetcher.slots if (job := slot.job)]
-        self._shown = {slot.tid: (job, self._payload(slot, job)) for slot, job in running}
-        work = {
-            slot.tid: {
-                **_work(job, self._shown[slot.tid][1], now - (monotonic - slot.started)),
-                **_progress(slot),
-            }
-            for slot, job in running
-        }
+        before, self._shown = self._shown, {}
+        work: dict[str, dict[str, object]] = {}
+        for slot in self._fetcher.slots:
+            if job := slot.job:
+                last, payload = before.get(slot.tid, (None, ""))
+                if last is not job:  # a large payload is parsed once, not with each heartbeat
+                    payload = shown(job)
+                self._shown[slot.tid] = job, payload
+                run_at = int(now - (monotonic - slot.started))
+                work[slot.tid] = {"queue": job.queue, "payload": payload, "run_at": run_at}
+                if slot.state and slot.state.progress is not None:  # Sidekiq's page ignores the field
+                    work[slot.tid]["progress"] = slot.state.progress
         return Beat(
             info=self._info,
             busy=len(work),
@@ -223,11 +225,6 @@ class WorkerDescription:
             problems=published(self._problems, self._clock.now()),
         )
 
-    def _payload(self, slot: Slot, job: Claimed) -> str:
-        """The job's payload as it is shown. A large payload is parsed once, not with each heartbeat."""
-        before = self._shown.get(slot.tid)
-        return before[1] if before and before[0] is job else shown(job)
-
 
 def shown(job: Claimed) -> str:
     """The payload for Sidekiq's page, without the arguments if it is longer than `SHOWN_BYTES`."""
@@ -239,16 +236,6 @@ def shown(job: Claimed) -> str:
         summary = _Summary()
     args = [f"{len(job.payload)} bytes, not shown"]
     return json.dumps({**msgspec.to_builtins(summary), "queue": job.queue, "args": args})
-
-
-def _progress(slot: Slot) -> dict[str, object]:
-    """The progress of the running job, if it reports any. Sidekiq's page ignores the field."""
-    progress = slot.state.progress if slot.state else None
-    return {} if progress is None else {"progress": progress}
-
-
-def _work(job: Claimed, payload: str, started: float) -> dict[str, object]:
-    return {"queue": job.queue, "payload": payload, "run_at": int(started)}
 
 
 def resident_kb() -> int:

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from clock.clocks import Clock
 from clock.forking import close_in_child
@@ -25,15 +25,7 @@ RESTART_SECONDS = 5.0  # between two starts of a heartbeat process
 MOST_DESCRIPTORS = 4096  # more than a worker has open before it has loaded the application
 
 
-class _Report(NamedTuple):
-    """A message of the heartbeat process: its id, and the first and the last of its heartbeats without a gap."""
-
-    pid: int
-    first: float
-    last: float
-
-
-_NOTHING = _Report(0, float("inf"), float("-inf"))
+_NO_REPORT = (0, float("inf"), float("-inf"))  # in the form of `REPORT`
 
 logger = logging.getLogger("clock.worker")
 
@@ -49,7 +41,7 @@ class HeartbeatLink:
         self._clock = clock
         self._assignment: Assignment | None = None
         self._started = clock.monotonic()
-        self._report = _NOTHING
+        self._report: tuple[int, float, float] = _NO_REPORT
         self._rest = b""  # the start of a message
         self._receiving = threading.Lock()
 
@@ -78,16 +70,15 @@ class HeartbeatLink:
     def has_beaten_since(self, moment: float) -> bool:
         """Whether Redis has got heartbeats from `moment` (monotonic seconds) until now, without a gap."""
         self._receive()
-        first, last = self._report.first, self._report.last
+        _, first, last = self._report
         valid = self._assignment.expires_seconds if self._assignment else 0.0
         return first - moment <= valid and self._clock.monotonic() - last <= valid
 
     def close(self) -> None:
         """End the heartbeat process at once, although it may wait for Redis."""
         self._receive()
-        if self._channel is None:
-            return
-        if pid := self._report.pid:
+        pid, _, _ = self._report
+        if pid:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._drop()
@@ -107,23 +98,19 @@ class HeartbeatLink:
                     return
                 except OSError:
                     received = b""
-                self._note(received) if received else self._lose()
-
-    def _note(self, received: bytes) -> None:
-        received_bytes = self._rest + received
-        whole = len(received_bytes) // REPORT.size * REPORT.size
-        if whole:
-            self._report = _Report(*REPORT.unpack(received_bytes[whole - REPORT.size : whole]))
-        self._rest = received_bytes[whole:]
-
-    def _lose(self) -> None:
-        logger.warning("The heartbeat process of this worker has exited; starting another one")
-        self._drop()
+                if not received:
+                    logger.warning("The heartbeat process of this worker has exited; starting another one")
+                    self._drop()
+                    return
+                self._rest += received
+                while len(self._rest) >= REPORT.size:
+                    self._report = REPORT.unpack_from(self._rest)
+                    self._rest = self._rest[REPORT.size :]
 
     def _drop(self) -> None:
         channel, self._channel = self._channel, None
-        self._report, self._rest = _NOTHING, b""
-        if channel is not None:  # pragma: no branch  # unless two threads drop it at once
+        self._report, self._rest = _NO_REPORT, b""
+        if channel is not None:
             channel.close()
 
     def _restart(self, assignment: Assignment) -> None:

@@ -136,11 +136,11 @@ class HeartbeatProcess:
 
     def turn(self) -> bool:
         """Wait for a sign or the next check, then do the due work. False: the worker has closed the channel."""
-        is_open = self._listen()
-        if self._is_stopped():
+        is_open, given = self._listen(), self._assignment
+        if self._silent > QUIET_SECONDS and self._worker.is_stopped():
             self._silent = QUIET_SECONDS
             self._next_beat = self._clock.monotonic() + LOOK_SECONDS
-        elif self._is_frozen():
+        elif given.frozen_seconds and self._silent > given.kill_seconds:
             self._kill()
         elif self._clock.monotonic() >= self._next_beat:
             self._beat()
@@ -182,28 +182,18 @@ class HeartbeatProcess:
             select.select([], [], [], LOOK_SECONDS / 50)
         return ended
 
-    def _is_stopped(self) -> bool:
-        return self._silent > QUIET_SECONDS and self._worker.is_stopped()
-
-    def _is_frozen(self) -> bool:
-        given = self._assignment
-        return bool(given.frozen_seconds) and self._silent > given.kill_seconds
-
     def _warn_once(self) -> None:
         given = self._assignment
         if self._warned or self._silent <= given.expires_seconds:
             return
         self._warned = True
-        then = (
-            f" The worker is killed after {given.kill_seconds:g} s (frozen_timeout)."
-            if given.frozen_seconds
-            else ""
-        )
-        _log(
-            logging.WARNING,
+        text = (
             f"Worker {given.identity} has been frozen for {self._silent:.0f} s: a job holds the interpreter lock "
-            f"(GIL). The heartbeat continues.{then}",
+            "(GIL). The heartbeat continues."
         )
+        if given.frozen_seconds:
+            text += f" The worker is killed after {given.kill_seconds:g} s (frozen_timeout)."
+        _log(logging.WARNING, text)
 
     def _beat(self) -> None:
         given = self._assignment
@@ -215,15 +205,12 @@ class HeartbeatProcess:
             logger.debug("Could not send the heartbeat of worker %s: %s", given.identity, error)
             self._redis.connection_pool.disconnect()  # the next one looks the address up again
         else:
-            self._note_heartbeat(self._clock.monotonic())
-
-    def _note_heartbeat(self, now: float) -> None:
-        given = self._assignment
-        if now - self._last > given.expires_seconds:
-            self._since = now
-        self._last = now
-        self._next_beat = now + given.beat_seconds
-        self._report()
+            now = self._clock.monotonic()
+            if now - self._last > given.expires_seconds:
+                self._since = now
+            self._last = now
+            self._next_beat = now + given.beat_seconds
+            self._report()
 
     def _report(self) -> None:
         with suppress(OSError):  # the worker is gone, or has not read for hours

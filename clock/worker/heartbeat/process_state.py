@@ -21,7 +21,9 @@ class OtherProcess:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self.descriptor = _descriptor_of(pid)
+        self.descriptor: int | None = None
+        with suppress(AttributeError, OSError):  # another system; an old kernel, a sandbox; it has ended
+            self.descriptor = os.pidfd_open(pid)
 
     def has_ended(self) -> bool:
         """True if the process is gone or a zombie."""
@@ -40,13 +42,6 @@ class OtherProcess:
                 signal.pidfd_send_signal(self.descriptor, number)
             else:
                 os.kill(self._pid, number)
-
-
-def _descriptor_of(pid: int) -> int | None:
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):  # another system; an old kernel, a sandbox, or a process that has ended
-        return None
 
 
 def _state(pid: int) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from clock import worker_hooks
@@ -27,7 +28,6 @@ from clock.store.jobs.delayed import CannotEnqueue, Delayed
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.jobs.worker_register import End, WorkerRegister
-from clock.worker.maintenance.deaths import deaths_of, forget_deaths, note_death
 from clock.worker.running.processor import UnreadablePayload, parse, wrapped
 from clock.worker.running.retry import noted
 
@@ -36,6 +36,11 @@ END_WORDS = {
     End.SILENT: "its heartbeat expired",
     End.ENDED: "its process exited",
     End.FROZEN: "it was frozen and was killed",
+}
+_DEATH_WORDS = {
+    End.SILENT.name: "stopped sending heartbeats",
+    End.ENDED.name: "were killed or exited",
+    End.FROZEN.name: "were killed because they were frozen",
 }
 LONGEST_SECONDS = 2.0  # of one call: it is made between two heartbeats, which must not be late
 
@@ -67,87 +72,62 @@ def recover(
     """
     now, started, problems = clock.now(), clock.monotonic(), problems or Problems(clock=clock)
     register = WorkerRegister(redis)
-    turns = deque(
-        _DeadWorker(
-            InProgress(redis, identity, dead, problems=problems), identity, end, register, clock, problems, died
-        )
-        for identity, end in register.expired(now).items()
-        if identity != own
-    )
+    turns = deque[tuple[str, Iterator[int]]]()
+    for identity, end in register.expired(now).items():
+        if identity != own:
+            in_progress = InProgress(redis, identity, dead, problems=problems)
+            worker = _DeadWorker(identity, end, in_progress, register, clock, problems, died)
+            turns.append((identity, worker.put_back(now)))
     count = 0
     while turns and clock.monotonic() - started < LONGEST_SECONDS:
-        worker = turns.popleft()
+        identity, steps = turns.popleft()
         try:
-            moved = worker.put_back_some(now)
+            if (moved := next(steps, None)) is not None:
+                count += moved
+                turns.append((identity, steps))
         except StoreUnavailable:
             raise
         except StoreError as error:  # a key of a wrong type: other workers' jobs must not wait for it
-            problems.entry("Could not read the jobs of the dead worker %s: %s", worker.identity, error)
-            continue
-        if moved is not None:
-            count += moved
-            turns.append(worker)
+            problems.entry("Could not read the jobs of the dead worker %s: %s", identity, error)
     return count
 
 
+@dataclass(frozen=True, slots=True)
 class _DeadWorker:
-    """A dead worker whose jobs are put back step by step."""
+    identity: str
+    end: End
+    in_progress: InProgress
+    register: WorkerRegister
+    clock: Clock
+    problems: Problems
+    died: Died
 
-    def __init__(
-        self,
-        in_progress: InProgress,
-        identity: str,
-        end: End,
-        register: WorkerRegister,
-        clock: Clock,
-        problems: Problems,
-        died: Died,
-    ) -> None:
-        self._died = died
-        self.identity = identity
-        self._end = end
-        self._register = register
-        self._in_progress = in_progress
-        self._clock = clock
-        self._problems = problems
-        self._steps: Iterator[list[tuple[Claimed, bytes]]] | None = None
-        self._marked: set[bytes] = set()
-        self._moved = 0
-
-    def put_back_some(self, now: datetime) -> int | None:
-        """Put a step of its jobs back; how many, or None if no job is left. Raises StoreError."""
-        if self._steps is None:
-            self._steps = self._in_progress.left()
-            self._marked = self._read_marked()
-        step = next(self._steps, None)
-        if step is None:
-            self._finish(now)
-            return None
-        killed: list[tuple[Payload, WorkerKilled]] = []
-        moves = list(_moves(step, self._marked, seconds(self._clock.now()), self._end, killed))
-        try:
-            moved = self._in_progress.put_back(moves, if_dead_at=now)
-        except CannotMove as stuck:
-            self._problems.entry("Dead worker %s: %s", self.identity, stuck)
-            moved = len(moves) - len(stuck.moves)
-        self._moved += moved
-        for payload, error in killed if moved else ():
-            self._died(payload, error)
-        return moved
-
-    def _finish(self, now: datetime) -> None:
-        if self._register.forget(self.identity, now) or self._moved:
-            logger.warning(
-                "Worker %s is dead: %s; put back %d of its jobs", self.identity, END_WORDS[self._end], self._moved
-            )
+    def put_back(self, now: datetime) -> Iterator[int]:
+        """Put its jobs back step by step; how many with each step. Raises StoreError."""
+        total, left, marked = 0, self.in_progress.left(), self._read_marked()
+        for step in left:
+            killed: list[tuple[Payload, WorkerKilled]] = []
+            moves = list(_moves(step, marked, seconds(self.clock.now()), self.end, killed))
+            try:
+                moved = self.in_progress.put_back(moves, if_dead_at=now)
+            except CannotMove as stuck:
+                self.problems.entry("Dead worker %s: %s", self.identity, stuck)
+                moved = len(moves) - len(stuck.moves)
+            total += moved
+            for payload, error in killed if moved else ():
+                self.died(payload, error)
+            yield moved
+        if self.register.forget(self.identity, now) or total:
+            words = "Worker %s is dead: %s; put back %d of its jobs"
+            logger.warning(words, self.identity, END_WORDS[self.end], total)
 
     def _read_marked(self) -> set[bytes]:
         try:
-            return self._in_progress.marked()
+            return self.in_progress.marked()
         except StoreUnavailable:
             raise
         except StoreError as error:  # then no job of it is known to have run; each gets another try
-            self._problems.entry("The dead worker %s: %s", self.identity, error)
+            self.problems.entry("The dead worker %s: %s", self.identity, error)
             return set()
 
 
@@ -156,8 +136,9 @@ def unpark(delayed: Delayed, *, problems: Problems | None = None) -> int:
     problems = problems or Problems(clock=SystemClock())
     count = 0
     try:
-        for name in filter(_can_run, delayed.parked_classes()):
-            count += _unpark_class(delayed, name, problems)
+        for name in delayed.parked_classes():
+            if registry.knows(name) or has_key_of(name):
+                count += _unpark_class(delayed, name, problems)
     except StoreUnavailable:
         raise
     except StoreError as error:
@@ -165,11 +146,6 @@ def unpark(delayed: Delayed, *, problems: Problems | None = None) -> int:
             raise
         problems.entry("Could not read parked jobs: %s", error)
     return count
-
-
-def _can_run(name: str) -> bool:
-    """Whether this process has the class, or the encryption key, that jobs are parked under."""
-    return registry.knows(name) or has_key_of(name)
 
 
 def _unpark_class(delayed: Delayed, name: str, problems: Problems) -> int:
@@ -218,3 +194,38 @@ def _unreadable(job: Claimed, field: bytes, error: UnreadablePayload, now: float
         return Move(job, "queue", job.queue, job.payload, field)
     logger.error("Moved an entry of another program from a dead worker's jobs in progress to dead: %s", error)
     return Move(job, "dead", now, encode_again(noted(wrapped(job), error, now=now)), field)
+
+
+def deaths_of(payload: Payload) -> int:
+    """How many workers have died with this job; 0 if the payload holds anything else.
+
+    >>> [deaths_of({"worker_killed": count}) for count in (2, "x", -1)], deaths_of({})
+    ([2, 0, 0], 0)
+    """
+    count = payload.get("worker_killed")
+    return max(0, count) if isinstance(count, int) else 0
+
+
+def note_death(payload: Payload, end: End) -> int:
+    """Add a death to the payload, which keeps the last ten ends; returns how many deaths there are now.
+
+    >>> payload = {"worker_killed": 10, "worker_ends": ["SILENT"] * 10}
+    >>> note_death(payload, End.ENDED), len(payload["worker_ends"]), payload["worker_ends"][-1]
+    (11, 10, 'ENDED')
+    """
+    ends = payload.get("worker_ends")
+    payload["worker_ends"] = [*(ends if isinstance(ends, list) else []), end.name][-10:]
+    payload["worker_killed"] = count = deaths_of(payload) + 1
+    return count
+
+
+def forget_deaths(payload: Payload) -> str:
+    """Take the deaths out of the payload; returns what happened, in words.
+
+    >>> forget_deaths({"worker_killed": 3, "worker_ends": ["SILENT", "ENDED", "SILENT"]})
+    '3 workers that ran this job stopped sending heartbeats or were killed or exited'
+    """
+    count, ends = deaths_of(payload), payload.pop("worker_ends", None)
+    payload.pop("worker_killed", None)
+    known = [_DEATH_WORDS[end] for end in map(str, ends) if end in _DEATH_WORDS] if isinstance(ends, list) else []
+    return f"{count} workers that ran this job {' or '.join(dict.fromkeys(known)) or 'died'}"
