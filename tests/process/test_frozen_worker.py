@@ -197,6 +197,7 @@ def test_the_jobs_of_a_killed_worker_run_again_at_once(app: App, redis: Redis) -
     killed.wait_for("Starting worker")
     eventually(lambda: len(helpers_of(killed)) == 1, "the worker has a heartbeat process")
     [helper] = helpers_of(killed)
+    eventually(lambda: len(expiries(redis)) == 2, "both workers are known in Redis")
 
     killed.end(signal.SIGKILL)
 
