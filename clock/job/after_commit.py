@@ -58,7 +58,10 @@ def sqlalchemy_commit(session: AnySession) -> OnCommit:
     event = _needed("sqlalchemy.event", "SQLAlchemy")
 
     def on_commit(push: Push) -> None:
-        current, is_awaited = _plain(session)
+        own: Any = session
+        if hasattr(own, "registry"):
+            own = own()
+        current: Session = getattr(own, "sync_session", own)
         transaction = current.get_nested_transaction() or current.get_transaction()
         if transaction is None:
             push()
@@ -67,6 +70,7 @@ def sqlalchemy_commit(session: AnySession) -> OnCommit:
             current.info[_PUSHES], current.info[_COMMITTED] = [], []
             event.listen(current, "after_commit", _after_commit)
             event.listen(current, "after_transaction_end", _after_end)
+        is_awaited = current is not own
         current.info[_PUSHES].append((transaction, partial(_push_in_thread, push) if is_awaited else push))
 
     return on_commit
@@ -96,14 +100,6 @@ def _after_end(session: Session, transaction: SessionTransaction) -> None:
 def _push_in_thread(push: Push) -> None:
     """Push on a thread while a commit is awaited, so the event loop is not blocked."""
     _needed("sqlalchemy.util", "SQLAlchemy").await_only(asyncio.to_thread(push))
-
-
-def _plain(session: Any) -> tuple[Session, bool]:
-    """The synchronous session of a session or registry, and whether it was asynchronous."""
-    if hasattr(session, "registry"):
-        session = session()
-    found: Session = getattr(session, "sync_session", session)
-    return found, found is not session
 
 
 def _needed(module: str, name: str) -> ModuleType:

@@ -1,13 +1,18 @@
-"""Checks of a job class when it is made: its `perform`, its hooks, its options and its name in payloads."""
+"""Checks of a job class when it is made, and not at each push: its `perform`, its hooks, its options, its name."""
 
 from __future__ import annotations
 
 import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from clock.errors import JobError
-from clock.job.flow.rule_checks import check_rules
+from clock.job.flow.limits import Limit, Rate, rules_of
+from clock.job.flow.unique import unique_of
 from clock.job.options import ITERATION, OPTIONS, RULES, check_iterates, checked
+from clock.job.push.arguments import accepted, arity
 from clock.job.redaction import hidden_places
 from clock.job.types import JobClass
 
@@ -28,7 +33,7 @@ _OTHER_WORDS = {
 
 
 def check_perform(job: JobClass) -> None:
-    """Check that a worker can call `perform` and the hooks that the class defines. Raises JobError."""
+    """Check `perform` and the hooks that the class defines, and its name in payloads. Raises JobError."""
     name, own = job.__qualname__, vars(job)
     if "perform" in own:
         _check_perform(f"{name}.perform", own["perform"])
@@ -46,6 +51,9 @@ def check_perform(job: JobClass) -> None:
     for hook in HOOKS:
         if inspect.iscoroutinefunction(own.get(hook)):
             raise JobError(f"{name}.{hook} is `async def`; it must be a plain method")
+    wire_name = own.get("wire_name", job.__name__)
+    if not (isinstance(wire_name, str) and wire_name):
+        raise JobError(f"{name}: wire_name is {wire_name!r}; it must be a name, such as 'Billing::ChargeCardJob'")
 
 
 def _check_perform(name: str, perform: object) -> None:
@@ -96,10 +104,38 @@ def _misspelt(name: str) -> str | None:
     return next(iter(near), None) or next(swapped, None)
 
 
-def check_wire_name(job: JobClass) -> None:
-    """Check the name that a job class gives itself in payloads. Raises JobError."""
-    name = vars(job).get("wire_name", job.__name__)
-    if not (isinstance(name, str) and name):
-        raise JobError(
-            f"{job.__qualname__}: wire_name is {name!r}; it must be a name, such as 'Billing::ChargeCardJob'"
-        )
+def check_rules(where: str, perform: Callable[..., object], options: Mapping[str, object]) -> None:
+    """Check names and functions in the rules of `options`. Raises JobError."""
+    unique = unique_of(options.get("unique"))
+    if unique and math.isfinite(arity(perform)[1]):  # with *args, as in a base class, the push checks
+        unique.check_names(where, perform)
+    for what, function in _functions(options):
+        _check_function(f"{where}: {what}", function, perform)
+
+
+def _functions(options: Mapping[str, object]) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The functions in rules, with what they are for."""
+    unique = unique_of(options.get("unique"))
+    if unique and callable(unique.by):
+        yield "unique's `by`", unique.by
+    for limit in rules_of(options.get("limits"), Limit):
+        if callable(limit.name):
+            yield "Limit: name", limit.name
+    for rate in rules_of(options.get("rates"), Rate):
+        for option, value in (("name", rate.name), ("weight", rate.weight)):
+            if callable(value):
+                yield f"Rate: {option}", value
+
+
+def _check_function(what: str, function: Callable[..., Any], perform: Callable[..., object]) -> None:
+    """Check that a function accepts some number of arguments that `perform` accepts, too. Raises JobError."""
+    try:
+        low, high = accepted(function)
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        return
+    least, most = arity(perform)
+    if low > most or high < least:
+        own = ", ".join([*inspect.signature(perform).parameters][1:]) or "none"
+        count = f"{low} or more" if math.isinf(high) else f"{low} to {high:g}" if low < high else f"{low}"
+        noun = "argument" if count == "1" else "arguments"
+        raise JobError(f"{what}: the function accepts {count} {noun}; it gets those of perform: {own}")

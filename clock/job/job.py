@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from clock.errors import JobCancelled, JobError
 from clock.job import registry
-from clock.job.class_checks import check_class, check_perform, check_wire_name
+from clock.job.class_checks import check_class, check_perform
 from clock.job.context import Context, job_logger
 from clock.job.flow.batch import OwnBatch, own_batch
 from clock.job.flow.limits import Limit, Rate
@@ -92,7 +92,6 @@ class Job(JobMethods):
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         check_perform(cls)
-        check_wire_name(cls)
         if "wire_name" not in cls.__dict__:
             cls.wire_name = cls.__name__
         check_class(cls)

@@ -22,10 +22,6 @@ def _is_count(value: object) -> bool:
     return isinstance(value, bool) or (isinstance(value, int) and value >= 0)
 
 
-def _is_unique(value: object) -> bool:
-    return value is None or isinstance(value, (bool, Unique))
-
-
 def _is_bytes(value: object) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 2**29)
 
@@ -78,7 +74,10 @@ OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "max_run_time": (_is_duration, _DURATION),
     "result_ttl": (_is_duration, _DURATION),
     "result_limit": (_is_bytes, "a number of bytes, 1 to 536,870,912 (512 MB), or None"),
-    "unique": (_is_unique, "True, False, None, or Unique(...)"),
+    "unique": (
+        lambda value: isinstance(value, bool | Unique | None),
+        "True, False, None, or Unique(...)",
+    ),
     "limits": (lambda value: are_rules(value, Limit), "Limit(...), a list of them with different names, or None"),
     "rates": (lambda value: are_rules(value, Rate), "Rate(...), a list of them with different names, or None"),
     "encrypt": (lambda value: isinstance(value, bool), "True or False"),

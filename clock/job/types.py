@@ -48,10 +48,6 @@ class RunningJob(Protocol):
         ...
 
     @classmethod
-    def check_arguments(cls, *args: Any) -> None:
-        """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
-
-    @classmethod
     def is_coroutine(cls) -> bool:
         """Whether `perform` is a coroutine function."""
         ...

@@ -144,7 +144,11 @@ class Batch:
             raise JobError("Batch: a batch has one block; make another Batch")
         self._bid = self._id or _new_bid()
         now = client.now()
-        texts = {event: _callback_text(job, self._bid, event, now) for event, job in self._callbacks.items()}
+        with filled_in(None):  # a callback is in no batch
+            texts = {
+                event: payload_text(callback, jid_after(self._bid, event), now)
+                for event, callback in self._callbacks.items()
+            }
         jid = (running_job.get() or {}).get("jid")
         batch = stored.Batch(
             created=int(1000 * now),
@@ -169,17 +173,15 @@ class Batch:
             _keeper().seal_batch(self._bid)
 
 
-class OwnBatch:
+class OwnBatch(Filling):
     """The batch that a running job belongs to; its block adds the jobs that are pushed in it."""
 
     def __init__(self, bid: str, adder: str) -> None:
-        self.bid = bid
-        self.adder = adder
-        self._filling = Filling(bid, adder)
+        super().__init__(bid, adder)
         self._tokens: list[Token[Filling | None]] = []
 
     def __enter__(self) -> Self:
-        self._tokens.append(filling.CURRENT.set(self._filling))
+        self._tokens.append(filling.CURRENT.set(self))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -210,21 +212,16 @@ def _parent_id(parent: HasBid | str | None) -> str | None:
 
 def _signature(job: Callback, args: Sequence[Any]) -> Signature:
     """A callback with its arguments, which are checked. Raises ArgumentsError, JobError."""
-    if isinstance(job, Signature):
-        return job
-    is_job = isinstance(job, type) and hasattr(job, "wire_name")
-    order = job if isinstance(job, Order) else Order(job) if is_job else None
-    if order is None:
+    if isinstance(job, type) and hasattr(job, "wire_name"):
+        job = Order(job)
+    if isinstance(job, Order):
+        client.check(job, args)
+        job = Signature(job, tuple(args))
+    if not isinstance(job, Signature):
         raise JobError(f"Batch: {brief(job)} is not a callback; give a job class, SomeJob.set(...) or a signature")
-    client.check(order, args)
-    return Signature(order, tuple(args))
-
-
-def _callback_text(signature: Signature, bid: str, event: str, now: float) -> str:
-    if signature.order.when is not None:
-        raise JobError(f"{signature.order.job.wire_name}: a callback of a batch cannot wait; remove wait=")
-    with filled_in(None):  # a callback is in no batch
-        return payload_text(signature, jid_after(bid, event), now)
+    if job.order.when is not None:
+        raise JobError(f"{job.order.job.wire_name}: a callback of a batch cannot wait; remove wait=")
+    return job
 
 
 def _keeper() -> Keeper:

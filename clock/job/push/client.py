@@ -37,7 +37,7 @@ from clock.job.types import JobClass, OnCommit
 from clock.store import Redis
 from clock.store.jobs.flow import batches as stored
 from clock.store.jobs.flow import unique_locks
-from clock.store.jobs.flow.unique_locks import Lock, LockedPush
+from clock.store.jobs.flow.unique_locks import LockedPush
 from clock.store.jobs.queues import Parcel, push_commands
 from clock.store.ledger import held_pushes
 from clock.store.server import connection
@@ -309,25 +309,21 @@ def is_locked(order: Order) -> bool:
 
 
 def settled(order: Order, jids: Sequence[str], batches: Batches) -> list[str]:
-    """The jids of a push, with the holder's jid for each job that another one kept out. Raises NotUnique."""
-    every = [lock for parcel in chain.from_iterable(batches) for lock in parcel.locks or ()]
-    _check_late(order, every)
-    locks = [lock for lock in every if lock.holder]
-    for lock in locks:
-        if lock.conflict == "raise":
-            raise NotUnique(order.job.wire_name, lock.holder)
-    holders = {lock.jid: lock.holder for lock in locks}
-    return [holders.get(jid, jid) for jid in jids]
+    """The jids of a push, with the holder's jid for each job that another one kept out. Raises NotUnique.
 
-
-def _check_late(order: Order, locks: Sequence[Lock]) -> None:
-    """Log jobs that were not pushed because their batch is done. Raises BatchDone for a job's own batch."""
+    Jobs of a batch that is done were not pushed. Raises BatchDone for a job's own batch, and logs others.
+    """
+    locks = [lock for parcel in chain.from_iterable(batches) for lock in parcel.locks or ()]
     batch = filling.current()
-    if batch is None or not any(lock.is_late for lock in locks):
-        return
-    if batch.adder:
-        raise BatchDone(order.job.wire_name, batch.bid)
-    logger.warning("Pushed no %s: the batch %s is done", order.job.wire_name, batch.bid)
+    if batch and any(lock.is_late for lock in locks):
+        if batch.adder:
+            raise BatchDone(order.job.wire_name, batch.bid)
+        logger.warning("Pushed no %s: the batch %s is done", order.job.wire_name, batch.bid)
+    holders = {lock.jid: lock.holder for lock in locks if lock.holder}
+    for lock in locks:
+        if lock.holder and lock.conflict == "raise":
+            raise NotUnique(order.job.wire_name, lock.holder)
+    return [holders.get(jid, jid) for jid in jids]
 
 
 def _waits_for_commit(order: Order, batches: Batches, on_commit: OnCommit) -> bool:

@@ -54,7 +54,7 @@ def pack_all(
     fields = payload_fields(job, over)
     middleware = client_middleware_for(fields)
     is_plain = held_pushes.current() is None and filling.current() is None and not middleware
-    if is_plain and not _is_built_singly(fields):
+    if is_plain and fields.keys().isdisjoint({"encrypt", "unique", "then"}) and not depends_on_arguments(fields):
         jids, parcels = _packed_at_once(_with_rules(job, fields, ()), batches, due, now)
         if stays_at_home(job, fields):
             for parcel in parcels:
@@ -87,11 +87,6 @@ def _with_rules(job: JobClass, payload: Payload, args: Sequence[object]) -> Payl
         return payload
     jid = {"jid": payload["jid"]} if "jid" in payload else {}
     return {**rules, **jid, **payload, **rules}
-
-
-def _is_built_singly(fields: Payload) -> bool:
-    """Whether a field depends on the arguments of each job."""
-    return bool(fields.keys() & {"encrypt", "unique", "then"}) or depends_on_arguments(fields)
 
 
 def check_rules_of(job: JobClass, over: Mapping[str, Any], args: Sequence[object]) -> None:
@@ -136,15 +131,17 @@ def _packed(
     due: float | None,
     now: float,
 ) -> tuple[str, list[Parcel]]:
-    held = held_pushes.current()
-    own = fields.pop("jid", None)
-    jid = _next_jid(fields, args) if own is None else str(own)
-    if own is not None and held:
-        held.jids.append(jid)
+    held, batch = held_pushes.current(), filling.current()
+    jid = _jid_for(fields, args)
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now}
     lock = _set_lock(job, payload, args)
     payload = _with_rules(job, payload, args)
-    lock = _put_in_batch(payload, lock, now)
+    if isinstance(following := payload.get("then"), Signature):
+        payload["then"] = _then(following, jid, now)
+    if batch:
+        payload["bid"] = batch.bid
+        lock = lock or Lock("", jid)
+        lock.bid = batch.bid
     if held and held.clock_field:
         payload["clock"] = held.clock_field
     if due is not None and due > now:
@@ -164,23 +161,16 @@ def _packed(
     return str(payload["jid"]), [parcel]
 
 
-def _next_jid(fields: Payload, args: Sequence[object]) -> str:
-    held, batch = held_pushes.current(), filling.current()
+def _jid_for(fields: Payload, args: Sequence[object]) -> str:
+    """The jid of the next job: its own, which it takes out of `fields`, or a new one."""
+    held, batch, own = held_pushes.current(), filling.current(), fields.pop("jid", None)
+    if own is not None:
+        if held:
+            held.jids.append(str(own))
+        return str(own)
     if held:
         return held.next_jid()
     return batch.next_jid(fields, args) if batch else new_jid()
-
-
-def _put_in_batch(payload: Payload, lock: Lock | None, now: float) -> Lock | None:
-    """Add the batch and the job that follows to a payload; its lock, if it needs one."""
-    batch, jid = filling.current(), str(payload["jid"])
-    if isinstance(following := payload.get("then"), Signature):
-        payload["then"] = _then(following, jid, now)
-    if batch:
-        payload["bid"] = batch.bid
-        lock = lock or Lock("", jid)
-        lock.bid = batch.bid
-    return lock
 
 
 def _set_lock(job: JobClass, payload: Payload, args: Sequence[object]) -> Lock | None:
@@ -200,9 +190,9 @@ def _parcel(job: JobClass, payload: Payload, changed: bool, now: float) -> Parce
     """The parcel of a payload, by the queue and the time that it holds now: middleware may have `changed` them."""
     queue = queue_name(payload.get("queue"))
     if queue is None:
-        given = payload.get("queue")
+        given = f"{payload.get('queue')!r:.60}"
         raise JobError(
-            f"{job.wire_name}: client middleware put {given!r:.60} instead of a queue name; it must be {EXPECTED}"
+            f"{job.wire_name}: client middleware put {given} instead of a queue name; it must be {EXPECTED}"
         )
     at = due_as_put(payload.pop("at", None), now)
     if at > now:

@@ -11,8 +11,8 @@ from operator import call
 from typing import Any, Generic, ParamSpec, Unpack
 
 from clock.errors import ArgumentsError, Discard, JobError, StoreError
+from clock.job.class_checks import check_rules
 from clock.job.delays import Time, due_of_each
-from clock.job.flow.rule_checks import check_rules
 from clock.job.options import RULES, CallOptions, Order, Signature, check_iterates, checked
 from clock.job.push import client, inline
 from clock.job.push.arguments import check_value
@@ -147,8 +147,9 @@ class Setter(Order, Generic[P]):
         """
         if batch_size is not None:
             return self._in_batches(args, batch_size, at, spread_interval)
-        lists, jids = self._listed(args), list[str]()
-        batches = client.packed_all(self, lists, self._due(len(lists), at, spread_interval), jids)
+        jids: list[str] = []
+        lists, due = self._planned(args, at, spread_interval)
+        batches = client.packed_all(self, lists, due, jids)
         with _counted(len(lists)):
             if lists and not client.is_kept(self, batches):
                 client.carrier().carry(batches)
@@ -162,8 +163,8 @@ class Setter(Order, Generic[P]):
         spread_interval: float | timedelta | None = None,
     ) -> list[str]:
         """`perform_bulk` that does not block the event loop."""
-        lists, jids = self._listed(args), list[str]()
-        due = self._due(len(lists), at, spread_interval)
+        jids: list[str] = []
+        lists, due = self._planned(args, at, spread_interval)
         batches = await asyncio.to_thread(client.packed_all, self, lists, due, jids)
         with _counted(len(lists)):
             if lists and not client.is_kept(self, batches):
@@ -219,10 +220,6 @@ class Setter(Order, Generic[P]):
             )
         return Setter(self.job, self.options, when, self.on_commit, self.at_front, self.durable)
 
-    def _listed(self, args: Iterable[Sequence[Any]]) -> Sequence[Sequence[Any]]:
-        self._check_bulk(args)
-        return args if isinstance(args, (list, tuple)) else list(args)
-
     def _check_bulk(self, args: object) -> None:
         if "jid" in self.options:
             raise JobError(f"{self.wire_name}.perform_bulk: each job has its own jid; leave out jid=")
@@ -232,15 +229,21 @@ class Setter(Order, Generic[P]):
                 "[[1], [2]] for two jobs of one argument"
             )
 
-    def _due(
-        self, count: int, at: Time | Sequence[Time] | None, spread_interval: float | timedelta | None
-    ) -> list[float] | None:
+    def _planned(
+        self,
+        args: Iterable[Sequence[Any]],
+        at: Time | Sequence[Time] | None,
+        spread_interval: float | timedelta | None,
+    ) -> tuple[Sequence[Sequence[Any]], list[float] | None]:
+        """The lists of arguments, and when each job is due."""
+        self._check_bulk(args)
         if at is not None and spread_interval is not None:
             raise ArgumentsError(
                 f"{self.wire_name}.perform_bulk got at= and spread_interval=; pass one of them. To spread jobs "
                 "from a later time on: .set(wait=3600).perform_bulk(..., spread_interval=600)"
             )
-        return due_of_each(count, self.when if at is None else at, spread_interval, client.now())
+        lists = args if isinstance(args, (list, tuple)) else list(args)
+        return lists, due_of_each(len(lists), self.when if at is None else at, spread_interval, client.now())
 
 
 @contextmanager
