@@ -89,6 +89,10 @@ SENT_FORM = "clock:sent_form:"  # prefix of strings, expire: a form of the dashb
 TIMETABLE = "clock:timetable"  # hash: event of the latest clock file that led -> its declaration
 LATENESS = "clock:lateness:"  # prefix of sorted sets, one per minute and per ten minutes, expire: bucket -> runs
 CHANGES = "clock:changes"  # stream: an entry per release that led, JSON under `entry`: its changes
+#: The hashes of an event's ledger entry.
+LEDGER_ENTRY = (LEDGER_ANCHOR, LEDGER_DECLARATION, LEDGER_DECIDED, LEDGER_COUNTED)
+#: Prefixes of the keys of one event.
+OF_EVENT = (HISTORY, OUTCOMES, WATCHED)
 #: Keys of scripts that may end a child of a batch.
 BATCH_KEYS = (BATCHES, BATCH_CHILDREN, BATCH_ENDED, BATCH_REMOVALS, SCHEDULE, NEARER)
 #: Keys of scripts in which a job takes or leaves a place of a limit, in the order of `limit_keys.lua`.

@@ -161,9 +161,9 @@ def _now_ms() -> int:
 
 def forget_event(redis: Redis, event: str) -> bool:
     """Delete ledger and history of an event that has left the clock file; False: it has come back."""
-    entry = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED]
-    own = [keys.HISTORY + event, keys.OUTCOMES + event, keys.WATCHED + event, keys.MISSED]
-    return bool(run(redis, "forget_event", [*entry, keys.LEDGER_ORPHANED, *own], [event]))
+    own = [prefix + event for prefix in keys.OF_EVENT]
+    names = [*keys.LEDGER_ENTRY, keys.LEDGER_ORPHANED, *own, keys.MISSED]
+    return bool(run(redis, "forget_event", names, [event]))
 
 
 def adopt(redis: Redis, identities: Sequence[str]) -> int:

@@ -198,10 +198,10 @@ def test_problems_that_the_caller_reports_are_not_logged(redis: Redis, caplog: p
     redis.hset(keys.PAUSED, "odd", "x")
     problems = ["another"]
 
-    pauses.read(redis, problems)
+    pauses.read(redis, problems.append)
     redis.unlink(keys.PAUSED)
     redis.set(keys.PAUSED, "in the way")
-    pauses.read(redis, problems)
+    pauses.read(redis, problems.append)
 
     assert problems == [
         "another",

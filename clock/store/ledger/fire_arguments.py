@@ -48,14 +48,7 @@ def plain_arguments(decisions: Sequence[Decision]) -> FireArguments | None:
             return None
         if made.watched or made.counted or made.joins or made.batches:
             return None
-    columns = (
-        [made.event for made in decisions],
-        [made.declaration for made in decisions],
-        [str(made.after_ms) for made in decisions],
-        [str(made.due_ms) for made in decisions],
-        [_record(made) for made in decisions],
-        [made.pushes[0].payload for made in decisions],
-    )
+    columns = (*_columns(decisions), [made.pushes[0].payload for made in decisions])
     names = [*_PLAIN_KEYS, keys.queue(queue), *[keys.HISTORY + made.event for made in decisions]]
     return FireArguments(names, (msgspec.msgpack.encode(columns), queue))
 
@@ -75,11 +68,7 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
     }
     places = {queue: place for place, queue in enumerate(dict.fromkeys(push.queue for push in pushes), 1)}
     columns = (
-        [made.event for made in decisions],
-        [made.declaration for made in decisions],
-        [str(made.after_ms) for made in decisions],
-        [str(made.due_ms) for made in decisions],
-        [_record(made) for made in decisions],
+        *_columns(decisions),
         [len(made.pushes) for made in decisions],
         [push.payload for push in pushes],
         [places[push.queue] for push in pushes],
@@ -98,6 +87,17 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
     names += [keys.MISSED] if missed else []
     names += [keys.BACKFILLED] if backfilled else []
     return FireArguments(names, (msgspec.msgpack.encode(columns),))
+
+
+def _columns(decisions: Sequence[Decision]) -> tuple[list[str], ...]:
+    """The columns that both scripts have first."""
+    return (
+        [made.event for made in decisions],
+        [made.declaration for made in decisions],
+        [str(made.after_ms) for made in decisions],
+        [str(made.due_ms) for made in decisions],
+        [_record(made) for made in decisions],
+    )
 
 
 def _lock(lock: Lock) -> list[str]:

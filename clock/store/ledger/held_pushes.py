@@ -70,6 +70,7 @@ class HeldPushes(msgspec.Struct):
     jids: list[str] = []
     batches: list[HeldBatch] = []
     _given: int = 0
+    _item: str = ""
 
     def next_jid(self) -> str:
         """The jid of the firing's next job: 24 hex digits, the same each time this firing is run.
@@ -77,7 +78,7 @@ class HeldPushes(msgspec.Struct):
         >>> HeldPushes("nightly", 0, None).next_jid() == HeldPushes("nightly", 0, None).next_jid()
         True
         """
-        self.jids.append(jid_of(self.event, self.due_ms, self._given))
+        self.jids.append(jid_of(self.event + self._item, self.due_ms, self._given))
         self._given += 1
         return self.jids[-1]
 
@@ -108,18 +109,10 @@ class ItemPushes(HeldPushes):
     item.
     """
 
-    _cursor: str = ""
-
     def next_item(self, cursor: str) -> None:
         """Start with the item of that cursor, as JSON."""
-        self._cursor, self._given = cursor, 0
+        self._item, self._given = f"\0{cursor}", 0
         self.jids.clear()
-
-    def next_jid(self) -> str:
-        """The jid of the item's next job: 24 hex digits, the same each time this item runs."""
-        self.jids.append(jid_of(f"{self.event}\0{self._cursor}", 0, self._given))
-        self._given += 1
-        return self.jids[-1]
 
     @property
     def clock_field(self) -> dict[str, str | int | None]:

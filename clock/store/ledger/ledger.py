@@ -8,7 +8,7 @@ the ledger's last decided instant is still the one before it. That is all of "ex
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
@@ -55,10 +55,11 @@ class Ledger(Protocol):
         was: OldNames = NO_RENAMES,
         names: Collection[str] = (),
     ) -> list[Entry]:
-        """The entries of (event, declaration) pairs; a new event starts at `now_ms`.
+        """The entries of (event, declaration) pairs; a new event starts at `now_ms`, a whole second.
 
-        An entry that the ledger has lost is written again from `known`. Entries under an event's old names, `was`,
-        move to the event. `names` are the names of all declared events.
+        An entry that the ledger has lost, wholly or in part, is written again from `known`; an event that is not
+        `known` starts again. The entry's `origin` reports which. Entries under an event's old names, `was`, move
+        to the event. `names` are the names of all declared events.
         """
 
     def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
@@ -98,7 +99,7 @@ class Ledger(Protocol):
 class RedisLedger:
     """The ledger in Redis. Given a release, it refuses to work while one of a higher rank leads.
 
-    The windows of unique jobs count by `clock`, None: by Redis's time.
+    The windows of unique jobs count by `clock`, None: by Redis's time. Its methods raise StoreUnavailable.
     """
 
     def __init__(self, redis: Redis, *, release: str = "", rank: int = 0, clock: Clock | None = None) -> None:
@@ -120,23 +121,19 @@ class RedisLedger:
         was: OldNames = NO_RENAMES,
         names: Collection[str] = (),
     ) -> list[Entry]:
-        """The entries of (event, declaration) pairs; a new event starts at `now_ms`, a whole second.
-
-        An entry that the ledger has lost, wholly or in part, is written again from `known`; an event that is not
-        `known` starts again. The entry's `origin` reports which. Entries under an event's old names, `was`, move
-        to the event. `names` are the names of all declared events.
-        Raises StoreUnavailable, StoreError, Outranked.
-        """
+        """The entries of declared events. Raises StoreUnavailable, StoreError, Outranked."""
         self._reported.clear()
         self._renames.follow(was, names)
         entries: list[Entry] = []
         for batch in _batches(declarations):
             args: Arguments = [now_ms, *self._release]
             for event, declaration in batch:
-                args += (event, declaration, _written(known.get(event)))
+                entry = known.get(event)
+                written = f"{entry.anchor_ms} {entry.decided_ms} {entry.counted}" if entry else ""
+                args += (event, declaration, written)
             found = self._declared(args)
-            moved = {batch[place][0]: entry.counted for place, entry in enumerate(found) if _is_moved(entry)}
-            if moved:
+            both = zip(batch, found, strict=True)
+            if moved := {event: entry.counted for (event, _), entry in both if entry.origin is Origin.MOVED}:
                 self._renames.settle(moved, names)
                 found = self._declared(args)
             entries += found
@@ -152,56 +149,42 @@ class RedisLedger:
         ]
 
     def commit(self, decisions: Sequence[Decision], publication: Publication | None = None) -> list[Verdict]:
-        """Commit each decision whose due instant is still undecided, with its jobs; may be called again.
-
-        If it commits all of them, it may set the marker of the `publication`, too, and fill its `before`.
-        Raises StoreUnavailable; decisions committed before that are refused as decided when they are tried again.
-        """
+        """Commit decisions. Raises StoreUnavailable; it may be called again then: some may be decided already."""
         if len(decisions) > BATCH:
             publication = None
         return [verdict for batch in _batches(decisions) for verdict in self.begin(batch, publication)()]
 
     def push_kept_out(self, pushes: Sequence[LockedPush], now_ms: int) -> None:
-        """Push the jobs of committed firings that a lock without a job kept out; their locks have no holder then.
-
-        Logs errors of Redis.
-        """
+        """Push the jobs of committed firings that a lock without a job kept out. Logs errors of Redis."""
         unique_locks.push_kept_out(self._redis, pushes, now_ms=now_ms)
 
     def begin(self, decisions: Sequence[Decision], publication: Publication | None = None) -> Verdicts:
         """Send up to `BATCH` decisions. The caller must call the returned function, which waits for the verdicts.
 
         Most need only the script `fire_plain`. If it refuses them, the script `fire` gets them all.
-        Both raise StoreUnavailable.
         """
         plain = plain_arguments(decisions)
         if plain is None:
             command = self._command_for_any(decisions)
-        elif publication is None:
-            command = self._command(self._fire_plain, plain, "", "")
         else:
-            command = self._command(self._fire_plain, plain, publication.event, publication.due_ms)
+            next_one = (publication.event, publication.due_ms) if publication else ("", "")
+            command = self._command(self._fire_plain, plain, *next_one)
         with translated():
             answer = ask(self._redis, *command)
 
         def verdicts() -> list[Verdict]:
-            with translated():
-                try:
-                    found = answer()
-                except NoScriptError:  # the server was restarted
-                    self._load_scripts()
-                    found = ask(self._redis, *command)()
+            found = self._answer(command, answer)
             if plain is not None and found:
                 problems, before = found
                 if publication is not None and before:
                     publication.before = next_due.marker(*before)
-                self._report(map(keys.shown, problems))
-                return [Verdict.COMMITTED] * len(decisions)
-            if plain is not None:
-                found = self._answer_of_any(decisions)
-            numbers, problems, not_pushed = found
-            _name_holders(decisions, not_pushed)
-            self._report(map(keys.shown, problems))
+                numbers = [Verdict.COMMITTED] * len(decisions)
+            else:
+                found = found or self._answer(self._command_for_any(decisions))
+                numbers, problems, not_pushed = found
+                _name_holders(decisions, not_pushed)
+            for problem in problems:
+                self._report(keys.shown(problem))
             return [Verdict(number) for number in numbers]
 
         return verdicts
@@ -215,34 +198,26 @@ class RedisLedger:
         sent = len(fired.keys), *fired.keys, history.HISTORY_LENGTH, *self._release, *fired.arguments
         return ("EVALSHA", wanted.sha, *sent, *more)
 
-    def _answer_of_any(self, decisions: Sequence[Decision]) -> Any:
-        """The answer of the script `fire`. Raises StoreUnavailable."""
-        command = self._command_for_any(decisions)
+    def _answer(self, command: Sequence[Any], sent: Callable[[], Any] | None = None) -> Any:
+        """The answer to a command, which is sent now or was before. A restarted server gets the scripts again."""
         with translated():
             try:
-                return ask(self._redis, *command)()
+                return sent() if sent else ask(self._redis, *command)()
             except NoScriptError:
-                self._load_scripts()
+                for wanted in (self._fire, self._fire_plain):
+                    self._redis.script_load(wanted.script)
                 return ask(self._redis, *command)()
 
-    def _load_scripts(self) -> None:
-        for wanted in (self._fire, self._fire_plain):
-            self._redis.script_load(wanted.script)
-
-    def _report(self, problems: Iterable[str]) -> None:
-        """Name keys with invalid contents, each once until the ledger is read again."""
-        for problem in problems:
-            if problem not in self._reported:
-                self._reported.add(problem)
-                cure = "allow it, see docs/deploying.md" if is_refusal(problem) else "rename or delete it"
-                cure = "name a batch that is open" if problem.startswith("the parent ") else cure
-                logger.error("In Redis, %s. Events run anyway; %s.", problem, cure)
+    def _report(self, problem: str) -> None:
+        """Name a key with invalid contents, once until the ledger is read again."""
+        if problem not in self._reported:
+            self._reported.add(problem)
+            cure = "allow it, see docs/deploying.md" if is_refusal(problem) else "rename or delete it"
+            cure = "name a batch that is open" if problem.startswith("the parent ") else cure
+            logger.error("In Redis, %s. Events run anyway; %s.", problem, cure)
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
-        """Note which events are no longer declared, and forget those that left a week ago.
-
-        Raises StoreUnavailable.
-        """
+        """Note which events are no longer declared, and forget those that left a week ago."""
         names = set(declared)
         with translated():
             known = self._redis.hscan_iter(keys.LEDGER_DECLARATION, count=ORPHANS_LOOKED_AT)
@@ -251,41 +226,33 @@ class RedisLedger:
         pauses.forget_old(self._redis, now_ms)
 
     def remove(self, events: Sequence[str], now_ms: int) -> None:
-        """Remove events. If they come back, they are new events. Raises StoreUnavailable."""
-        self._take_out(events, now_ms, for_good=True)
+        """Remove events. If they come back, they are new events."""
+        self._take_out([event.encode() for event in events], now_ms, for_good=True)
 
-    def _take_out(self, events: Sequence[str | bytes], now_ms: int, *, for_good: bool) -> None:
+    def _take_out(self, events: Sequence[bytes], now_ms: int, *, for_good: bool) -> None:
         for batch in _batches(events):
-            names: list[str | bytes] = [*_ORPHAN_KEYS, *(key for event in batch for key in _event_keys(event))]
+            own = [prefix.encode() + event for event in batch for prefix in keys.OF_EVENT]
+            names: list[str | bytes] = [*keys.LEDGER_ENTRY, keys.LEDGER_ORPHANED, keys.MISSED, *own]
             run(self._redis, "orphan", names, [now_ms, ORPHANS_KEPT_MS, int(for_good), *batch])
 
     def pauses(self) -> Mapping[str, Pause]:
-        """The latest pause of each event; under '' the pause of the whole clock. Raises StoreUnavailable."""
-        problems: list[str] = []
-        found = pauses.read(self._redis, problems)
-        self._report(problems)
-        return found
+        """The latest pause of each event; under '' the pause of the whole clock."""
+        return pauses.read(self._redis, self._report)
 
     def pause(self, event: str, wanted: Pause) -> Pause:
-        """Pause an event; an event that is paused already keeps its start. Raises StoreUnavailable."""
+        """Pause an event; an event that is paused already keeps its start."""
         return pauses.pause(self._redis, event, wanted)
 
     def running(self, event: str, now_ms: int) -> int:
-        """How many of the event's firings have a job that has not ended; see `unfinished.py`.
-
-        Raises StoreUnavailable.
-        """
+        """How many of the event's firings have a job that has not ended."""
         return self._unfinished.count(event, now_ms)
 
     def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
-        """Publish the oldest undecided due instant, for other processes; None, 0: nothing will be due.
-
-        Returns the values published before. Raises StoreUnavailable.
-        """
+        """Publish the oldest undecided due instant; the values published before."""
         return next_due.set_marker(self._redis, event, due_ms)
 
     def history(self, event: str, count: int = history.HISTORY_LENGTH) -> Iterator[dict[str, object]]:
-        """The latest `count` records of an event's history, newest first. Raises StoreUnavailable."""
+        """The latest `count` records of an event's history, newest first."""
         return history.read(self._redis, event, count)
 
 
@@ -298,29 +265,12 @@ def _name_holders(decisions: Sequence[Decision], not_pushed: Sequence[Any]) -> N
                 lock.holder = text(holder)
 
 
-_ENTRY_KEYS = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED]
-_ORPHAN_KEYS = [*_ENTRY_KEYS, keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED, keys.MISSED]
-_DECLARE_KEYS = [*_ENTRY_KEYS, keys.LEDGER_ORPHANED, keys.LEASE, keys.LEDGER_COUNTED, keys.LEDGER_RENAMED]
+_DECLARE_KEYS = [*keys.LEDGER_ENTRY, keys.LEDGER_ORPHANED, keys.LEASE, keys.LEDGER_RENAMED]
 
 
 @lru_cache(maxsize=BATCH)  # new events have one entry in common
 def _entry(anchor: bytes, decided: bytes, counted: bytes, origin: int) -> Entry:
     return Entry(int(anchor), int(decided), counted.decode(errors="replace"), Origin(origin))
-
-
-def _event_keys(event: str | bytes) -> list[bytes]:
-    """The keys that Redis holds for one event alone."""
-    name = event if isinstance(event, bytes) else event.encode()
-    return [prefix.encode() + name for prefix in (keys.HISTORY, keys.OUTCOMES, keys.WATCHED)]
-
-
-def _is_moved(entry: Entry) -> bool:
-    return entry.origin is Origin.MOVED
-
-
-def _written(entry: Entry | None) -> str:
-    """An entry as the declare script takes it."""
-    return f"{entry.anchor_ms} {entry.decided_ms} {entry.counted}" if entry else ""
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -71,34 +71,26 @@ def covering(pauses: Mapping[str, Pause], event: str, due: datetime) -> Pause | 
     return next((period for period in found if period.covers(due)), None)
 
 
-def read(redis: Redis, problems: list[str] | None = None) -> dict[str, Pause]:
+def _log(problem: str) -> None:
+    logger.error("In Redis, %s. It is ignored; rename or delete it.", problem)
+
+
+def read(redis: Redis, report: Callable[[str], object] = _log) -> dict[str, Pause]:
     """The latest pause of each event that had one, with the earlier ones; `ALL` for the whole clock's.
 
-    An invalid pause is left out: a sentence about it is added to `problems`, or logged.
-    Raises StoreUnavailable.
+    An invalid pause is left out; `report` gets a sentence about it. Raises StoreUnavailable.
     """
-    found: list[str] = []
-    read = _read(redis, found)
-    if problems is not None:
-        problems += found
-    else:
-        for problem in found:
-            logger.error("In Redis, %s. It is ignored; rename or delete it.", problem)
-    return read
-
-
-def _read(redis: Redis, problems: list[str]) -> dict[str, Pause]:
     try:
         with typed(redis, keys.PAUSED, "hash"):
             rows: Any = redis.hgetall(keys.PAUSED)
     except WrongType as error:
-        problems.append(str(error))
+        report(str(error))
         return {}
     found = {}
     for name, text in rows.items():
         pause = decoded(text)
         if pause is None:
-            problems.append(f'the field "{keys.shown(name)}" of the key {keys.PAUSED} is not a pause')
+            report(f'the field "{keys.shown(name)}" of the key {keys.PAUSED} is not a pause')
         else:
             found[keys.shown(name)] = pause
     return found

@@ -21,16 +21,7 @@ from clock.store.server.connection import translated
 OldNames = Mapping[str, Sequence[str]]
 NO_RENAMES: OldNames = MappingProxyType({})
 
-_HASHES = [
-    keys.LEDGER_ANCHOR,
-    keys.LEDGER_DECLARATION,
-    keys.LEDGER_DECIDED,
-    keys.LEDGER_COUNTED,
-    keys.PAUSED,
-    keys.LEDGER_ORPHANED,
-    keys.LEDGER_RENAMED,
-    keys.LEASE,
-]
+_HASHES = (*keys.LEDGER_ENTRY, keys.PAUSED, keys.LEDGER_ORPHANED, keys.LEDGER_RENAMED)
 _MOVED, _HAS_ITS_OWN, _OUTRANKED = 1, -1, -2  # what the script answers
 
 logger = logging.getLogger("clock.clock")
@@ -78,9 +69,9 @@ class Renames:
                 self._report(now, event, self._move(now, event))
 
     def _move(self, old: str, new: str) -> int:
-        prefixes = (keys.HISTORY, keys.OUTCOMES, keys.WATCHED)
-        own = [prefix + name for prefix in prefixes for name in (old, new)]
-        answer = int(run(self._redis, "rename", [*_HASHES, *own, keys.MISSED], [old, new, *self._release]))
+        own = [prefix + name for prefix in keys.OF_EVENT for name in (old, new)]
+        names = [*_HASHES, keys.LEASE, *own, keys.MISSED]
+        answer = int(run(self._redis, "rename", names, [old, new, *self._release]))
         if answer == _OUTRANKED:
             raise Outranked
         return answer
@@ -90,10 +81,5 @@ class Renames:
             logger.info("Renamed %r to %r: anchor, history and pauses are kept", old, new)
         elif answer == _HAS_ITS_OWN and new not in self._refused:
             self._refused.add(new)
-            logger.error(
-                "Did not rename %r to %r: Redis has both events. %r goes on with its own state; remove was=%r",
-                old,
-                new,
-                new,
-                old,
-            )
+            words = "Did not rename %r to %r: Redis has both events. %r goes on with its own state; remove was=%r"
+            logger.error(words, old, new, new, old)

@@ -1,8 +1,9 @@
 -- Look up the ledger entries of events, or start them.
 --
 -- KEYS[1] hash event -> anchor (ms)       KEYS[2] hash event -> declaration
--- KEYS[3] hash event -> last decided due instant (ms)    KEYS[4] hash event -> when it left the clock file (ms)
--- KEYS[5] the lease    KEYS[6] hash event -> what Clockwork's form with a condition counts its periods from
+-- KEYS[3] hash event -> last decided due instant (ms)
+-- KEYS[4] hash event -> what Clockwork's form with a condition counts its periods from
+-- KEYS[5] hash event -> when it left the clock file (ms)    KEYS[6] the lease
 -- KEYS[7] hash old name of an event -> its name now
 -- ARGV[1] the anchor of new entries: now, a whole second (ms since 1970)
 -- ARGV[2] release of this clock ('': none)    ARGV[3] its rank
@@ -19,9 +20,9 @@
 -- One script, because two clocks that start together must agree on the anchor.
 local DAY = 86400000 -- an instant further ahead of now was not decided by a clock
 local now = tonumber(ARGV[1])
-local refused = refuse_unless('hash', { 1, 2, 3, 4, 6, 7 })
+local refused = refuse_unless('hash', { 1, 2, 3, 4, 5, 7 })
 if refused then return refused end
-if is_outranked(KEYS[5], ARGV[2], ARGV[3]) then return false end
+if is_outranked(KEYS[6], ARGV[2], ARGV[3]) then return false end
 
 local events = {}
 for i = 4, #ARGV, 3 do events[#events + 1] = ARGV[i] end
@@ -33,7 +34,7 @@ local function instant(text) -- the number, if the text is an instant that may b
   return number and number <= now + DAY and number or nil
 end
 
-local anchor, declared, decided, counted = read(KEYS[1]), read(KEYS[2]), read(KEYS[3]), read(KEYS[6])
+local anchor, declared, decided, counted = read(KEYS[1]), read(KEYS[2]), read(KEYS[3]), read(KEYS[4])
 local renamed = redis.call('EXISTS', KEYS[7]) == 1 and read(KEYS[7]) or {}
 
 local function is_absent(event) return not (anchor[event] or declared[event] or decided[event]) end
@@ -62,7 +63,7 @@ local function with_one_utc(declaration)
   return (declaration:gsub(' in (%S+)', function(zone) return UTC[(zone:gsub('^Etc/', ''))] and ' in UTC' end))
 end
 
-local new = { {}, {}, {}, [6] = {} } -- as KEYS: what each hash is to hold, event and value by turns
+local new = { {}, {}, {}, {} } -- as KEYS: what each hash is to hold, event and value by turns
 local function set(hash, event, value)
   table.insert(new[hash], event)
   table.insert(new[hash], value)
@@ -91,7 +92,7 @@ local function declare(n, event)
     set(1, event, anchor[event])
     set(2, event, declaration)
     set(3, event, decided[event])
-    if counts ~= (counted[event] or '') then set(6, event, counts) end
+    if counts ~= (counted[event] or '') then set(4, event, counts) end
   end
   answer(n, anchor[event], decided[event], counts, origin or 0)
 end
@@ -102,7 +103,7 @@ end
 for hash, pairs_of_it in pairs(new) do
   in_chunks(pairs_of_it, function(...) redis.call('HSET', KEYS[hash], ...) end)
 end
-if redis.call('EXISTS', KEYS[4]) == 1 then
-  in_chunks(events, function(...) redis.call('HDEL', KEYS[4], ...) end)
+if redis.call('EXISTS', KEYS[5]) == 1 then
+  in_chunks(events, function(...) redis.call('HDEL', KEYS[5], ...) end)
 end
 return reply
