@@ -1,16 +1,17 @@
-from clock.config.application import add_to_application, refuse_application, use_application
-from clock.config.found import Found
 from clock.config.load import (
     DEFAULT_FILES,
+    add_to_application,
     environment,
     file_used,
     found_of_process,
     gather,
     load_config,
+    refuse_application,
     setting_of_process,
+    use_application,
 )
 from clock.config.schema import json_schema
-from clock.config.settings import BY_NAME, SETTINGS, Config, Declared, Setting
+from clock.config.settings import BY_NAME, SETTINGS, Config, Declared, Found, Setting
 
 __all__ = [
     "BY_NAME",

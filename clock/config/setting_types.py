@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clock.config.queue_names import queue_name
+from clock.printable import is_printable
 
 MOST = 1_000_000_000  # the highest count: more is a mistake
 MOST_THREADS = 10_000  # of a process, and processes of a worker; machines refuse more, or spend minutes on them
 DAY = 86_400
 MOST_SHARDS = 64  # each command that counts jobs asks all of them
 CENTURIES = 10_000_000_000  # three of them, in seconds
+
+#: The rule for names of queues, in words.
+NAME_RULE = "a name that is not empty, without line breaks and other control characters"
 
 _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
     "minimum": operator.ge,
@@ -96,6 +99,20 @@ def paths(value: object) -> tuple[Path, ...]:
     if not given:
         raise ValueError
     return tuple(map(path, given))
+
+
+def queue_name(value: object) -> str | None:
+    """The name without surrounding blanks, as workers use it; None if it is invalid.
+
+    A worker separates a job's queue from its payload by a line break, so a name must not contain one.
+
+    >>> queue_name(" lead"), queue_name("two\\nlines"), queue_name(" ")
+    ('lead', None, None)
+    """
+    if not isinstance(value, str):
+        return None
+    name = str.strip(value)
+    return name if name and is_printable(name) else None
 
 
 def queues(value: object) -> tuple[tuple[str, int], ...]:

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import yaml
 
-from clock.config.found import Found, unknown_setting
 from clock.config.schedule_file import KEY as SCHEDULE
 from clock.config.schedule_file import TEMPLATES
-from clock.config.settings import BY_NAME
+from clock.config.settings import BY_NAME, Found, unknown_setting
 from clock.config.yaml_nodes import (
     composed,
     is_sidekiqs,

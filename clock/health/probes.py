@@ -4,19 +4,31 @@ Alive: its loop makes rounds. A process that is not alive should be killed and r
 and Redis answers. A process that is alive but not ready waits for something, usually for Redis; a restart would
 not help. Every process also reports whether the application's clock decides in time. This is separate: a stuck
 clock does not make a worker unready.
+
+Several processes may be behind one port: each writes reports of its work, and their parent judges all. The times
+in a report are of the machine's monotonic clock, so the report of a process that hangs ages by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Protocol
 
+from clock.clocks import Clock
 from clock.errors import StoreError
 from clock.store import Redis
 from clock.store.ledger import next_due
 
 LIVE_SECONDS = 300.0  # an action on the clock's own thread may take this long; a stuck loop never ends
+WRITE_SECONDS = 1.0
+
+logger = logging.getLogger("clock.health")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +118,120 @@ def clock_complaints(redis: Redis, overdue_seconds: float) -> tuple[str, ...]:
 def _late(what: str, seconds: float, limit: float) -> Iterator[str]:
     if seconds > limit:
         yield f"{what} {seconds:.0f} s ago; the limit is {limit:g} s"
+
+
+_STARTING = Vitals((), ("it is starting",))
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """A worker, from its own report."""
+
+    problems: Sequence[str]
+    seconds_since_look: float
+    seconds_since_fetch: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """A clock that runs in a worker, from its own report."""
+
+    leads: bool
+    problems: Sequence[str]
+    seconds_since_look: float
+    seconds_since_round: float
+    seconds_overdue: float
+
+
+class Report:
+    """Writes, in a child and in its own thread, what the child has done into a file of `folder`."""
+
+    def __init__(self, folder: Path, worker: WorkerSigns, beside: ClockSigns | None, *, clock: Clock) -> None:
+        self._path = folder / f"{os.getpid()}.json"
+        self._worker = worker
+        self._beside = beside
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
+
+    def start(self) -> None:
+        """Write from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop writing."""
+        self._stop.set()
+        self._thread.join()
+
+    def write(self) -> None:
+        """Write once. Raises OSError."""
+        seen = {
+            "at": self._clock.monotonic(),
+            "worker": _values(_Worker, self._worker),
+            "clock": _values(_Clock, self._beside) if self._beside else None,
+        }
+        unfinished = self._path.with_suffix(".new")
+        unfinished.write_text(json.dumps(seen))
+        unfinished.replace(self._path)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.write()
+            except OSError as error:  # a full disk: the parent notices that reports are missing
+                logger.debug("Health: %s", error)
+            if self._clock.wait(self._stop, WRITE_SECONDS):
+                return
+
+
+def _values(kind: type[_Worker | _Clock], signs: WorkerSigns | ClockSigns) -> dict[str, object]:
+    return {field.name: getattr(signs, field.name) for field in fields(kind)}
+
+
+class Reports:
+    """Judges, in the parent, the children that `pids` returns, by their files in `folder`."""
+
+    def __init__(
+        self, folder: Path, pids: Callable[[], Sequence[int]], overdue_seconds: float, *, clock: Clock
+    ) -> None:
+        self._folder = folder
+        self._pids = pids
+        self._overdue_seconds = overdue_seconds
+        self._clock = clock
+
+    def vitals(self) -> Vitals:
+        """The problems of all of them."""
+        not_live, not_ready = list[str](), list[str]()
+        for pid in self._pids():
+            read = self._read(pid)
+            one = complaints(read[1], read[0], self._overdue_seconds) if read else _STARTING
+            not_live += (f"process {pid}: {complaint}" for complaint in one.not_live)
+            not_ready += (f"process {pid}: {complaint}" for complaint in one.not_ready)
+        return Vitals(tuple(not_live), tuple(not_ready))
+
+    @property
+    def leads(self) -> bool:
+        """Whether a clock that runs in one of them works."""
+        return any(clock.leads for clock in self._clocks())
+
+    @property
+    def seconds_overdue(self) -> float:
+        """The age of the oldest undecided due instant; 0 if none is past."""
+        return max((clock.seconds_overdue for clock in self._clocks()), default=0.0)
+
+    def _clocks(self) -> list[_Clock]:
+        return [read[1] for read in map(self._read, self._pids()) if read and read[1]]
+
+    def _read(self, pid: int) -> tuple[_Worker, _Clock | None] | None:
+        """The child's report, aged by the time since; None: no report yet."""
+        try:
+            seen = json.loads((self._folder / f"{pid}.json").read_text())
+        except FileNotFoundError:
+            return None
+        age = self._clock.monotonic() - seen["at"]
+        worker, beside = seen["worker"], seen["clock"]
+        for signs in (worker, beside or {}):
+            for name in signs:
+                if name.startswith("seconds_since"):
+                    signs[name] += age
+        return _Worker(**worker), _Clock(**beside) if beside else None

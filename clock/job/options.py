@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
-from clock.config.queue_names import EXPECTED, queue_name
+from clock.config.setting_types import NAME_RULE, queue_name
 from clock.errors import JobError
 from clock.job.context import LEVELS
 from clock.job.delays import INTERVAL_LIMIT, LATEST, Time, in_seconds
@@ -60,10 +60,10 @@ _DURATION = "seconds above 0, or None; the limit is 1,000,000,000 seconds, 31 ye
 
 #: option -> (what a value must be, in words for an error)
 OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
-    "queue": (_is_queue, EXPECTED),
+    "queue": (_is_queue, NAME_RULE),
     "retry": (_is_count, "True, False, or a number of retries (0 or more)"),
     "retry_for": (_is_duration, _DURATION),
-    "retry_queue": (lambda value: value is None or _is_queue(value), f"{EXPECTED}, or None"),
+    "retry_queue": (lambda value: value is None or _is_queue(value), f"{NAME_RULE}, or None"),
     "dead": (lambda value: isinstance(value, bool), "True or False"),
     "backtrace": (_is_count, "True, False, or a number of lines"),
     "tags": (_are_names, "a list of words"),

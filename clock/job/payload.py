@@ -15,7 +15,7 @@ from datetime import datetime
 import msgspec
 
 from clock.clocks import to_ms
-from clock.config.queue_names import queue_name
+from clock.config.setting_types import queue_name
 
 Payload = dict[str, object]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
-from clock.config.queue_names import EXPECTED, queue_name
+from clock.config.setting_types import NAME_RULE, queue_name
 from clock.errors import JobError
 from clock.job.delays import INTERVAL_LIMIT, due_as_put, due_at, in_seconds
 from clock.job.encryption import check_secret, encrypted_args
@@ -192,7 +192,7 @@ def _parcel(job: JobClass, payload: Payload, changed: bool, now: float) -> Parce
     if queue is None:
         given = f"{payload.get('queue')!r:.60}"
         raise JobError(
-            f"{job.wire_name}: client middleware put {given} instead of a queue name; it must be {EXPECTED}"
+            f"{job.wire_name}: client middleware put {given} instead of a queue name; it must be {NAME_RULE}"
         )
     at = due_as_put(payload.pop("at", None), now)
     if at > now:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clock.clocks import SystemClock
-from clock.health import Report, Reports, children, launcher_complaints
+from clock.health import Report, Reports, launcher_complaints, probes
 from clock.testing import FakeClock
 from tests.health.test_server import Signs
 from tests.patience import eventually
@@ -84,7 +84,7 @@ def test_clocks_beside_the_workers_are_told_as_one(
 def test_a_child_writes_from_its_own_thread_and_goes_on_after_a_full_disk(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "WRITE_SECONDS", 0.01)
+    monkeypatch.setattr(probes, "WRITE_SECONDS", 0.01)
     folder = tmp_path / "full"
     report = Report(folder, Signs(), None, clock=SystemClock())
     with caplog.at_level("DEBUG", logger="clock.health"):
