@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.utils import timezone, translation
 
+from clock.job.context import RunningJob
 from clock.job.payload import Payload
-from clock.job.types import RunningJob
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from typing import Any, Unpack, cast
 
 from clock.errors import ArgumentsError, JobError
 from clock.job import registry
+from clock.job.context import JobClass
 from clock.job.job import Job
 from clock.job.options import OPTIONS, CallOptions
 from clock.job.push.setter import Setter
-from clock.job.types import JobClass
 from clock.printable import brief
 
 

@@ -9,12 +9,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from clock.errors import JobError
+from clock.job.context import JobClass
 from clock.job.flow.limits import Limit, Rate, rules_of
 from clock.job.flow.unique import unique_of
 from clock.job.options import ITERATION, OPTIONS, RULES, check_iterates, checked
 from clock.job.push.arguments import accepted, arity
 from clock.job.redaction import hidden_places
-from clock.job.types import JobClass
 
 HOOKS = ("retry_in", "retries_exhausted")
 #: Names that a worker calls or sets itself.

@@ -1,4 +1,4 @@
-"""The running job of this thread or task, for its own code and for log lines."""
+"""The running job of this thread or task: for its own code, for log lines, and for other modules of this room."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar, Protocol, Self
 
 import msgspec
 
@@ -27,11 +27,7 @@ logger = logging.getLogger("clock.job")
 
 
 def figure(what: str, value: Any) -> int | float:
-    """A number of items, of any numeric type, as JSON holds it. Raises JobError for another value.
-
-    >>> figure("done", 3), figure("done", 2.5)
-    (3, 2.5)
-    """
+    """A number of items, of any numeric type, as JSON holds it. Raises JobError for another value."""
     try:
         number = float("nan" if isinstance(value, (str, bytes)) else value)
     except (TypeError, ValueError, OverflowError):
@@ -75,22 +71,88 @@ class Context(msgspec.Struct, frozen=True):
 
     def report_progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
         """Note how far the run has come, for the next heartbeat. Raises JobError for an invalid number."""
-        state = self.state
-        shown = {
+        now = self.clock.monotonic()
+        if self.state.started is None:
+            self.state.started = now
+        self.state.progress = {
             "done": figure("progress: done", done),
             "total": None if total is None else figure("progress: total", total),
             "note": None if note is None else printable(note)[:LONGEST_NOTE],
+            "seconds": round(now - self.state.started, 3),
         }
-        if state.started is None:
-            state.started = self.clock.monotonic()
-        spent = round(self.clock.monotonic() - state.started, 3)
-        state.progress = {**shown, "seconds": spent}
 
     def instant(self, name: str) -> datetime | None:
         """`due` or `previous` of the firing that pushed the job."""
         firing = self.payload.get("clock")
         ms = firing.get(name) if isinstance(firing, Mapping) else None
         return from_ms(ms) if isinstance(ms, int) else None
+
+
+#: Takes a function and calls it once the transaction under way is committed; never, if it is rolled back.
+OnCommit = Callable[[Callable[[], object]], object]
+
+
+class RunningJob(Protocol):
+    """A job that runs, with those options that are read by their names.
+
+    Options that a subclass may give a narrower type are `Any`: an attribute of a Protocol has one exact type.
+    """
+
+    wire_name: ClassVar[str]
+    queue: ClassVar[str]
+    retry: ClassVar[Any]
+    dead: ClassVar[bool]
+    tags: ClassVar[Any]
+    redact: ClassVar[Any]
+    encrypt: ClassVar[bool]
+    unique: ClassVar[Any]
+    limits: ClassVar[Any]
+    rates: ClassVar[Any]
+    timeout: ClassVar[Any]
+    expires_in: ClassVar[Any]
+    enqueue_after_commit: ClassVar[Any]
+    context: Context
+    log_fields: dict[str, object]
+    deadline: datetime | None
+    exactly_once: ClassVar[Any]
+    _push_template: ClassVar[Any]
+    _checked_rules: ClassVar[Any]
+    _iterates: ClassVar[bool]
+
+    def perform(self, *args: Any, **kwargs: Any) -> Any:
+        """Do the work."""
+
+    @classmethod
+    def perform_async(cls, *args: Any, **kwargs: Any) -> str:
+        """Push the job; its jid."""
+        ...
+
+    @classmethod
+    def is_coroutine(cls) -> bool:
+        """Whether `perform` is a coroutine function."""
+        ...
+
+    @classmethod
+    def run(cls, context: Context, middleware: Sequence[Callable[..., Any]] | None = None) -> Any:
+        """Run the job of `context.payload` inside the middleware; what `perform` returns."""
+
+    @classmethod
+    async def arun(cls, context: Context, middleware: Sequence[Callable[..., Any]] | None = None) -> Any:
+        """Run a job whose `perform` is a coroutine function inside the middleware; what `perform` returns."""
+
+    @classmethod
+    def for_context(cls, context: Context) -> Self:
+        """The job of `context`, as it is while it runs."""
+        ...
+
+    def retry_in(self, count: int, error: BaseException) -> Any:
+        """How many seconds after failure number `count` (from 0) the job is tried again."""
+
+    def retries_exhausted(self, payload: dict[str, object], error: BaseException) -> object:
+        """Called when the job has failed for the last time."""
+
+
+JobClass = type[RunningJob]
 
 
 def job_logger(payload: Mapping[str, object]) -> logging.Logger:

@@ -6,7 +6,7 @@ Those of a database can be read by `for` and by `async for`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,10 +43,7 @@ def queryset(rows: Any, after: Any, *, batch: int = BATCH) -> Rows:
     def query(after: Any) -> Any:
         return (ordered if after is None else ordered.filter(pk__gt=after))[:batch]
 
-    async def aread(after: Any) -> Sequence[Any]:
-        return [row async for row in query(after)]
-
-    return Rows(lambda after: list(query(after)), aread, lambda row: row.pk, after, batch)
+    return Rows(query, "pk", after, batch)
 
 
 def select(session: Any, query: Any, column: Any, after: Any, *, batch: int = BATCH) -> Rows:
@@ -57,49 +54,43 @@ def select(session: Any, query: Any, column: Any, after: Any, *, batch: int = BA
     """
     ordered = query.order_by(column).limit(batch)
 
-    def found(after: Any) -> Any:
+    def scalars(after: Any) -> Any:
         return session.scalars(ordered if after is None else ordered.where(column > after))
 
-    async def aread(after: Any) -> Sequence[Any]:
-        rows = found(after)
-        return list(await rows if inspect.isawaitable(rows) else rows)
-
-    return Rows(lambda after: list(found(after)), aread, lambda row: getattr(row, column.key), after, batch)
+    return Rows(scalars, column.key, after, batch)
 
 
 class Rows(Iterable[tuple[Any, Any]], AsyncIterable[tuple[Any, Any]]):
-    """Pairs (cursor, row), which `for` and `async for` read in batches."""
+    """Pairs (cursor, row), which `for` and `async for` read in batches: those that `query` finds after a cursor.
 
-    def __init__(
-        self,
-        read: Callable[[Any], Sequence[Any]],
-        aread: Callable[[Any], Awaitable[Sequence[Any]]],
-        cursor_of: Callable[[Any], Any],
-        after: Any,
-        batch: int,
-    ) -> None:
-        self._read = read
-        self._aread = aread
-        self._cursor_of = cursor_of
+    The cursor of a row is its attribute `key`.
+    """
+
+    def __init__(self, query: Callable[[Any], Any], key: str, after: Any, batch: int) -> None:
+        self._query = query
+        self._key = key
         self._after = after
         self._batch = batch
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         is_last = False
         while not is_last:
-            rows = self._read(self._after)
+            rows = list(self._query(self._after))
             yield from map(self._pair, rows)
             is_last = len(rows) < self._batch
 
     async def __aiter__(self) -> AsyncIterator[tuple[Any, Any]]:
         is_last = False
         while not is_last:
-            rows = await self._aread(self._after)
+            found = self._query(self._after)
+            if inspect.isawaitable(found):
+                found = await found
+            rows = [row async for row in found] if hasattr(found, "__aiter__") else list(found)
             for row in rows:
                 yield self._pair(row)
             is_last = len(rows) < self._batch
 
     def _pair(self, row: Any) -> tuple[Any, Any]:
-        cursor = self._cursor_of(row)
+        cursor = getattr(row, self._key)
         self._after = cursor if isinstance(cursor, (int, str)) else str(cursor)
         return self._after, row

@@ -105,11 +105,7 @@ def decrypted_args(payload: Mapping[str, object]) -> list[object] | None:
 
 
 def is_encrypted(payload: Mapping[str, object]) -> bool:
-    """Whether the last argument of a payload is encrypted: by us, or by Sidekiq Enterprise in its own format.
-
-    >>> is_encrypted({"encrypt": True, "args": [7, "v1:0a1b2c3d:aGk="]}), is_encrypted({"args": [7]})
-    (True, False)
-    """
+    """Whether the last argument of a payload is encrypted: by us, or by Sidekiq Enterprise in its own format."""
     args = payload.get("args")
     return bool(payload.get("encrypt")) and isinstance(args, list) and bool(args) and isinstance(args[-1], str)
 

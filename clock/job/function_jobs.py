@@ -8,10 +8,10 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
 from clock.errors import JobError
+from clock.job.context import JobClass
 from clock.job.job import Job
 from clock.job.options import JobOptions, checked
 from clock.job.push.setter import Setter
-from clock.job.types import JobClass
 from clock.printable import brief
 
 P = ParamSpec("P")

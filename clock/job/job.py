@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from clock.errors import JobCancelled, JobError
 from clock.job import registry
 from clock.job.class_checks import check_class, check_perform
-from clock.job.context import Context, job_logger
+from clock.job.context import Context, OnCommit, job_logger
 from clock.job.flow.batch import OwnBatch, own_batch
 from clock.job.flow.limits import Limit, Rate
 from clock.job.flow.unique import Unique
@@ -22,7 +22,6 @@ from clock.job.options import Order
 from clock.job.payload import Payload
 from clock.job.push import client
 from clock.job.push.job_methods import JobMethods
-from clock.job.types import OnCommit
 from clock.log import JobLogContext, fields_of, running_job
 
 

@@ -42,11 +42,7 @@ def instant(value: object) -> float | None:
 
 
 def encode(value: object) -> str:
-    """JSON with UTF-8 and integers of any size. Raises TypeError or ValueError for values that JSON does not have.
-
-    >>> encode({"args": ["ß", 2**70]})
-    '{"args":["ß",1180591620717411303424]}'
-    """
+    """JSON with UTF-8 and integers of any size. Raises TypeError or ValueError for values that JSON lacks."""
     return _encoder.encode(value)
 
 
@@ -56,11 +52,7 @@ def encode_checked(value: object) -> str:
 
 
 def encode_each(values: Sequence[object]) -> list[str]:
-    r"""The JSON of each of many checked values. JSON has no line break outside of `\n`, so lines separate them.
-
-    >>> encode_each([["a\nb"], []])
-    ['["a\\nb"]', '[]']
-    """
+    r"""The JSON of each of many checked values. JSON has no line break outside of `\n`, so lines separate them."""
     return _fast_encoder.encode_lines(values).decode().split("\n")[:-1]
 
 
@@ -81,9 +73,6 @@ def decode(text: bytes) -> object:
     """The value of some JSON. Raises ValueError; also for NaN and numbers out of range, which no JSON can hold.
 
     Raises RecursionError for lists and objects that are nested too deeply.
-
-    >>> decode(b"[1180591620717411303424]")
-    [1180591620717411303424]
     """
     try:
         return _fast_decoder.decode(text)

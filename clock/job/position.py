@@ -9,13 +9,12 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from clock.errors import JobCancelled, JobError, StoreError
-from clock.job.context import figure
+from clock.job.context import RunningJob, figure
 from clock.job.delays import in_seconds
 from clock.job.job_run import EndedEarly
 from clock.job.payload import encode
 from clock.job.push import client
 from clock.job.push.filling import ITEM
-from clock.job.types import RunningJob
 from clock.printable import brief
 from clock.store.jobs.queues import Parcel
 from clock.store.ledger.held_pushes import ItemPushes, Push, holding_in

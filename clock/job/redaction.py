@@ -42,8 +42,6 @@ def shown_args(payload: Mapping[str, object]) -> object:
 
     >>> shown_args({"args": [7, "hush", {"password": "hush"}], "redact": [1, "password"]})
     [7, '[hidden]', {'password': '[hidden]'}]
-    >>> shown_args({"args": [7, "v1:0a1b2c3d:aGk="], "encrypt": True})
-    [7, '[encrypted]']
     """
     args, hidden = payload.get("args"), payload.get("redact")
     if isinstance(args, list) and is_encrypted(payload):

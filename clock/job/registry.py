@@ -15,7 +15,7 @@ from pathlib import Path
 from clock.errors import ClockError, ConfigurationError, DuplicateJobClass, UnknownJobClass, described
 from clock.forking import child_ends_here
 from clock.import_hints import hint
-from clock.job.types import JobClass
+from clock.job.context import JobClass
 from clock.store.ledger.held_pushes import dropping
 
 _PACKAGE = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from clock.job.types import JobClass
+from clock.job.context import JobClass
 
 _CAMEL_CASE = re.compile(r"[A-Z][A-Za-z0-9]*")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")

@@ -7,7 +7,7 @@ from types import MethodType
 from typing import Any, NamedTuple
 
 from clock.job import Job, Setter
-from clock.job.types import JobClass
+from clock.job.context import JobClass
 from clock.timetable import Event
 from clock.timetable.naming import shown
 

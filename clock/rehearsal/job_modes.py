@@ -16,13 +16,13 @@ from typing import Any, Literal, Self
 
 from clock.errors import JobError
 from clock.job import Context, encryption, registry
+from clock.job.context import JobClass
 from clock.job.middleware.chain import Chain, ServerMiddleware
 from clock.job.payload import Payload
 from clock.job.push import client
 from clock.job.push.carriers import Batches, Carrier
 from clock.job.push.client import ToRedis
 from clock.job.push.inline import await_here, run_here
-from clock.job.types import JobClass
 from clock.rehearsal.collected_jobs import CollectedJobs
 from clock.rehearsal.flow import MemoryFlow, as_read
 from clock.store.jobs.flow.unique_locks import Lock

@@ -15,8 +15,8 @@ from heapq import merge
 
 from clock.clocks import from_ms, to_ms
 from clock.job import Job
+from clock.job.context import JobClass
 from clock.job.middleware.defaults import client_middleware, note_expiry
-from clock.job.types import JobClass
 from clock.rehearsal.event_job import job_class_of
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.frozen_time import Move

@@ -19,14 +19,13 @@ from contextvars import Token
 from typing import Any, Protocol, Self, cast, runtime_checkable
 
 from clock.errors import BatchDone, JobError
-from clock.job.context import Context
+from clock.job.context import Context, JobClass
 from clock.job.flow.checked_call import checked_call
 from clock.job.options import Order, Signature
 from clock.job.payload import new_jid
 from clock.job.push import client, filling
 from clock.job.push.filling import Filling, filled_in, jid_after
 from clock.job.push.payload_builder import payload_text
-from clock.job.types import JobClass
 from clock.log import running_job
 from clock.printable import brief
 from clock.store.jobs.flow import batches as stored

@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from clock.errors import JobError, described
+from clock.job.context import JobClass
 from clock.job.delays import in_seconds
 from clock.job.flow.checked_call import checked_call
-from clock.job.types import JobClass
 from clock.printable import brief, is_printable
 
 LONGEST_NAME = 200  # characters
@@ -37,7 +37,8 @@ class Limit:
     maximum: int
 
     def __post_init__(self) -> None:
-        _check_own_name("Limit", self.name)
+        if not callable(self.name):
+            check_name("Limit", self.name, _OR_FUNCTION)
         _check_count("Limit: maximum", self.maximum)
 
     def __repr__(self) -> str:
@@ -66,7 +67,8 @@ class Rate:
     weight: int | Callable[..., int] = 1
 
     def __post_init__(self) -> None:
-        _check_own_name("Rate", self.name)
+        if not callable(self.name):
+            check_name("Rate", self.name, _OR_FUNCTION)
         _check_count("Rate: count", self.count)
         if not 0.001 <= (in_seconds(self.per) or 0) <= LONGEST_SECONDS:
             raise JobError(f"Rate: per is {brief(self.per)}; it must be a timedelta or seconds, 0.001 to a year")
@@ -157,12 +159,11 @@ def _called(job: JobClass, what: str, function: Callable[..., object], args: Seq
     try:
         return function(*args)
     except Exception as error:
-        raise JobError(
-            f"{job.wire_name}: {what}: the function failed with {described(error)}; it gets the "
-            "arguments of the job"
-        ) from error
+        failed = f"the function failed with {described(error)}; it gets the arguments of the job"
+        raise JobError(f"{job.wire_name}: {what}: {failed}") from error
 
 
+_OR_FUNCTION = ", or a function that returns it"
 _NAME = f"a text of 1 to {LONGEST_NAME} characters without control characters"
 
 
@@ -174,11 +175,6 @@ def check_name(kind: str, name: object, more: str = "") -> None:
     """Raises JobError if the name of a rule is invalid. `more`: what else it may be."""
     if not _is_name(name):
         raise JobError(f"{kind}: the name is {brief(name)}; it must be {_NAME}{more}")
-
-
-def _check_own_name(kind: str, name: object) -> None:
-    if not callable(name):
-        check_name(kind, name, ", or a function that returns it")
 
 
 def _check_count(what: str, count: object) -> None:

@@ -29,8 +29,8 @@ from typing import Any, Generic, TypeVar
 from clock import forking
 from clock.errors import JobError
 from clock.forking import child_ends_here, end_child
+from clock.job.context import JobClass, RunningJob
 from clock.job.payload import Payload
-from clock.job.types import JobClass, RunningJob
 
 Around = AbstractContextManager[object] | AbstractAsyncContextManager[object] | None
 #: `Any`: an application's middleware may declare `type[Job]` or its own base class.

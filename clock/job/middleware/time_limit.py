@@ -20,9 +20,9 @@ from typing import cast
 from clock.clocks import Clock, SystemClock
 from clock.errors import JobTimeout
 from clock.forking import in_child
+from clock.job.context import RunningJob
 from clock.job.delays import INTERVAL_LIMIT, in_seconds
 from clock.job.payload import Payload
-from clock.job.types import RunningJob
 
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_exception.argtypes = (ctypes.c_ulong, ctypes.c_void_p)  # the exception's class, or NULL to call one back
@@ -86,6 +86,9 @@ class _Watchdog:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
         # Taken as itself, not through the condition: only a lock written in C cannot be interrupted half taken.
         self._lock = threading.Lock()
         self._nearer = threading.Condition(self._lock)
@@ -126,11 +129,4 @@ class _Watchdog:
 
 
 _watchdog = _Watchdog(SystemClock())
-
-
-def _begin_child() -> None:
-    global _watchdog  # one a process: its thread is the parent's, and its lock may have been held
-    _watchdog = _Watchdog(SystemClock())
-
-
-in_child(_begin_child)
+in_child(_watchdog.reset)  # one a process: its thread is the parent's, and its lock may have been held

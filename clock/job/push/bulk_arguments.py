@@ -49,11 +49,7 @@ def check_all(job: str, perform: Callable[..., object], batches: Sequence[Sequen
 def encode_all(
     fields: Mapping[str, object], batches: Sequence[Sequence[object]], jids: Sequence[str]
 ) -> list[str]:
-    """A payload for each list of arguments, with these `fields` and a jid.
-
-    >>> encode_all({"class": "A"}, [[1], ["x"]], ["j1", "j2"])
-    ['{"class":"A","args":[1],"jid":"j1"}', '{"class":"A","args":["x"],"jid":"j2"}']
-    """
+    """A payload for each list of arguments, with these `fields` and a jid."""
     head = encode_checked(fields)[:-1] + ',"args":'
     return [f'{head}{args},"jid":"{jid}"}}' for args, jid in zip(encode_each(batches), jids, strict=True)]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, MutableSequence, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from clock.job.context import JobClass
 from clock.job.payload import Payload
-from clock.job.types import JobClass
 from clock.store.jobs.queues import Parcel
 
 Batches = Iterable[Sequence[Parcel]]

@@ -19,6 +19,7 @@ from itertools import chain, repeat
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import ArgumentsError, BatchDone, JobError, NotFaked, NotUnique
+from clock.job.context import JobClass, OnCommit
 from clock.job.delays import due_at
 from clock.job.encryption import check_secret
 from clock.job.flow.unique import unique_of
@@ -33,7 +34,6 @@ from clock.job.push.payload_builder import check_rules_of, pack_all, pack_one
 from clock.job.push.spreading import spread
 from clock.job.push.template import template_of
 from clock.job.shared_value import SharedValue
-from clock.job.types import JobClass, OnCommit
 from clock.store import Redis
 from clock.store.jobs.flow import batches as stored
 from clock.store.jobs.flow import unique_locks

@@ -9,12 +9,11 @@ from contextvars import copy_context
 from typing import Any
 
 from clock.errors import Discard
-from clock.job.context import Context
+from clock.job.context import Context, JobClass
 from clock.job.middleware.chain import ServerMiddleware
 from clock.job.options import Order
 from clock.job.push import client
 from clock.job.push.payload_builder import payload_as_read
-from clock.job.types import JobClass
 
 
 def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar, TypeVarTuple, Unpack, cast, overload
 
 from clock.errors import NoPerform
+from clock.job.context import JobClass
 from clock.job.delays import Time
 from clock.job.options import CallOptions, Signature
 from clock.job.payload import Payload
@@ -14,7 +15,6 @@ from clock.job.push import client
 from clock.job.push.prepared_push import PreparedPush
 from clock.job.push.setter import Setter
 from clock.job.push.template import Template
-from clock.job.types import JobClass
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from clock.config.setting_types import NAME_RULE, queue_name
 from clock.errors import JobError
+from clock.job.context import JobClass
 from clock.job.delays import INTERVAL_LIMIT, due_as_put, due_at, in_seconds
 from clock.job.encryption import check_secret, encrypted_args
 from clock.job.flow.limits import depends_on_arguments, rule_fields
@@ -22,7 +23,6 @@ from clock.job.push import filling
 from clock.job.push.arguments import check_json
 from clock.job.push.bulk_arguments import encode_all, new_jids
 from clock.job.push.spreading import stays_at_home
-from clock.job.types import JobClass
 from clock.store.jobs.delayed import LOOK_SECONDS
 from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.jobs.queues import Parcel

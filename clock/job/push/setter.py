@@ -12,12 +12,12 @@ from typing import Any, Generic, ParamSpec, Unpack
 
 from clock.errors import ArgumentsError, Discard, JobError, StoreError
 from clock.job.class_checks import check_rules
+from clock.job.context import JobClass
 from clock.job.delays import Time, due_of_each
 from clock.job.options import RULES, CallOptions, Order, Signature, check_iterates, checked
 from clock.job.push import client, inline
 from clock.job.push.arguments import check_value
 from clock.job.push.prepared_push import PreparedPush
-from clock.job.types import JobClass
 from clock.printable import brief
 
 P = ParamSpec("P")

@@ -6,11 +6,12 @@ So do the jobs that an event pushes, and those that push jobs with `exactly_once
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 
+from clock.job.context import JobClass
 from clock.job.payload import Payload
-from clock.job.types import JobClass
 from clock.store import Redis
 from clock.store.jobs.queues import Parcel
 from clock.store.server.shards import every, place_by
@@ -26,29 +27,17 @@ def stays_at_home(job: JobClass, payload: Payload) -> bool:
 
 def spread(redis: Redis, parcels: Iterable[Parcel]) -> list[tuple[Redis, list[Parcel]]]:
     """The parcels for each place, with its connection: plain jobs by their jids, the others at home."""
-    found: dict[int, list[Parcel]] = {}
-    for parcel in parcels:
-        for place, part in _parts(redis, parcel):
-            found.setdefault(place, []).append(part)
     places = every(redis)
+    found: defaultdict[int, list[Parcel]] = defaultdict(list)
+    for parcel in parcels:
+        if parcel.jids is None:
+            found[0].append(parcel)
+            continue
+        indexes: defaultdict[int, list[int]] = defaultdict(list)
+        for index, jid in enumerate(parcel.jids):
+            indexes[place_by(jid, len(places))].append(index)
+        for place, some in indexes.items():
+            payloads = [parcel.payloads[index] for index in some]
+            at = None if parcel.at is None else [parcel.at[index] for index in some]
+            found[place].append(replace(parcel, payloads=payloads, at=at, jids=None))
     return [(places[number], some) for number, some in sorted(found.items())]
-
-
-def _parts(redis: Redis, parcel: Parcel) -> Iterable[tuple[int, Parcel]]:
-    if parcel.jids is None:
-        return [(0, parcel)]
-    count = len(every(redis))
-    indexes: dict[int, list[int]] = {}
-    for index, jid in enumerate(parcel.jids):
-        indexes.setdefault(place_by(jid, count), []).append(index)
-    return [(place, _part(parcel, some)) for place, some in indexes.items()]
-
-
-def _part(parcel: Parcel, indexes: Sequence[int]) -> Parcel:
-    at = parcel.at
-    return replace(
-        parcel,
-        payloads=[parcel.payloads[index] for index in indexes],
-        at=None if at is None else [at[index] for index in indexes],
-        jids=None,
-    )

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from clock.job.context import JobClass
 from clock.job.middleware.chain import ClientMiddleware
 from clock.job.middleware.defaults import client_middleware, client_middleware_for
 from clock.job.options import PAYLOAD_ATTRIBUTES, Order, payload_fields
 from clock.job.payload import encode_checked, new_jid
 from clock.job.push.spreading import stays_at_home
-from clock.job.types import JobClass
 from clock.store.jobs.queues import Parcel
 
 #: Everything of a class that its payloads depend on. `True == 1`, but their JSON differs, so types count, too.
@@ -47,8 +47,11 @@ class Template:
 def template_of(job: JobClass) -> Template:
     """The template of a class with its present options. Raises JobError."""
     found: Template | None = vars(job).get("_push_template")  # not that of a base class
-    if found is None or found.middleware is not client_middleware.entries or found.options != _options(job):
-        found = job._push_template = _made(job)
+    entries = client_middleware.entries
+    if found is None or found.middleware is not entries or found.options != _options(job):
+        options = tuple([list(value) if isinstance(value, list) else value for value in _options(job)])
+        found = Template(options, entries, *head_of(Order(job)), is_spread=not stays_at_home(job, {}))
+        job._push_template = found
     return found
 
 
@@ -64,9 +67,3 @@ def head_of(order: Order) -> tuple[str, str]:
         return encode_checked(fields)[:-1], queue
     except (TypeError, ValueError):  # an option has no JSON: the ordinary push names it
         return "", queue
-
-
-def _made(job: JobClass) -> Template:
-    entries = client_middleware.entries
-    options = tuple([list(value) if isinstance(value, list) else value for value in _options(job)])
-    return Template(options, entries, *head_of(Order(job)), is_spread=not stays_at_home(job, {}))

@@ -27,6 +27,7 @@ from clock.errors import (
 )
 from clock.forking import end_child
 from clock.job import Context, registry
+from clock.job.context import JobClass
 from clock.job.encryption import PARKED_UNDER, decrypted_args
 from clock.job.flow.limits import rate_names
 from clock.job.flow.unique import lock_pair, unique_field
@@ -35,7 +36,6 @@ from clock.job.middleware.metrics import METRICS
 from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
 from clock.job.results import Status, keeps_result, kept_error, kept_value
-from clock.job.types import JobClass
 from clock.log import JobLogContext, write_gathered_lines
 from clock.printable import is_utf8
 from clock.store import keys
