@@ -10,10 +10,9 @@ from typing import Literal
 
 from clock.timetable.action import Action, Enqueue
 from clock.timetable.monitor import Monitor
-from clock.timetable.triggers.adjustments import NONE, Adjustments, is_quick
+from clock.timetable.triggers.adjustments import NONE, Adjustments, Moment, is_quick
 from clock.timetable.triggers.counting import Counting, written
 from clock.timetable.triggers.intervals import Trigger
-from clock.timetable.triggers.until import Moment
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, to_datetime, to_seconds
 
 CatchUp = Literal["latest", "all", "skip"]
@@ -40,7 +39,6 @@ class EventOptions:
     overlap: Overlap = "allow"
     description: str | None = None
     tags: frozenset[Hashable] = frozenset()
-    until: Moment | None = None
     adjustments: Adjustments = NONE
     asks_again: bool = False
     was: tuple[str, ...] = ()
@@ -102,7 +100,7 @@ class Event:
     @property
     def until(self) -> Moment | None:
         """The last moment at which the event may be due."""
-        return self.options.until
+        return self.options.adjustments.until
 
     @property
     def adjustments(self) -> Adjustments:

@@ -15,7 +15,7 @@ from cronsim import CronSim, CronSimError
 from clock.timetable.event import Event
 from clock.timetable.naming import name_of
 from clock.timetable.periods import NOT_AT_FIRST, listed, short_form
-from clock.timetable.triggers.adjustments import Adjustments
+from clock.timetable.triggers.adjustments import Adjustments, until_words
 from clock.timetable.triggers.calendar_days import ordinal
 from clock.timetable.triggers.cron import fields_of
 from clock.timetable.triggers.cron_fields import (
@@ -29,7 +29,6 @@ from clock.timetable.triggers.cron_fields import (
     numbers,
     weekday_term,
 )
-from clock.timetable.triggers.until import until_words
 
 CRON = "cron "  # the start of a schedule in words, if it is a cron expression
 _FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)

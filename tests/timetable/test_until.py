@@ -4,8 +4,8 @@ from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 
 import pytest
 
+from clock.timetable.triggers.adjustments import Moment, Until, parse_until, until_words
 from clock.timetable.triggers.intervals import Elapsed
-from clock.timetable.triggers.until import Moment, Until, parse_until, until_words
 from clock.timetable.triggers.zone_offsets import DAY, HOUR
 from tests.timetable.changing_zone import ChangingZone
 

@@ -21,8 +21,8 @@ from clock.timetable.clock_file.options import check_option, hint
 from clock.timetable.clock_file.rows.database_rows import selected
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents
+from clock.timetable.triggers.adjustments import Moment
 from clock.timetable.triggers.holidays import Excepted, Otherwise
-from clock.timetable.triggers.until import Moment
 from clock.timetable.triggers.wall_times import Fold, Gap
 from clock.worker_hooks import WORKER_EVENTS, WorkerEvent, on_worker_event
 

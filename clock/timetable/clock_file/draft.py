@@ -29,7 +29,6 @@ from clock.timetable.naming import name_of, numbered, shortened
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 from clock.timetable.triggers.adjustments import NONE, Adjustments
 from clock.timetable.triggers.intervals import MakeTrigger, Union
-from clock.timetable.triggers.until import Moment, Until
 
 _NO_TAGS: frozenset[Hashable] = frozenset()  # each empty set takes 200 bytes
 _PACKAGE = str(Path(__file__).parents[2]) + os.sep
@@ -118,7 +117,6 @@ class Entry:
     overlap: Overlap | None = None
     description: str | None = None
     tags: Collection[Hashable] = ()
-    until: Moment | None = None
     adjustments: Adjustments = NONE
     monitor: object = None  # as it was given
     is_clockworks: bool = False
@@ -147,8 +145,7 @@ class Entry:
 
     def declaration(self, zone: tzinfo) -> str:
         """All that the due instants depend on, in words."""
-        until = "" if self.until is None else f" until {self.until}"
-        return _shared(f"{self.schedule} in {zone_name(zone)}{until}{self.adjustments.words()}")
+        return _shared(f"{self.schedule} in {zone_name(zone)}{self.adjustments.words()}")
 
     def event(
         self, name: str, action: Action, settings: Settings, shared: dict[object, EventOptions] | None = None
@@ -160,8 +157,8 @@ class Entry:
         zone = self.zone or settings.tz
         drawn_from = next(iter(self.was), name)  # so a rename does not move its spread, jitter or random gap
         try:
-            trigger = self.make_trigger(zone, drawn_from, self.adjustments.dst)
-            trigger = self.adjustments.around(trigger, zone, name, drawn_from)
+            plain = self.make_trigger(zone, drawn_from, self.adjustments.dst)
+            trigger = self.adjustments.around(plain, zone, name, drawn_from)
         except ValueError as error:
             raise DeclarationError(f"{self.source}: {error}") from None
         try:
@@ -173,7 +170,7 @@ class Entry:
             schedule=self.schedule,
             declaration=self.declaration(zone),
             zone=zone,
-            trigger=trigger if self.until is None else Until(trigger, self.until, zone),
+            trigger=trigger,
             action=monitored(action, monitor.slug) if monitor else action,
             source=self.source,
             options=self._options(settings, monitor, {} if shared is None else shared),
@@ -190,20 +187,16 @@ class Entry:
             self.overlap or "allow",
             self.description,
             frozenset(self.tags) if self.tags else _NO_TAGS,
-            self.until,
             self.adjustments,
             self.is_clockworks and self.if_ is not None,
             self.was,
             monitor,
         )
-        key = (given, repr(self.until), frozenset((tag, type(tag)) for tag in self.tags))
+        key = (given, repr(self.adjustments.until), frozenset((tag, type(tag)) for tag in self.tags))
         try:
-            found = shared.get(key)
+            return shared.get(key) or shared.setdefault(key, EventOptions(*given))
         except TypeError:  # an option has no hash
             return EventOptions(*given)
-        if found is None:
-            found = shared[key] = EventOptions(*given)
-        return found
 
 
 def _check_renames(events: Sequence[Event]) -> None:

@@ -16,9 +16,8 @@ from clock.printable import brief, closest, is_printable
 from clock.timetable.clock_file.callable_checks import check_called
 from clock.timetable.clock_file.draft import Entry, zone_named
 from clock.timetable.periods import LONGEST_PERIOD
-from clock.timetable.triggers.adjustments import Adjustments
+from clock.timetable.triggers.adjustments import Adjustments, parse_until
 from clock.timetable.triggers.holidays import excepted_days
-from clock.timetable.triggers.until import parse_until
 from clock.timetable.triggers.wall_times import Dst
 
 #: The options that move or drop due instants.
@@ -154,7 +153,7 @@ def store_options(where: str, entry: Entry, given: Mapping[str, Any]) -> None:
     try:
         entry.adjustments = _adjusted(where, entry.adjustments, given)
         if "until" in given:
-            entry.until = parse_until(given["until"])
+            entry.adjustments = replace(entry.adjustments, until=parse_until(given["until"]))
     except ValueError as error:
         raise DeclarationError(f"{where}{error}") from None
     if "tz" in given:

@@ -1,16 +1,18 @@
-"""Adjustments of a trigger: the rule for zone changes, holidays, a spread, a jitter.
+"""Adjustments of a trigger: the rule for zone changes, holidays, a spread, a jitter, an end.
 
 The trigger inside continues with its own, nominal instants. Moving an instant does not move the later ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+from clock.printable import brief
 from clock.timetable.naming import name_of
+from clock.timetable.periods import short_form
 from clock.timetable.triggers.calendar_days import WEEKEND_DAYS, WORKING_DAYS
 from clock.timetable.triggers.clockwork import ClockworkAt
 from clock.timetable.triggers.cron import Cron
@@ -29,16 +31,22 @@ from clock.timetable.triggers.intervals import (
     in_order,
 )
 from clock.timetable.triggers.sun import Sun
-from clock.timetable.triggers.until import Until
 from clock.timetable.triggers.wall_times import AS_USUAL, Dst
-from clock.timetable.triggers.zone_offsets import DAY
+from clock.timetable.triggers.zone_offsets import DAY, offsets_of, to_seconds
+
+#: The texts that the `schedule` package takes.
+_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+_TIME_FORMATS = ("%H:%M:%S", "%H:%M")
+_ACCEPTED = 'a datetime, a timedelta, a time, "2026-12-31 18:00", "2026-12-31" or "18:00"'
+
+Moment = datetime | timedelta | time
 
 _SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Adjustments:
-    """The adjustments of an event by `dst`, `except_on`, `spread` and `jitter`."""
+    """The adjustments of an event by `dst`, `except_on`, `spread`, `jitter` and `until`."""
 
     dst: Dst = AS_USUAL
     excepted: Callable[[date], object] | None = None
@@ -46,6 +54,7 @@ class Adjustments:
     spread: timedelta | None = None
     salt: str = ""
     jitter: timedelta | None = None
+    until: Moment | None = None
 
     def around(self, trigger: Trigger, zone: tzinfo, name: str, drawn_from: str) -> Trigger:
         """The adjusted trigger of the event `name`. Spread and jitter are derived from the text `drawn_from`.
@@ -61,7 +70,7 @@ class Adjustments:
             trigger = Spread(trigger, seed, self.spread // _SECOND)
         if self.jitter is not None:
             trigger = Jitter(trigger, drawn_from, self.jitter // _SECOND)
-        return trigger
+        return trigger if self.until is None else Until(trigger, self.until, zone)
 
     def _closed(self, trigger: Trigger, excepted: Callable[[date], object]) -> Callable[[date], object]:
         """The days on which the event may not be due: an event of weekdays is not moved to a Saturday."""
@@ -91,7 +100,8 @@ class Adjustments:
             words.append(f"not on {name_of(self.excepted)}{moved}")
         words += [f"spread over {self.spread}"] if self.spread else []
         words += [f"jitter up to {self.jitter}"] if self.jitter else []
-        return "".join(f", {word}" for word in words)
+        until = "" if self.until is None else f" until {self.until}"
+        return until + "".join(f", {word}" for word in words)
 
 
 NONE = Adjustments()
@@ -131,6 +141,61 @@ class Jitter:
         nominal = self.trigger.due_between(after - self.seconds, end, anchor, None)
         moved = ((due, due + drawn(self.name, due) % self.seconds) for due in nominal)
         return (due for due in in_order(moved) if after < due <= end)
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """A trigger that ends: nothing is due after `last`.
+
+    A naive datetime or time is in `zone`; a time is that of the anchor's day, a timedelta counts from the anchor.
+    """
+
+    trigger: Trigger
+    last: Moment
+    zone: tzinfo
+
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        """The due instants in (after, end], in order."""
+        return self.trigger.due_between(after, min(end, self._last(anchor)), anchor, previous)
+
+    def _last(self, anchor: int) -> int:
+        if isinstance(self.last, datetime):
+            return to_seconds(self.last if self.last.tzinfo else self.last.replace(tzinfo=self.zone))
+        if isinstance(self.last, timedelta):
+            return anchor + self.last // _SECOND
+        offsets = offsets_of(self.last.tzinfo or self.zone)
+        wall = anchor + offsets.at(anchor)
+        at = (self.last.hour * 60 + self.last.minute) * 60 + self.last.second
+        return offsets.instant_of(wall - wall % DAY + at)
+
+
+def parse_until(value: object) -> Moment:
+    """The moment that `value` names. Raises ValueError with the accepted forms.
+
+    >>> parse_until("2026-12-31"), parse_until("18:00")
+    (datetime.datetime(2026, 12, 31, 0, 0), datetime.time(18, 0))
+    """
+    if isinstance(value, (datetime, timedelta, time)):
+        return value
+    for form in (*_FORMATS, *_TIME_FORMATS):
+        try:
+            found = datetime.strptime(str(value), form)  # naive: in the event's zone
+        except ValueError:
+            continue
+        return found if form in _FORMATS else found.time()
+    try:
+        return datetime.fromisoformat(value)  # type: ignore[arg-type]  # TypeError if it is not a text
+    except (TypeError, ValueError):
+        raise ValueError(f"until is {brief(value)}; use {_ACCEPTED}") from None
+
+
+def until_words(moment: Moment) -> str:
+    """The moment for people."""
+    if isinstance(moment, timedelta):
+        return f"{short_form(moment)} after it was first seen"
+    if isinstance(moment, time):
+        return f"{moment:%H:%M:%S} of the day on which it was first seen"
+    return str(moment)
 
 
 def is_quick(trigger: Trigger, zone: tzinfo) -> bool:

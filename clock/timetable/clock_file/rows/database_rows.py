@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import msgspec
 
-from clock.errors import ClockError, DeclarationError, SourceFailed
+from clock.errors import DeclarationError, SourceFailed
 from clock.printable import brief
 from clock.timetable.action import Action, Call, is_enqueueable
-from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of
+from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of, errors_of
 from clock.timetable.event import Event, wrong_rename
 from clock.timetable.naming import name_of
 from clock.timetable.timetable import Settings, SyncedEvents, Timetable
@@ -135,10 +135,8 @@ def _counting(values: dict[str, Any], where: str) -> str:
 
 def _action(synced: SyncedEvents, row: object, args: object, where: str) -> Action:
     if synced.job_of:
-        try:
+        with errors_of(where):
             return enqueue(synced.job_of(row), args, where)
-        except ClockError as error:
-            raise DeclarationError(str(error) if str(error).startswith(where) else f"{where}{error}") from None
     if is_enqueueable(synced.do):
         return enqueue(synced.do, args, where)
     return Call(cast("Callable[..., object]", synced.do), (row,))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from clock.errors import DeclarationError, JobError
+from clock.errors import ClockError, DeclarationError
 from clock.timetable.action import DUE_AT, Enqueue
 from clock.timetable.clock_file.clockwork_form import OPTIONS, checked_period, read_options
 from clock.timetable.clock_file.draft import Entry
@@ -32,17 +32,27 @@ def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
     if len(given) != 1:
         raise DeclarationError(f"{where}give one of every, {', '.join(KINDS)}")
     [(kind, text)] = given.items()
-    try:
-        for length in _LENGTHS & options.keys():
-            options[length] = _length(where, length, options[length])
-        if kind == "every":
+    for length in _LENGTHS & options.keys():
+        with errors_of(f"{where}{length}: "):
+            period = parse_period(options[length])
+        check_option(where, length, period, options[length])
+        options[length] = period
+    if kind == "every":
+        with errors_of(where):
             period = checked_period(where, parse_period(text), text)
-            read_options(entry, period, where, **{**options, "at": _times(options)})
-            return entry
-    except ValueError as error:
-        raise DeclarationError(f"{where}{error}") from None
-    _read_kind(entry, KINDS[kind](where, text), where, options)
+        read_options(entry, period, where, **{**options, "at": _times(options)})
+    else:
+        _read_kind(entry, KINDS[kind](where, text), where, options)
     return entry
+
+
+@contextmanager
+def errors_of(where: str) -> Iterator[None]:
+    """Raise DeclarationError, which starts with `where`, for errors in the block."""
+    try:
+        yield
+    except (ClockError, ValueError) as error:
+        raise DeclarationError(str(error) if str(error).startswith(where) else f"{where}{error}") from None
 
 
 def enqueue(job: Any, args: object, where: str) -> Enqueue:
@@ -52,20 +62,9 @@ def enqueue(job: Any, args: object, where: str) -> Enqueue:
     """
     listed = list(args) if isinstance(args, (list, tuple)) else [args]
     action = Enqueue(job, tuple(DUE_AT if arg == "DUE_AT" else arg for arg in listed))
-    try:
+    with errors_of(where):
         action.check()
-    except JobError as error:
-        raise DeclarationError(f"{where}{error}") from None
     return action
-
-
-def _length(where: str, name: str, written: Any) -> timedelta:
-    try:
-        length = parse_period(written)
-    except ValueError as error:
-        raise DeclarationError(f"{where}{name}: {error}") from None
-    check_option(where, name, length, written)
-    return length
 
 
 def _times(options: Mapping[str, Any]) -> object:

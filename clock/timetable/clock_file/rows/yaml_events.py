@@ -13,11 +13,11 @@ from datetime import date, datetime, timezone
 from typing import Any
 
 from clock.config import Declared
-from clock.errors import ClockError, DeclarationError
+from clock.errors import DeclarationError
 from clock.timetable.action import DUE_METADATA, DUE_TIMESTAMP
 from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import check_option, hint
-from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of
+from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of, errors_of
 from clock.timetable.clock_file.written_forms import KINDS
 from clock.timetable.periods import listed
 from clock.timetable.triggers.cron import WORDS, split_zone
@@ -60,10 +60,8 @@ def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
     if "every" in values and "at" not in values:
         values.setdefault("skip_first_run", True)
     entry = entry_of(declared.name, values, declared.where)
-    try:
+    with errors_of(where):
         entry.action = enqueue(job.set(**options) if options else job, args, where)
-    except ClockError as error:
-        raise DeclarationError(str(error) if str(error).startswith(where) else f"{where}{error}") from None
     return entry
 
 
@@ -165,10 +163,8 @@ def _zone(where: str, text: str) -> str | timezone:
 def _found(where: str, find_job: FindJob, name: object) -> Any:
     if not isinstance(name, str):
         raise DeclarationError(f"{where}job is {name!r}; it must be the name of a job class")
-    try:
+    with errors_of(where):
         return find_job(name)
-    except ClockError as error:
-        raise DeclarationError(f"{where}{error}") from None
 
 
 def _dates_in(args: object) -> Iterator[date]:
