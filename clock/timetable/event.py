@@ -11,7 +11,7 @@ from typing import Literal
 from clock.timetable.action import Action, Enqueue
 from clock.timetable.monitor import Monitor
 from clock.timetable.triggers.adjustments import NONE, Adjustments, Moment, is_quick
-from clock.timetable.triggers.counting import Counting, written
+from clock.timetable.triggers.counting import Counting
 from clock.timetable.triggers.intervals import Trigger
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, to_datetime, to_seconds
 
@@ -169,28 +169,22 @@ class Event:
 
         In seconds since 1970. `counted` is the ledger's value, as `counted_from` returns it.
         """
-        counting, start = Counting(self.trigger), to_seconds(anchor)
-        return counting.asked_between(after, end, start, counting.read(counted, start, None))
+        return self._counting(counted, anchor).asked_between(after, end)
 
     def counted_from(self, counted: str, *, anchor: datetime, previous: datetime | None) -> str:
         """The value that the next due instant counts from, by the ledger's `counted`, which may be invalid.
 
         Without it, all due instants up to `previous` count. Empty for an event that does not ask again.
         """
-        if not self.asks_again:
-            return ""
-        last = None if previous is None else to_seconds(previous)
-        return written(Counting(self.trigger).read(counted, to_seconds(anchor), last))
+        return str(self._counting(counted, anchor, previous)) if self.asks_again else ""
 
     def counted_after(self, due: datetime, *, anchor: datetime, counted: str) -> str:
         """The new value once the due instant counts, as its condition did not refuse it."""
-        counting, start = Counting(self.trigger), to_seconds(anchor)
-        return written(counting.after(to_seconds(due), start, counting.read(counted, start, None)))
+        return str(self._counting(counted, anchor).after(to_seconds(due)))
 
     def last_counted(self, *, anchor: datetime, counted: str) -> datetime | None:
         """The latest due instant that counted; None: there is not one yet."""
-        counting, start = Counting(self.trigger), to_seconds(anchor)
-        last = counting.last(start, counting.read(counted, start, None))
+        last = self._counting(counted, anchor).last()
         return None if last is None else to_datetime(last)
 
     def asked_again_after(self, previous: datetime | None, *, anchor: datetime, counted: str) -> bool:
@@ -198,6 +192,10 @@ class Event:
         if not self.asks_again or previous is None:
             return False
         return self.last_counted(anchor=anchor, counted=counted) != previous
+
+    def _counting(self, counted: str, anchor: datetime, previous: datetime | None = None) -> Counting:
+        last = None if previous is None else to_seconds(previous)
+        return Counting.read(self.trigger, to_seconds(anchor), counted, last)
 
     def depends_on_anchor(self, start: datetime, end: datetime) -> bool:
         """Whether the due instants from `start` on, before `end`, depend on the anchor. An interval's do."""

@@ -36,12 +36,12 @@ def fires(
     trigger: Trigger, zone: ZoneInfo, start: datetime, end: datetime, condition: Condition
 ) -> Iterator[datetime]:
     """What fires of an event that is first seen at `start`."""
-    counting, anchor, last = Counting(trigger), to_seconds(start), to_seconds(end)
-    counted, decided = counting.read("", anchor, None), anchor - 1
-    while (due := next(iter(counting.asked_between(decided, last, anchor, counted)), None)) is not None:
+    anchor, last = to_seconds(start), to_seconds(end)
+    counting, decided = Counting.read(trigger, anchor, ""), anchor - 1
+    while (due := next(iter(counting.asked_between(decided, last)), None)) is not None:
         if condition(to_datetime(due).astimezone(zone)):
             yield to_datetime(due)
-            counted = counting.after(due, anchor, counted)
+            counting = counting.after(due)
         decided = due
 
 
@@ -149,13 +149,12 @@ def test_where_nothing_is_refused_it_is_due_as_without_a_condition(
 
 
 def test_what_the_ledger_holds_that_is_not_ours_counts_as_nothing() -> None:
-    counting = Counting(DAILY)
     anchor = to_seconds(datetime(2026, 11, 23, 20, tzinfo=UTC))
     previous = to_seconds(datetime(2026, 11, 26, 10, tzinfo=UTC))
 
     for text in ("", "x", "1,2", "-1", "1e5", "1" * 20):
-        assert counting.read(text, anchor, previous) == [previous]
-        assert counting.read(text, anchor, None) == [None]
+        assert Counting.read(DAILY, anchor, text, previous).counted == [previous]
+        assert Counting.read(DAILY, anchor, text).counted == [None]
 
 
 @pytest.mark.parametrize("around", [Spread, Jitter])
@@ -196,27 +195,31 @@ def test_a_time_of_day_that_a_change_of_the_clocks_skips_is_back_on_the_next_day
 
 
 def test_it_is_asked_up_to_the_end_and_not_after_it() -> None:
-    counting, anchor = Counting(Elapsed(3600, 0)), to_seconds(datetime(2026, 11, 23, 20, tzinfo=UTC))
+    anchor = to_seconds(datetime(2026, 11, 23, 20, tzinfo=UTC))
+    counting = Counting(Elapsed(3600, 0), anchor, [None])
 
-    assert list(counting.asked_between(anchor + 60, anchor + 179, anchor, [None])) == [anchor + 120]
+    assert list(counting.asked_between(anchor + 60, anchor + 179)) == [anchor + 120]
 
 
 def test_the_ledger_holds_the_last_instant_that_counted_for_each_time() -> None:
-    counting = Counting(Spread(Union([TWO_DAYS, MONDAYS]), "nightly", 3600))
+    trigger = Spread(Union([TWO_DAYS, MONDAYS]), "nightly", 3600)
     anchor = to_seconds(datetime(2026, 11, 23, 20, tzinfo=UTC))
     first, second = anchor + 14 * 3600, anchor + 62 * 3600
 
-    assert counting.read(f"{first},-", anchor, None) == [first, None]
-    assert counting.read("-,-", anchor, anchor) == [None, None]
-    assert counting.last(anchor, [None, None]) is None
-    last = counting.last(anchor, [first, second])
+    assert Counting.read(trigger, anchor, f"{first},-").counted == [first, None]
+    assert str(Counting(trigger, anchor, [first, None])) == f"{first},-"
+    assert Counting.read(trigger, anchor, "-,-", anchor).counted == [None, None]
+    assert Counting(trigger, anchor, [None, None]).last() is None
+    last = Counting(trigger, anchor, [first, second]).last()
     assert last is not None
     assert second <= last < second + 3600
 
 
 def test_without_the_ledgers_text_the_last_instant_up_to_the_previous_one_has_counted() -> None:
     anchor, month = to_seconds(datetime(2026, 11, 23, 20, tzinfo=UTC)), 60 * 86_400
-    counting = Counting(Elapsed(month, 0))
+    trigger = Elapsed(month, 0)
 
-    assert counting.read("", anchor, anchor) == [anchor]
-    assert counting.read("", anchor, anchor + 2 * month - 86_400) == [anchor + month]  # it was moved back by a day
+    assert Counting.read(trigger, anchor, "", anchor).counted == [anchor]
+    assert Counting.read(trigger, anchor, "", anchor + 2 * month - 86_400).counted == [
+        anchor + month
+    ]  # it was moved back by a day

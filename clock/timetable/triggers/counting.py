@@ -20,71 +20,62 @@ from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
 from clock.timetable.triggers.spans import Joined
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, MINUTE
 
-#: The last instant that counted, for each time of `at`; None: none has counted.
-Counted = Sequence[int | None]
-
 _NEAR = (DAY, 16 * DAY)  # holidays and jitter never move an instant further
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counting:
-    """The due instants of a trigger of Clockwork's form, counted from the ledger's value."""
+    """The due instants of a trigger of Clockwork's form, after those that have counted."""
 
     trigger: Trigger
+    anchor: int
+    counted: Sequence[int | None]  # the last instant, for each time of `at`; None: none has counted
 
-    def read(self, text: str, anchor: int, previous: int | None) -> Counted:
+    @classmethod
+    def read(cls, trigger: Trigger, anchor: int, text: str, previous: int | None = None) -> Counting:
         """Parse the ledger's text. Without a valid text, all due instants up to `previous` have counted."""
-        parts = text.split(",")
-        if len(parts) == len(_leaves(self.trigger)) and all(map(_is_instant, parts)):
-            return [None if part == "-" else int(part) for part in parts]
-        return [_last_due(leaf, anchor, previous) for leaf in _leaves(self.trigger)]
+        parts, leaves = text.split(","), _leaves(trigger)
+        if len(parts) == len(leaves) and all(map(_is_instant, parts)):
+            return cls(trigger, anchor, [None if part == "-" else int(part) for part in parts])
+        return cls(trigger, anchor, [_last_due(leaf, anchor, previous) for leaf in leaves])
 
-    def asked_between(self, after: int, end: int, anchor: int, counted: Counted) -> Iterable[int]:
+    def __str__(self) -> str:
+        return ",".join("-" if last is None else str(last) for last in self.counted)
+
+    def asked_between(self, after: int, end: int) -> Iterable[int]:
         """The instants in (after, end] at which the condition is asked, as long as it refuses."""
-        leaves = map(_Open, _leaves(self.trigger), counted)
-        return _with_leaves(self.trigger, list(leaves)).due_between(after, end, anchor, None)
+        leaves = map(_Open, _leaves(self.trigger), self.counted)
+        return _with_leaves(self.trigger, list(leaves)).due_between(after, end, self.anchor, None)
 
-    def after(self, due: int, anchor: int, counted: Counted) -> Counted:
+    def after(self, due: int) -> Counting:
         """The new value once the instant `due` has counted."""
-        return [
-            self._nominal(_Open(leaf, last), due, anchor, last)
-            for leaf, last in zip(_leaves(self.trigger), counted, strict=True)
-        ]
+        leaves = map(_Open, _leaves(self.trigger), self.counted)
+        return Counting(self.trigger, self.anchor, [self._nominal(leaf, due) for leaf in leaves])
 
-    def last(self, anchor: int, counted: Counted) -> int | None:
+    def last(self) -> int | None:
         """The latest due instant that counted; None: none has counted."""
-        moved = (self._moved(last, anchor) for last in counted if last is not None)
+        moved = (self._moved(last) for last in self.counted if last is not None)
         return max((due for due in moved if due is not None), default=None)
 
-    def _nominal(self, leaf: _Open, due: int, anchor: int, last: int | None) -> int | None:
-        """The nominal instant of `due`, or else `last`."""
+    def _nominal(self, leaf: _Open, due: int) -> int | None:
+        """The nominal instant of `due`, or else the last that counted."""
         if isinstance(self.trigger, (Union, ClockworkAt, Days, Elapsed)):
-            return next(iter(leaf.due_between(due - 1, due, anchor, None)), last)
+            return next(iter(leaf.due_between(due - 1, due, self.anchor, None)), leaf.last)
         for reach in _NEAR:
-            for nominal in leaf.due_between(due - reach, due + reach, anchor, None):
-                if self._moved(nominal, anchor) == due:
+            for nominal in leaf.due_between(due - reach, due + reach, self.anchor, None):
+                if self._moved(nominal) == due:
                     return nominal
-        return last
+        return leaf.last
 
-    def _moved(self, nominal: int, anchor: int) -> int | None:
+    def _moved(self, nominal: int) -> int | None:
         """The due instant of a nominal instant; None: it is dropped."""
         low, high = nominal - _NEAR[-1], nominal + _NEAR[-1]
-        moved = _with_leaves(self.trigger, [_Fixed(nominal)]).due_between(low, high, anchor, None)
+        moved = _with_leaves(self.trigger, [_Fixed(nominal)]).due_between(low, high, self.anchor, None)
         return next(iter(moved), None)
 
 
 def _is_instant(part: str) -> bool:
-    """Whether a part of the ledger's text is an instant, or the sign for none."""
     return part == "-" or (part.isdecimal() and len(part) < 20)
-
-
-def written(counted: Counted) -> str:
-    """The text for the ledger.
-
-    >>> written([1_800_000_000, None])
-    '1800000000,-'
-    """
-    return ",".join("-" if last is None else str(last) for last in counted)
 
 
 @dataclass(frozen=True, slots=True)
