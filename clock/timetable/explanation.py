@@ -57,8 +57,8 @@ def schedule_words(event: Event) -> str:
 
 
 def _when(event: Event) -> str:
-    words, not_at_first, _ = event.schedule.partition(NOT_AT_FIRST)
-    text = cron_prose(words.removeprefix(CRON)) if words.startswith(CRON) else words[:1].upper() + words[1:]
+    words, not_at_first, _ = schedule_words(event).partition(NOT_AT_FIRST)
+    text = words[:1].upper() + words[1:]
     return f"{text} in {event.zone}{not_at_first}" if _has_zone(event.trigger) else text + not_at_first
 
 
@@ -71,7 +71,7 @@ def _has_zone(trigger: object) -> bool:
 
 def _how(event: Event) -> Iterator[str]:
     within = event.catch_up_within
-    yield _LATE[event.catch_up].format(short_form(within)) if within else "no catch-up"
+    yield _LATE[event.catch_up if within else "skip"].format(short_form(within))
     if event.until is not None:
         yield f"until {until_words(event.until)}"
     if event.condition is not None:

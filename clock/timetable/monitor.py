@@ -37,18 +37,15 @@ def monitor_of(given: object, name: str) -> Monitor | None:
         return None
     values = dict(given) if isinstance(given, Mapping) else {} if given is True else {"slug": given}
     values = {key: value for key, value in values.items() if value is not None}
-    slug = values.pop("slug", None) or slug_of(name)
+    slug = values.pop("slug", None)
+    if not slug:
+        slug = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")[:50].rstrip("-_") or "event"
     lengths: dict[str, Any] = {
         key: _length(key, values.pop(key)) for key in ("grace", "max_runtime") if key in values
     }
     if values or not isinstance(slug, str) or not SLUG.fullmatch(slug):
         raise ValueError(f"monitor is {given!r:.80}; it must be {ACCEPTED}")
     return Monitor(slug, **lengths)
-
-
-def slug_of(name: str) -> str:
-    """The slug of an event's name."""
-    return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")[:50].rstrip("-_") or "event"
 
 
 def _length(name: str, given: Any) -> timedelta:

@@ -220,6 +220,5 @@ def test_without_the_ledgers_text_the_last_instant_up_to_the_previous_one_has_co
     trigger = Elapsed(month, 0)
 
     assert Counting.read(trigger, anchor, "", anchor).counted == [anchor]
-    assert Counting.read(trigger, anchor, "", anchor + 2 * month - 86_400).counted == [
-        anchor + month
-    ]  # it was moved back by a day
+    moved_back_by_a_day = anchor + 2 * month - 86_400
+    assert Counting.read(trigger, anchor, "", moved_back_by_a_day).counted == [anchor + month]

@@ -54,7 +54,7 @@ GUARD = "if __name__ == '__main__':\n"
     ],
 )
 def test_a_declaration_that_only_a_script_would_make_is_found(lines: str, line: int | None) -> None:
-    assert source_of(lines).lost_under_guard() == line
+    assert source_of(lines).lost_under_guard(is_empty=False) == line
 
 
 def test_a_function_declares_events_if_one_that_it_calls_does() -> None:

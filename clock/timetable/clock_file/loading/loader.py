@@ -14,7 +14,6 @@ process (`spawn`, `forkserver`) imports the stub in `spawned/`, which loads the 
 from __future__ import annotations
 
 import os
-import re
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +35,6 @@ from clock.timetable.clock_file.schedule_package import Scheduler, adopt, standi
 from clock.timetable.clock_file.zones.machine_zone import machine_zone
 from clock.timetable.timetable import Timetable
 
-_SCRIPT_GUARD = re.compile(rb"^if\b.*['\"]__main__['\"]", re.MULTILINE)
 _SPAWNED_FILE = "CLOCK_SPAWNED_FILE"  # the variable with the clock file's path, for new processes
 _STUB = Path(__file__).parent / "spawned"
 #: Held while a file is loaded: the import path and the `schedule` package are the load's for that time.
@@ -115,9 +113,7 @@ def _modules(draft: Draft) -> Iterator[None]:
 
 def _check_guard(source: SourceFile, is_empty: bool) -> None:
     """Refuse a file with declarations that wait for being run as a script. Raises DeclarationError."""
-    line = source.lost_under_guard() if _SCRIPT_GUARD.search(source.content) else None
-    if line is None and is_empty and (guard := _SCRIPT_GUARD.search(source.content)):
-        line = source.content[: guard.start()].count(b"\n") + 1
+    line = source.lost_under_guard(is_empty=is_empty)
     if line is not None:
         raise DeclarationError(
             f"{source.path}:{line}: code under `if __name__ == '__main__':` doesn't run here, "

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clock.timetable.clock_file.loading.source_file import LOOP, SourceFile, read
+from clock.timetable.clock_file.loading.source_file import LOOP, SourceFile, is_guard, read
 from clock.timetable.naming import shortened
 
 _PREPARES = (
@@ -54,13 +54,10 @@ class _Reader:
                 yield from self._call(node.value)
             elif isinstance(node, ast.While) and self._has_loop(node):
                 yield from self._loop(node)
-            elif isinstance(node, (ast.If, ast.For, ast.While, ast.With, ast.Try)) and self._runs(node):
+            elif is_guard(node) and not self._source.is_script:  # this part of the file is not run
+                continue
+            elif isinstance(node, (ast.If, ast.For, ast.While, ast.With, ast.Try)):
                 yield from self.read(node.body)
-
-    def _runs(self, node: ast.stmt) -> bool:
-        """Whether a part of the file is run: code under the guard of a script runs only in scripts."""
-        is_guard = isinstance(node, ast.If) and "'__main__'" in ast.unparse(node.test)
-        return self._source.is_script or not is_guard
 
     def _loop(self, node: ast.While) -> Iterator[Work]:
         self._is_over = True

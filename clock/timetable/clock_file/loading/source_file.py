@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import CodeType
+from typing import TypeGuard
 
 from clock.errors import ConfigurationError, DeclarationError
 
@@ -101,15 +102,21 @@ class SourceFile:
         """Whether a part of the file declares events when it runs."""
         return bool(set(names_in(node)) & (_DECLARES | self.functions_that_declare))
 
-    def lost_under_guard(self) -> int | None:
-        """The line of a declaration below `if __name__ == "__main__":`; None: not found."""
-        for guard in self.tree.body:
-            if isinstance(guard, ast.If) and _is_guard(guard.test):
-                outside = {name for node in self.tree.body if node is not guard for name in _calls(node)}
-                for node in guard.body:
-                    if self.declares(node) and not outside & set(_calls(node)) & self.functions_that_declare:
-                        return node.lineno
-        return None
+    def lost_under_guard(self, *, is_empty: bool) -> int | None:
+        """The line of a declaration below `if __name__ == "__main__":`; of any guard, if nothing is declared."""
+        guards = list(filter(is_guard, self.tree.body))
+        for guard in guards:
+            outside = {name for node in self.tree.body if node is not guard for name in _calls(node)}
+            for node in guard.body:
+                if self.declares(node) and not outside & set(_calls(node)) & self.functions_that_declare:
+                    return node.lineno
+        return guards[0].lineno if guards and is_empty else None
+
+
+def is_guard(node: ast.AST) -> TypeGuard[ast.If]:
+    """Whether it is `if __name__ == "__main__":`."""
+    test = ast.unparse(node.test) if isinstance(node, ast.If) else ""
+    return "__name__" in test and "'__main__'" in test
 
 
 _IN_SETTINGS = "write schedule_file: {0} into config/clock.yml, or set CLOCK_SCHEDULE_FILE={0}"
@@ -162,13 +169,6 @@ def _calls(node: ast.AST) -> Iterator[str]:
     for part in ast.walk(node):
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
             yield part.func.id
-
-
-def _is_guard(test: ast.expr) -> bool:
-    sides = [test.left, *test.comparators] if isinstance(test, ast.Compare) else []
-    return "__name__" in [side.id for side in sides if isinstance(side, ast.Name)] and "__main__" in [
-        side.value for side in sides if isinstance(side, ast.Constant)
-    ]
 
 
 class _LetTheEndPass(ast.NodeTransformer):

@@ -52,8 +52,8 @@ def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
         return None
     job = _found(where, find_job, values.pop("job", declared.name))
     options = {name: values.pop(name) for name in ("queue", "retry") if name in values}
-    if "retry" in options:
-        options["retry"] = _count(options["retry"])
+    if isinstance(retry := options.get("retry"), str) and retry.isdecimal():  # sidekiq-cron takes a text
+        options["retry"] = int(retry)
     args = _arguments(values.pop("args", None), declared.values)
     for found in _dates_in(args):
         raise DeclarationError(f"{where}args has the date {found}, which JSON lacks; write it in quotes")
@@ -95,11 +95,6 @@ def _in_our_words(where: str, values: Mapping[str, Any], *, is_rubys: bool) -> I
                 yield name, value
         elif name not in _ASIDE:
             raise DeclarationError(f"{where}unknown field {given!r}; {hint(given, _OURS)}")
-
-
-def _count(retry: object) -> object:
-    """sidekiq-cron's number of retries may be a text."""
-    return int(retry) if isinstance(retry, str) and retry.isdecimal() else retry
 
 
 def _is_enabled(where: str, status: object) -> bool:
