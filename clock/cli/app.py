@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -42,7 +43,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     },
     "The clock": {
         "fire": ("events.fire", "Run the event NAME now, outside its schedule."),
-        "backfill": ("events.backfill", "Run an event for past due instants that did not run."),
+        "backfill": ("events.fire", "Run an event for past due instants that did not run."),
         "schedules": ("events.schedules", "Add, change and delete events at run time, without a deploy."),
         "pause": ("events.pause", "Pause the event NAME, or with --all the whole clock."),
         "resume": ("events.pause", "Resume the event NAME, or with --all the whole clock."),
@@ -52,9 +53,9 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     "Jobs": {
         "queue": ("jobs.queue", "List, show and delete queued jobs."),
         "cancel": ("jobs.cancel", "Cancel jobs: delete those that wait, ask running ones to end."),
-        "unique": ("jobs.unique", "List the locks of unique jobs, or free one."),
-        "limits": ("jobs.limits", "List the concurrency limits, or set the maximum of one."),
-        "batches": ("jobs.batches", "List batches, or show one with its failures."),
+        "unique": ("jobs.flow", "List the locks of unique jobs, or free one."),
+        "limits": ("jobs.flow", "List the concurrency limits, or set the maximum of one."),
+        "batches": ("jobs.flow", "List batches, or show one with its failures."),
         "retry": ("jobs.job_sets", "List, run, delete and kill jobs that wait for a retry."),
         "scheduled": ("jobs.job_sets", "List, run, delete and kill jobs that are scheduled for later."),
         "dead": ("jobs.job_sets", "List, run and delete jobs that failed for good."),
@@ -116,19 +117,14 @@ def main() -> NoReturn:
     try:
         _run()
     except SystemExit as end:
-        if _is_held_up():
+        threads = [thread for thread in left_running if not thread.daemon]  # a clock file started them
+        for thread in threads:
+            thread.join(THREAD_SECONDS)
+        if any(thread.is_alive() for thread in threads):  # Python would wait for them forever
             logging.shutdown()
             sys.stdout.flush()
             os._exit(end.code if isinstance(end.code, int) else 0)
         raise
-
-
-def _is_held_up() -> bool:
-    """Whether a thread that a clock file started still runs; Python would wait for it forever."""
-    threads = [thread for thread in left_running if not thread.daemon]
-    for thread in threads:
-        thread.join(THREAD_SECONDS)
-    return any(thread.is_alive() for thread in threads)
 
 
 def _run() -> NoReturn:
@@ -147,18 +143,14 @@ def _run() -> NoReturn:
     except ClockError as error:
         _fail(error, error.exit_code)
     except UnicodeEncodeError as error:  # an argument in another encoding
-        text = next(filter(_is_in_another_encoding, sys.argv), error.object)
+        escaped = re.compile("[\udc80-\udcff]")  # bytes that are not valid UTF-8, as Python escapes them
+        text = next(filter(escaped.search, sys.argv), error.object)
         _fail(f"not valid UTF-8: {printable(text[:LONGEST_TEXT])}. Pass the text in UTF-8.")
     except MemoryError:
         _fail("out of memory")
     except OSError as error:  # a full disk, a folder without write permission
         _fail(error)
     sys.exit(exit_code or 0)
-
-
-def _is_in_another_encoding(word: str) -> bool:
-    """Whether Python has escaped bytes of an argument that are not valid UTF-8."""
-    return any("\udc80" <= character <= "\udcff" for character in word)
 
 
 def _fail(why: object, exit_code: int = 1) -> NoReturn:

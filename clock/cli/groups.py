@@ -107,7 +107,10 @@ class LazyCommands(CommandGroup):
         for title, section in self._sections.items():
             with formatter.section(title):
                 formatter.write_dl(
-                    [(name.ljust(width), _help_of(name, listed)) for name, listed in section.items()]
+                    [
+                        (name.ljust(width), about if _is_available(name) else ONLY_POSIX)
+                        for name, (_, about) in section.items()
+                    ]
                 )
 
     def _are_of_the_default(self, args: list[str], ctx: click.Context) -> bool:
@@ -131,10 +134,6 @@ def _no_such_file(path: Path) -> str:
     near = get_close_matches(path.name, names, 1)
     hint = f"did you mean {str(path.with_name(near[0]))!r}?" if near else "change to the application's folder"
     return f"No such file {str(path)!r} in {Path.cwd()}; {hint}"
-
-
-def _help_of(name: str, listed: Listed) -> str:
-    return listed[1] if _is_available(name) else ONLY_POSIX
 
 
 def _is_available(name: str) -> bool:

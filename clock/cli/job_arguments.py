@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
 from itertools import islice
-from typing import Any, Protocol, Unpack, cast
+from typing import Any, cast
 
 import click
 
-from clock.api import Conditions, FoundJob
+from clock.api import Conditions, FoundJob, JobSet, Queue
 from clock.cli.auditing import audit_jobs
 from clock.cli.opening import with_redis
 from clock.cli.options import Command, limit_option
@@ -22,6 +22,7 @@ from clock.printable import printable, shortened_list
 from clock.store import Redis
 from clock.timetable.typed_times import typed_length
 
+Place = Queue | JobSet
 END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: another program's score may be later
 SHOWN_FROM = 2_000  # with this many jobs a progress bar is useful
 
@@ -49,6 +50,7 @@ _CONDITIONS: dict[str, tuple[str, click.ParamType[Any] | None, str, str]] = {
     "args": ("--args", None, "TEXT", "Only jobs whose arguments, as JSON, contain this text."),
     "error": ("--error", None, "TEXT", "Only jobs whose last error contains this text."),
 }
+READ_FOR_CLASSES = 1000  # jobs, for the hint of a selection that matches none
 NO_CHOICE = "select jobs by JID, or with --class, --queue, --older-than, --args or --error"
 
 
@@ -94,29 +96,12 @@ def confirm(question: str, yes: bool) -> None:
         raise click.Abort
 
 
-class Place(Protocol):
-    """The name and methods of a queue or sorted set that are used here."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    def search(self, **conditions: Unpack[Conditions]) -> Iterator[FoundJob]:
-        """The jobs that meet the conditions."""
-
-    def size(self) -> int:
-        """How many jobs there are."""
-
-
 def one(place: Place, jid: str) -> FoundJob:
     """The job with that id. Raises ClockError if it is missing."""
     job = next(place.search(jid=jid), None)
     if job is None:
         raise ClockError(f"{place.name!r} has no job {jid}")
     return job
-
-
-READ_FOR_CLASSES = 1000  # jobs, for the hint of a selection that matches none
 
 
 class Selection:
@@ -145,13 +130,10 @@ class Selection:
             changed = action(progress=lambda step: bar.update(min(step.searched, size) - bar.pos), **self._wanted)
         audit_jobs(self._redis, entry, self._audited, self._wanted, changed)
         if not size:
-            echo(f"No job of {self._place.name!r} matches; {self._classes()}", err=True)
+            classes = dict.fromkeys(job.job_class for job in islice(self._place.search(), READ_FOR_CLASSES))
+            found = f"it has {shortened_list(list(classes))}" if classes else "it is empty"
+            echo(f"No job of {self._place.name!r} matches; {found}", err=True)
         return changed
-
-    def _classes(self) -> str:
-        """The classes of the first jobs that are there."""
-        classes = dict.fromkeys(job.job_class for job in islice(self._place.search(), READ_FOR_CLASSES))
-        return f"it has {shortened_list(list(classes))}" if classes else "it is empty"
 
     def _size(self) -> int:
         missing, found = set(self._wanted.get("jid", ())), 0
@@ -164,13 +146,9 @@ class Selection:
 
 
 def show_found(
-    place: Place,
-    wanted: Conditions,
-    limit: int,
-    as_json: bool,
-    row: Callable[[FoundJob], list[object]],
+    place: Place, wanted: Conditions, limit: int, as_json: bool, when: Callable[[FoundJob], str]
 ) -> None:
-    """Print the first `limit` selected jobs, and whether there are more."""
+    """Print the first `limit` selected jobs, each with its time in words, and whether there are more."""
     jobs = place.search(**wanted)
     shown = list(islice(jobs, limit))
     if as_json:
@@ -180,11 +158,12 @@ def show_found(
     if wanted:  # their number is unknown
         more = "some" if next(jobs, None) else 0
     headings = ["when", "class", "args", "queue", "retries", "jid", "error"]
-    echo_table(headings, [row(job) for job in shown], more, none="No jobs.")
+    rows = [(when(job), job.job_class, job.args, job.queue, _retries(job), job.jid, job.error) for job in shown]
+    echo_table(headings, rows, more, none="No jobs.")
 
 
-def retries(job: FoundJob) -> int | None:
-    """The number of retries, for a table. After a manual retry the payload's count is one lower."""
+def _retries(job: FoundJob) -> int | None:
+    """The number of retries. After a manual retry the payload's count is one lower."""
     return None if job.retries is None else max(0, job.retries)
 
 

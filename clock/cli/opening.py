@@ -54,13 +54,6 @@ def patiently(start: Callable[[], T]) -> T:
         clock.wait(never, RETRY_SECONDS)
 
 
-def connected_later(config: Config, max_connections: int) -> Redis:
-    """Like `connected`, but without an open connection until a command needs one."""
-    redis = connected(config, max_connections)
-    redis.connection_pool.disconnect()
-    return redis
-
-
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The settings of a command that reads or repairs, its connection to Redis, and Redis's time."""
@@ -88,24 +81,17 @@ def opened(config: Config, *, names_wrong_keys: bool = True) -> tuple[Redis, Sys
     With `names_wrong_keys`, a warning names keys of a wrong type, which commands skip. Raises StoreUnavailable,
     and ConfigurationError in a folder without an application: no embedded server is started there.
     """
-    if not config.redis and not _is_application(config):
-        raise ConfigurationError(
-            f"no clock file, jobs or data in {Path.cwd()}: change to the application's folder, or set REDIS_URL"
-        )
+    if not (config.redis or config.schedule):
+        here = Path.cwd()
+        parts = (config.clock_file, *config.require, files_of(here).home)
+        if not any(path.exists() for path in parts):
+            raise ConfigurationError(
+                f"no clock file, jobs or data in {here}: change to the application's folder, or set REDIS_URL"
+            )
     redis = connected(config, 2)
     clock = redis_clock(redis)
-    if names_wrong_keys:
-        _name_wrong_keys(redis)
-    return redis, clock
-
-
-def _name_wrong_keys(redis: Redis) -> None:
     with suppress(StoreError):  # this user has no permission for it
-        for wrong in wrong_keys(redis):
+        for wrong in wrong_keys(redis) if names_wrong_keys else ():
             if not wrong.name.startswith(keys.QUEUE):  # the lists of queues name those
                 logger.warning("In Redis, %s: another program wrote it; rename or delete it", wrong)
-
-
-def _is_application(config: Config) -> bool:
-    data = files_of(Path.cwd()).home
-    return bool(config.schedule) or any(path.exists() for path in (config.clock_file, *config.require, data))
+    return redis, clock

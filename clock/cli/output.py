@@ -137,12 +137,14 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: i
     >>> table(["event", "does"], [["nightly", "SendMailJob"]], width=19)
     ['event', 'nightly', '  does  SendMailJob']
     """
-    texts = [[_short(printable(value), width) for value in row] for row in rows]
+    texts = [[printable(value) for value in row] for row in rows]
+    if width is not None:
+        texts = [[text if len(text) <= LONGEST else text[: LONGEST - 1] + "…" for text in row] for row in texts]
     filled = [index for index in range(len(headings)) if any(row[index] for row in texts)]
     widths = {index: max(_cells(headings[index]), *(_cells(row[index]) for row in texts)) for index in filled}
     beside = _beside(widths, width)
     below = [index for index in filled if index not in beside]
-    numeric = {index for index in beside if all(_is_number(row[index]) for row in rows)}
+    numeric = {index for index in beside if all(isinstance(row[index], int | float | None) for row in rows)}
 
     def side_by_side(row: Sequence[str]) -> str:
         return "  ".join(_cell(row[index], widths[index], right=index in numeric) for index in beside).rstrip()
@@ -199,17 +201,9 @@ def _below(values: Sequence[tuple[str, str]], width: int | None) -> list[str]:
     ]
 
 
-def _short(text: str, width: int | None) -> str:
-    return text if width is None or len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-
-
 def _cells(text: str) -> int:
     """The width of a text in columns: East Asian characters take two."""
     return len(text) if text.isascii() else sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
-
-
-def _is_number(value: object) -> bool:
-    return value is None or isinstance(value, (int, float))
 
 
 def _cell(text: str, width: int, *, right: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,9 @@ def explain(markdown: bool, as_json: bool, **options: Any) -> None:
 
 
 def _page(timetable: Timetable, path: Path) -> str:
-    lines = [
-        "# Schedules",
-        "",
-        f"Written by `clock explain --markdown` from `{path}`; edit that file, not this one.",
-        "",
-    ]
-    for event in timetable.events:
-        lines += [f"- **{_escaped(event.name)}**: {_escaped(_explained(event))}"]
-    return "\n".join(lines) + "\n"
+    about = f"Written by `clock explain --markdown` from `{path}`; edit that file, not this one."
+    events = [f"- **{_escaped(event.name)}**: {_escaped(_explained(event))}" for event in timetable.events]
+    return "\n".join(["# Schedules", "", about, "", *events])
 
 
 def _explained(event: Event, now: datetime | None = None) -> str:
@@ -58,4 +53,4 @@ def _explained(event: Event, now: datetime | None = None) -> str:
 
 def _escaped(text: str) -> str:
     """The text with Markdown's special characters escaped."""
-    return "".join(f"\\{character}" if character in "\\`*_<>[]|" else character for character in text)
+    return re.sub(r"[\\`*_<>\[\]|]", r"\\\g<0>", text)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any
 
 import click
 
@@ -33,14 +32,6 @@ MOST_RUNS = 1_000_000  # in one preview: ten years of an event every 5 minutes
 Span = tuple[datetime, datetime]
 
 
-class Output(TypedDict):
-    """The options for the form of the answer."""
-
-    svg: Path | None
-    chart: bool
-    as_json: bool
-
-
 @click.command()
 @click.argument("clock_file", required=False, type=GivenPath(), default=Path("lib/clock.py"))
 @period_options("7d")
@@ -59,7 +50,7 @@ def preview(
     end: str,
     events: tuple[str, ...],
     from_redis: str | None,
-    **output: Unpack[Output],
+    **output: Any,
 ) -> None:
     """Show when each event of CLOCK_FILE (default: lib/clock.py) will run, using the production code.
 
@@ -100,7 +91,9 @@ def _rehearse(timetable: Timetable, span: Span, url: str | None, wanted: Sequenc
     ledger = read_ledger(url) if url else None
     rows: list[tuple[int, str]] = []
     names: dict[str, None] = {}
-    with _shown(list(_pieces(*span))) as shown:
+    pieces = list(_pieces(*span))
+    is_hidden = len(pieces) < 2 or not sys.stderr.isatty()
+    with click.progressbar(pieces, label="Rehearsing", hidden=is_hidden, file=sys.stderr) as shown:
         for begin, end in shown:
             history = run(timetable, start_time=begin, end_time=end, ledger=ledger)
             ledger = history.ledger
@@ -111,13 +104,6 @@ def _rehearse(timetable: Timetable, span: Span, url: str | None, wanted: Sequenc
                     f"more than {MOST_RUNS:,} runs until {end:%Y-%m-%d}; use an earlier --to, or --event"
                 )
     return Timeline(rows, [*names], start=span[0], end=span[1], zone=timetable.settings.tz)
-
-
-def _shown(pieces: list[Span]) -> AbstractContextManager[Iterable[Span]]:
-    """The pieces, with a progress bar on a terminal."""
-    if len(pieces) < 2 or not sys.stderr.isatty():
-        return nullcontext(pieces)
-    return click.progressbar(pieces, label="Rehearsing", file=sys.stderr)
 
 
 def _pieces(start: datetime, stop: datetime) -> Iterator[Span]:

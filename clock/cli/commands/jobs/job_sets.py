@@ -19,7 +19,6 @@ from clock.cli.job_arguments import (
     confirm,
     list_options,
     one,
-    retries,
     selection_options,
     show_found,
     show_job,
@@ -41,8 +40,8 @@ def _list(opened: Opened, place: type[JobSet], wanted: Conditions, limit: int, a
     \b
     Example: python -m clock {group} list --class 'Send*'
     """
-    row = partial(_row, now=seconds(opened.clock.now()))
-    show_found(place(redis=opened.redis), wanted, limit, as_json, row)
+    when = partial(_when, now=seconds(opened.clock.now()))
+    show_found(place(redis=opened.redis), wanted, limit, as_json, when)
 
 
 @click.argument("text")
@@ -57,8 +56,8 @@ def _search(opened: Opened, place: type[JobSet], text: str, wanted: Conditions, 
     """
     if not text:
         raise click.UsageError("the text is empty; give a text to search for")
-    row = partial(_row, now=seconds(opened.clock.now()))
-    show_found(place(redis=opened.redis), {**wanted, "text": text}, limit, as_json, row)
+    when = partial(_when, now=seconds(opened.clock.now()))
+    show_found(place(redis=opened.redis), {**wanted, "text": text}, limit, as_json, when)
 
 
 @click.argument("jid")
@@ -155,11 +154,7 @@ def _kill(opened: Opened, place: type[RetrySet | ScheduledSet], wanted: Conditio
     echo(f"Moved to dead: {moved}{'; ' if removed else ''}{removed}")
 
 
-def _row(job: FoundJob, *, now: float) -> list[object]:
-    return [_when(job, now), job.job_class, job.args, job.queue, retries(job), job.jid, job.error]
-
-
-def _when(job: FoundJob, now: float) -> str:
+def _when(job: FoundJob, *, now: float) -> str:
     assert job.at is not None  # noqa: S101  # each job of a set has a time
     if not 0 <= job.at < END_OF_DATES:
         return f"{job.at:g}"

@@ -15,7 +15,6 @@ from clock.cli.job_arguments import (
     confirm,
     list_options,
     one,
-    retries,
     selection_options,
     show_found,
     show_job,
@@ -46,7 +45,9 @@ def list_command(opened: Opened, name: str | None, wanted: Conditions, limit: in
     if name is None:
         _show_queues(opened.redis, as_json)
         return
-    show_found(_place(opened.redis, name), wanted, limit, as_json, partial(_row, now=seconds(opened.clock.now())))
+    show_found(
+        _place(opened.redis, name), wanted, limit, as_json, partial(_waited, now=seconds(opened.clock.now()))
+    )
 
 
 @queue.command(short_help="List the jobs of the queue NAME that contain TEXT.")
@@ -59,8 +60,8 @@ def search(opened: Opened, name: str, text: str, wanted: Conditions, limit: int,
     \b
     Example: python -m clock queue search default ada@example.com
     """
-    row = partial(_row, now=seconds(opened.clock.now()))
-    show_found(_place(opened.redis, name), {**wanted, "text": text}, limit, as_json, row)
+    when = partial(_waited, now=seconds(opened.clock.now()))
+    show_found(_place(opened.redis, name), {**wanted, "text": text}, limit, as_json, when)
 
 
 @queue.command()
@@ -168,6 +169,5 @@ def _show_queues(redis: Redis, as_json: bool) -> None:
             echo(f"! {view.problem}", fg="red")
 
 
-def _row(job: FoundJob, *, now: float) -> list[object]:
-    waited = f"{duration(max(0.0, now - job.since))} ago" if job.since is not None else ""
-    return [waited, job.job_class, job.args, job.queue, retries(job), job.jid, job.error]
+def _waited(job: FoundJob, *, now: float) -> str:
+    return f"{duration(max(0.0, now - job.since))} ago" if job.since is not None else ""

@@ -10,7 +10,7 @@ import click
 
 from clock.cli.clock_process import clock_process
 from clock.cli.health_port import health, metrics_if_installed
-from clock.cli.opening import connected_later, patiently
+from clock.cli.opening import patiently
 from clock.cli.options import GivenPath, health_options, setting_option, settings, shared_options
 from clock.cli.reloading import reload_option
 from clock.cli.stopping import Stopping, end_processes, leave
@@ -49,7 +49,9 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
     if timetable.settings.logger is not None:
         log_to(timetable.settings.logger)
     redis = patiently(lambda: connected(config))
-    set_default(patiently(lambda: connected_later(config, PUSH_CONNECTIONS)))
+    for_pushes = patiently(lambda: connected(config, PUSH_CONNECTIONS))
+    for_pushes.connection_pool.disconnect()  # until a push needs a connection
+    set_default(for_pushes)
     metrics = metrics_if_installed(redis, SystemClock()) if config.health_port else None
     process = clock_process(config, timetable, redis, on_stuck=leave, metrics=metrics)
     stopping = Stopping(process.stop, lambda: process.stop(0), patience_seconds=STOP_SECONDS, clock=SystemClock())
