@@ -8,8 +8,9 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreError
-from clock.store.jobs.delayed import BATCH, LOOK_SECONDS, Delayed, Nearer
+from clock.store.jobs.delayed import LOOK_SECONDS, Delayed, Nearer
 from clock.store.jobs.moves import Move
+from clock.store.jobs.steps import STEP_JOBS
 from clock.testing import FakeClock
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.worker import jobs
@@ -118,7 +119,7 @@ def test_a_delayed_job_that_cannot_be_moved_does_not_keep_the_poller_busy(
 def test_many_delayed_jobs_that_cannot_be_moved_do_not_hold_the_poller(
     redis: Redis, fake_clock: FakeClock
 ) -> None:
-    redis.zadd("schedule", {f'{{"jid":"{number}","queue":"wrong"}}': 1 for number in range(BATCH)})
+    redis.zadd("schedule", {f'{{"jid":"{number}","queue":"wrong"}}': 1 for number in range(STEP_JOBS)})
     redis.set("queue:wrong", "a string")
 
     assert ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock).poll() == 0

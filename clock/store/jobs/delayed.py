@@ -15,7 +15,8 @@ from clock.problems import Problems
 from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.jobs.flow.batches import BatchErrors
-from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
+from clock.store.jobs.queues import list_size
+from clock.store.jobs.steps import PageSize, in_steps
 from clock.store.scripts import run
 from clock.store.server.connection import has_left, translated
 from clock.store.wrong_type import readings
@@ -24,7 +25,6 @@ MOST_NAMED = 5  # keys in one error
 
 WAITING = (keys.RETRY, keys.SCHEDULE, keys.FREED)
 LOOK_SECONDS = 0.5  # how often a worker looks at least: other programs do not publish their jobs
-BATCH = STEP_JOBS  # jobs read at once at most
 STUCK_SECONDS = 60.0  # a job that cannot be moved is tried again after so long
 
 
@@ -52,7 +52,7 @@ class Delayed:
         self._batch_errors = BatchErrors(redis, problems)
 
     def due(self, where: str, now: float) -> list[bytes]:
-        """Some payloads due at `now` (float seconds), `BATCH` at most, the earliest first."""
+        """Some payloads due at `now` (float seconds), `STEP_JOBS` at most, the earliest first."""
         with translated():
             found: Any = self._redis.zrangebyscore(where, "-inf", now, start=0, num=self._page.jobs)
         self._page.note(found)
@@ -93,15 +93,14 @@ class Delayed:
         """The names of classes of which jobs are parked."""
         with translated():
             names: Any = self._redis.smembers(keys.PARKED)
-        return sorted(name.decode(errors="replace") for name in names)
+        return sorted(map(text, names))
 
     def count_parked(self, class_name: str) -> int:
         """How many jobs of a class are parked."""
-        with translated():
-            return int(self._redis.llen(keys.PARKED_JOBS + class_name))
+        return list_size(self._redis, keys.PARKED_JOBS + class_name)
 
     def parked(self, class_name: str) -> list[bytes]:
-        """Some parked payloads of a class, `BATCH` at most, the oldest last."""
+        """Some parked payloads of a class, `STEP_JOBS` at most, the oldest last."""
         with translated():
             found: Any = self._redis.lrange(keys.PARKED_JOBS + class_name, -self._page.jobs, -1)
         self._page.note(found)

@@ -133,8 +133,8 @@ class InProgress:
             if paused or self.paused:
                 self.paused = frozenset(paused)
         if runs:
-            return _with_limits(first, entries, [int(place) for place in runs])
-        return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
+            return _with_limits(first, entries, list(map(int, runs)))
+        return [_claimed(first + place, entry) for place, entry in enumerate(entries)]
 
     def end_wait(self) -> None:
         """Make `claim_on_arrival`, in another thread, claim the jobs that are there and return.
@@ -155,19 +155,18 @@ class InProgress:
         with self._lock:
             first = self._next_number
             self._next_number += limit
-        counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
         done, frees, limited = acknowledged
         shared = (keys.WORKERS, keys.PAUSED_QUEUES, keys.CANCELLED, *lock_keys())
         followed = keys.BATCH_KEYS if any(key == "" for _, key, _ in frees) else ()
         rules = (*keys.LIMIT_KEYS, *keys.RATE_KEYS, keys.OVERLAPS)
-        names = [self._hash, *counted, *shared, *rules, *map(keys.queue, queues), *followed]
+        names = [self._hash, *_counters(now), *shared, *rules, *map(keys.queue, queues), *followed]
         expires_ms = to_ms(now) + int(expires_seconds * 1000)
         freed = [word for number, key, jid in frees for word in (number, key, jid if key else to_ms(now))]
-        acknowledging: list[bytes | str | int] = [len(done), *done, len(frees), *freed, len(limited)]
+        args: list[bytes | str | int] = [limit, first, self._identity, expires_ms]
+        args += [len(done), *done, len(frees), *freed, len(limited)]
         for text, numbers in limited.items():
-            acknowledging += (text, len(numbers), *numbers)
-        acknowledging.append(self._rate_time(now))
-        return first, names, [limit, first, self._identity, expires_ms, *acknowledging, *queues]
+            args += (text, len(numbers), *numbers)
+        return first, names, [*args, self._rate_time(now), *queues]
 
     def set_aside(
         self,
@@ -186,12 +185,7 @@ class InProgress:
 
         Raises StoreUnavailable; it may be called again then.
         """
-        counters = (keys.STAT_PROCESSED, keys.STAT_FAILED)
-        names = [
-            self._hash,
-            where or self._hash,
-            *(key for stat in counters for key in (stat, f"{stat}:{_day(now)}")),
-        ]
+        names = [self._hash, where or self._hash, *_counters(now), *_counters(now, keys.STAT_FAILED)]
         names += [*lock_keys(), *keys.BATCH_KEYS, *keys.LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
         args = [job.number, payload, score, int(where != ""), int(ran)]
         args += [*(ending.lock or ("", "")), ending.how, to_ms(now), int(job.limits is not None)]
@@ -206,9 +200,8 @@ class InProgress:
 
         Raises StoreUnavailable; it may be called again then.
         """
-        counters = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
         kept = ending.kept or Kept("", 0, {})
-        names = [self._hash, *counters, kept.key, *lock_keys(), *keys.BATCH_KEYS, *keys.LIMIT_KEYS]
+        names = [self._hash, *_counters(now), kept.key, *lock_keys(), *keys.BATCH_KEYS, *keys.LIMIT_KEYS]
         ttl, *fields = kept.words
         args = [job.number, *(ending.lock or ("", "")), ttl, to_ms(now), ending.how, *fields]
         return bool(run(self._redis, "finish", names, args))
@@ -314,8 +307,7 @@ class InProgress:
 
     def all(self) -> list[Claimed]:
         """All jobs in progress, oldest first. Raises StoreUnavailable."""
-        found = [job for step in self.left() for job, _ in step if job.number >= 0]
-        return found[::-1]
+        return [job for step in self.left() for job, _ in step if job.number >= 0][::-1]
 
     def left(self) -> Iterator[list[tuple[Claimed, bytes]]]:
         """All jobs in progress with their fields, newest first, as many at a time as make a short step.
@@ -360,11 +352,6 @@ def _with_limits(first: int, entries: Sequence[bytes], runs: Sequence[int]) -> l
     return [_claimed(first + place, entry, limits[place]) for place, entry in enumerate(entries)]
 
 
-def _day(now: datetime) -> str:
-    """The day of Sidekiq's counters.
-
-    >>> from datetime import UTC
-    >>> _day(datetime(2026, 11, 24, tzinfo=UTC))
-    '2026-11-24'
-    """
-    return now.strftime("%Y-%m-%d")
+def _counters(now: datetime, stat: str = keys.STAT_PROCESSED) -> tuple[str, str]:
+    """Sidekiq's counters of jobs, ever and of a day."""
+    return stat, f"{stat}:{now:%Y-%m-%d}"

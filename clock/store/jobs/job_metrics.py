@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from redis import Redis
-from redis.commands.core import BitFieldOperation
 
 from clock.store import keys
 from clock.store.invalid_values import number, text, tolerated
@@ -24,6 +23,8 @@ BUCKETS_MS = (
 )
 MINUTE_TTL_SECONDS = 8 * 3600
 TEN_MINUTES_TTL_SECONDS = 3 * 24 * 3600
+#: The minutes of each kind of slot, and for how many seconds its figures are kept.
+SLOTS = ((1, MINUTE_TTL_SECONDS), (10, TEN_MINUTES_TTL_SECONDS))
 
 
 @dataclass(slots=True)
@@ -49,10 +50,15 @@ class Tally:
 
 def add(redis: Redis, tallies: Mapping[str, Tally], *, now: datetime) -> None:
     """Add figures, by class, to the minute `now` (UTC), in one round trip."""
-    short = keys.JOB_METRICS + f"{now:%y%m%d}|{now.hour}:{now:%M}"
-    fields = {name: count for item in tallies.items() for name, count in _fields(*item) if count}
+    fields = {
+        f"{name}|{kind}": count
+        for name, tally in tallies.items()
+        for kind, count in (("p", tally.processed), ("f", tally.failed), ("ms", round(tally.ms)))
+        if count
+    }
     with translated(), redis.pipeline(transaction=False) as pipeline:
-        for key, ttl in ((short, MINUTE_TTL_SECONDS), (short[:-1], TEN_MINUTES_TTL_SECONDS)):
+        for minutes, ttl in SLOTS:
+            key = keys.JOB_METRICS + slot_of(now, minutes)
             for name, count in fields.items():
                 pipeline.hincrby(key, name, count)
             if fields:
@@ -63,9 +69,12 @@ def add(redis: Redis, tallies: Mapping[str, Tally], *, now: datetime) -> None:
             if tally.cancelled:
                 pipeline.hincrby(keys.CANCELLED_JOBS, name, tally.cancelled)
             if any(tally.histogram):
-                key = keys.JOB_HISTOGRAM + f"{name}-{now.day}-{now.hour}:{now.minute}"
-                _count(pipeline.bitfield(key, default_overflow="SAT"), tally.histogram)
-                pipeline.expire(key, MINUTE_TTL_SECONDS)
+                bitfield = pipeline.bitfield(_histogram_key(name, now), default_overflow="SAT")
+                for bucket, count in enumerate(tally.histogram):
+                    if count:
+                        bitfield.incrby("u16", f"#{bucket}", count)
+                bitfield.execute()
+                pipeline.expire(_histogram_key(name, now), MINUTE_TTL_SECONDS)
         tolerated(pipeline)  # what goes to a key that another program has written is not counted
 
 
@@ -83,8 +92,7 @@ def slot_of(at: datetime, minutes: int) -> str:
 
 def histogram(redis: Redis, job_class: str, minutes: Sequence[datetime]) -> list[int]:
     """How many runs of a class, started in these minutes (UTC), fell into each of `BUCKETS_MS`."""
-    names = [f"{keys.JOB_HISTOGRAM}{job_class}-{at.day}-{at.hour}:{at.minute}" for at in minutes]
-    replies = readings(redis, lambda pipe: list(map(pipe.get, names)))
+    replies = readings(redis, lambda pipe: [pipe.get(_histogram_key(job_class, at)) for at in minutes])
     totals = [0] * len(BUCKETS_MS)
     for reply in replies:
         for bucket in range(min(len(reply or b"") // 2, len(BUCKETS_MS))):
@@ -101,12 +109,5 @@ def _by_class(fields: Mapping[bytes, bytes]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _fields(name: str, tally: Tally) -> list[tuple[str, int]]:
-    return [(f"{name}|p", tally.processed), (f"{name}|f", tally.failed), (f"{name}|ms", round(tally.ms))]
-
-
-def _count(bitfield: BitFieldOperation, histogram: list[int]) -> None:
-    for bucket, count in enumerate(histogram):
-        if count:
-            bitfield.incrby("u16", f"#{bucket}", count)
-    bitfield.execute()
+def _histogram_key(job_class: str, minute: datetime) -> str:
+    return f"{keys.JOB_HISTOGRAM}{job_class}-{minute.day}-{minute.hour}:{minute.minute}"

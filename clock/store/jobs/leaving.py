@@ -50,7 +50,7 @@ def move_set(source: Redis, where: str, target: Target) -> Iterator[int]:
         if not page:
             return
         size.note(member for member, _ in page)
-        for place, some in _by_target([(member, score) for member, score in page], lambda job: target(job[0])):
+        for place, some in _by_target(page, lambda job: target(job[0])):
             with translated():
                 place.zadd(where, dict(some))
         yield repairs.remove_waiting(source, where, [member for member, _ in page])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redis import Redis
@@ -11,7 +11,7 @@ from redis import Redis
 from clock.clocks import Clock
 from clock.problems import Problem
 from clock.store import keys
-from clock.store.invalid_values import json_object, seconds_in
+from clock.store.invalid_values import json_object, seconds_in, text
 from clock.store.server.connection import translated
 from clock.store.server.sending import ask_all, checked
 
@@ -41,13 +41,10 @@ class UnservedQueues:
         A queue that was left behind long ago must not delay each deploy. Raises StoreUnavailable.
         """
         with translated():
-            queues, workers = _names(self._redis)
-            waiting = _waiting(self._redis, queues)
-            serving, stopping = _queues_by_state(self._redis, workers, None if waiting else SEEN_WHILE_EMPTY)
+            waiting, serving, stopping = _look(self._redis, SEEN_WHILE_EMPTY)
             now = self._clock.monotonic()
             self._served_at = dict.fromkeys(stopping, now) | self._served_at | dict.fromkeys(serving, now)
-            late = {name: size for name, size in waiting.items() if self._is_late(_text(name), now)}
-            found = _with_latest(self._redis, late)
+            found = _unserved(self._redis, waiting, lambda name: self._is_late(name, now))
         return [
             Problem(
                 f"{NO_WORKER}{name}",
@@ -69,63 +66,39 @@ def unserved(redis: Redis) -> Unserved:
     Raises StoreUnavailable.
     """
     with translated():
-        queues, workers = _names(redis)
-        waiting = _waiting(redis, queues)
-        if waiting:
-            serving, _ = _queues_by_state(redis, workers)
-            waiting = {name: size for name, size in waiting.items() if _text(name) not in serving}
-        return _with_latest(redis, waiting)
+        waiting, serving, _ = _look(redis, 0)
+        return _unserved(redis, waiting, lambda name: name not in serving)
 
 
-def _names(redis: Redis) -> list[list[bytes]]:
-    """The names of the queues, and of the workers."""
-    return checked(ask_all(redis, [("SMEMBERS", keys.QUEUES), ("SMEMBERS", keys.PROCESSES)]))
+def _look(redis: Redis, seen_while_empty: int) -> tuple[dict[bytes, int], set[str], set[str]]:
+    """How many jobs wait, by queue, and the queues of the living workers: of those that take jobs, of the quiet.
 
-
-def _waiting(redis: Redis, queues: Sequence[bytes]) -> dict[bytes, int]:
-    """How many jobs wait, by queue; the empty queues are left out."""
+    While no job waits, only some workers are asked.
+    """
+    queues, workers = checked(ask_all(redis, [("SMEMBERS", keys.QUEUES), ("SMEMBERS", keys.PROCESSES)]))
     names = random.sample(sorted(queues), min(len(queues), LOOKED_AT))
     sizes = _asked(redis, "LLEN", [keys.QUEUE.encode() + name for name in names])
-    return {name: size for name, size in zip(names, sizes, strict=True) if isinstance(size, int) and size}
+    waiting = {name: size for name, size in zip(names, sizes, strict=True) if isinstance(size, int) and size}
+    if not waiting:
+        workers = random.sample(workers, min(len(workers), seen_while_empty))
+    serving, quiet = set[str](), set[str]()
+    for beat in _asked(redis, "HMGET", workers, "info", "quiet"):
+        if isinstance(beat, list):
+            found = (json_object(beat[0]) or {}).get("queues")
+            (quiet if beat[1] == b"true" else serving).update(map(str, found if isinstance(found, list) else ()))
+    return waiting, serving, quiet
 
 
-def _with_latest(redis: Redis, waiting: Mapping[bytes, int]) -> Unserved:
-    latest = _asked(redis, "LINDEX", [keys.QUEUE.encode() + name for name in waiting], 0)
+def _unserved(redis: Redis, waiting: Mapping[bytes, int], is_unserved: Callable[[str], bool]) -> Unserved:
+    names = [name for name in waiting if is_unserved(text(name))]
+    latest = _asked(redis, "LINDEX", [keys.QUEUE.encode() + name for name in names], 0)
+    jobs = [json_object(payload) if isinstance(payload, bytes) else None for payload in latest]
     return {
-        _text(name): (size, _enqueued_at(payload))
-        for (name, size), payload in zip(waiting.items(), latest, strict=True)
+        text(name): (waiting[name], seconds_in((job or {}).get("enqueued_at")))
+        for name, job in zip(names, jobs, strict=True)
     }
-
-
-def _queues_by_state(
-    redis: Redis, identities: Sequence[bytes], most: int | None = None
-) -> tuple[set[str], set[str]]:
-    """The queues of the living workers that take jobs, and those of the quiet ones; of `most` workers."""
-    if most is not None:
-        identities = random.sample(identities, min(len(identities), most))
-    beats = _asked(redis, "HMGET", identities, "info", "quiet")
-    serving: set[str] = set()
-    quiet: set[str] = set()
-    for info, is_quiet in (beat for beat in beats if isinstance(beat, list)):
-        queues = quiet if is_quiet == b"true" else serving
-        queues |= _queues_of(info)
-    return serving, quiet
-
-
-def _text(name: bytes) -> str:
-    return name.decode(errors="replace")
-
-
-def _queues_of(info: bytes | None) -> set[str]:
-    queues = (json_object(info) or {}).get("queues")
-    return set(map(str, queues)) if isinstance(queues, list) else set()
 
 
 def _asked(redis: Redis, command: str, names: Sequence[bytes], *further: str | int) -> list[Any]:
     """The answers of a command for each key; an exception for one of another type."""
     return ask_all(redis, [(command, name, *further) for name in names]) if names else []
-
-
-def _enqueued_at(payload: object) -> float:
-    job = json_object(payload) if isinstance(payload, bytes) else None
-    return seconds_in((job or {}).get("enqueued_at"))

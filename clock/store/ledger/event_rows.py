@@ -17,7 +17,7 @@ from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.ledger import history, pauses
 from clock.store.ledger.entry import LATEST_MS, LedgerRow
-from clock.store.ledger.history import Record
+from clock.store.ledger.history import OUTCOME, Record, Stream, valid
 from clock.store.ledger.pauses import ALL, Pause
 from clock.store.wrong_type import reading, readings
 
@@ -25,8 +25,6 @@ _HASHES = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED, key
 CHUNK = 500  # events in one round trip: a few ms of Redis's time
 EARLY_MS = 60_000  # a decision may be committed before its due instant by as much as two machines' clocks differ
 USUAL = 20  # outcomes; their mean is how long an event's jobs usually take
-
-Stream = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +94,9 @@ def read_span(redis: Redis, names: Sequence[str], begin_ms: int, count: int) -> 
 
 
 def _span(decisions: Stream | None, outcomes: Stream | None, latest: Stream | None) -> tuple[list[Record], int]:
-    took = [outcome["took_ms"] for outcome in _records(latest or (), history.OUTCOME)]
-    ended = reversed(_records(outcomes or (), history.OUTCOME))
-    records = list(history.with_outcomes(_records(decisions or ()), ended))
+    took = [outcome["took_ms"] for outcome in valid(latest or (), OUTCOME)]
+    ended = reversed(list(valid(outcomes or (), OUTCOME)))
+    records = list(history.with_outcomes(valid(decisions or ()), ended))
     return records, sum(took) // len(took) if took else 0
 
 
@@ -119,7 +117,7 @@ def _read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
         ],
     )
     streams = replies[len(_HASHES) :] or [None] * 2 * len(names)
-    latest = [_records(stream or (), history.OUTCOME) for stream in streams[len(names) :]]
+    latest = [next(valid(stream or (), OUTCOME), None) for stream in streams[len(names) :]]
     *fields, paused = (reply or [None] * len(wanted) for reply in replies[: len(_HASHES)])
     held = {name: pause for name, raw in zip(wanted, paused, strict=True) if (pause := pauses.decoded(raw))}
     whole = {ALL: held[ALL]} if ALL in held else {}
@@ -127,15 +125,10 @@ def _read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
         StoredEvent(
             LedgerRow.of(*values),
             whole | ({name: held[name]} if name in held else {}),
-            _records(stream or ()),
-            outcome[0] if outcome else None,
+            list(valid(stream or ())),
+            outcome,
         )
         for name, *values, stream, outcome in zip(
             names, *(one[:-1] for one in fields), streams[: len(names)], latest, strict=True
         )
     ]
-
-
-def _records(stream: Stream, kinds: Mapping[str, type] = history.RECORD) -> list[Record]:
-    found = (history.decoded(fields.get(b"entry"), kinds) for _, fields in stream)
-    return [record for record in found if record is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ LATEST = 50  # decisions whose commit is looked up
 BACKFILLED_MS = 366 * 86_400_000  # a year: an older backfill is hardly repeated by mistake
 
 Record = dict[str, Any]
+Stream = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 
 _decode = msgspec.json.Decoder().decode
 
@@ -51,8 +52,8 @@ def read(redis: Redis, event: str, count: int = HISTORY_LENGTH) -> Iterator[Reco
     (ms) of a run, and `outcomes`: the outcomes of each jid's job so far.
     Raises StoreUnavailable, WrongType.
     """
-    outcomes = _entries(redis, keys.OUTCOMES + event, OUTCOMES_LENGTH, OUTCOME)
-    yield from with_outcomes(_entries(redis, keys.HISTORY + event, count, RECORD), outcomes)
+    outcomes = valid(_latest(redis, keys.OUTCOMES + event, OUTCOMES_LENGTH), OUTCOME)
+    yield from with_outcomes(valid(_latest(redis, keys.HISTORY + event, count)), outcomes)
 
 
 def with_outcomes(records: Iterable[Record], outcomes: Iterable[Record]) -> Iterator[Record]:
@@ -119,14 +120,16 @@ def forget_old_backfills(redis: Redis, now: datetime) -> None:
         redis.zremrangebyscore(keys.BACKFILLED, "-inf", to_ms(now) - BACKFILLED_MS)
 
 
-def _entries(redis: Redis, stream: str, count: int, kinds: Mapping[str, type]) -> Iterator[Record]:
-    """The stream's entries that have fields of these types; others are skipped."""
+def _latest(redis: Redis, stream: str, count: int) -> Stream:
     with typed(redis, stream, "stream"):
         rows: Any = redis.xrevrange(stream, count=count)
-    for _, fields in rows:
-        found = decoded(fields.get(b"entry"), kinds)
-        if found is not None:
-            yield found
+    return list(rows)
+
+
+def valid(stream: Stream, kinds: Mapping[str, type] = RECORD) -> Iterator[Record]:
+    """The entries of a part of a stream that have fields of these types; others are skipped."""
+    found = (decoded(fields.get(b"entry"), kinds) for _, fields in stream)
+    return (record for record in found if record is not None)
 
 
 def decoded(text: bytes | None, kinds: Mapping[str, type] = RECORD) -> Record | None:

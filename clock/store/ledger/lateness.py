@@ -14,7 +14,7 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.invalid_values import text, tolerated
-from clock.store.jobs.job_metrics import MINUTE_TTL_SECONDS, TEN_MINUTES_TTL_SECONDS, slot_of
+from clock.store.jobs.job_metrics import SLOTS, slot_of
 from clock.store.server.connection import translated
 from clock.store.wrong_type import readings
 
@@ -67,10 +67,9 @@ class Lateness:
 
 def add(redis: Redis, lateness: Lateness, *, now: datetime) -> None:
     """Add what was counted to the minute `now` (UTC), in one round trip. Raises StoreUnavailable."""
-    slots = ((slot_of(now, 1), MINUTE_TTL_SECONDS), (slot_of(now, 10), TEN_MINUTES_TTL_SECONDS))
     with translated(), redis.pipeline(transaction=False) as pipeline:
-        for slot, ttl in slots:
-            key = keys.LATENESS + slot
+        for minutes, ttl in SLOTS:
+            key = keys.LATENESS + slot_of(now, minutes)
             for bucket, count in enumerate(lateness.counts):
                 if count:
                     pipeline.zincrby(key, count, str(bucket))

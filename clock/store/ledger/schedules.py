@@ -42,8 +42,8 @@ def read(redis: Redis) -> list[StoredSchedule]:
     """
     with typed(redis, keys.SCHEDULES, "hash"):
         found: Any = redis.hgetall(keys.SCHEDULES) if redis.hlen(keys.SCHEDULES) else {}  # most have none
-    read_ = (_decoded(text(name), raw) for name, raw in sorted(found.items()) if name != _COUNTER)
-    return [one for one in read_ if one is not None]
+    named = ((text(name), raw) for name, raw in sorted(found.items()) if name != _COUNTER)
+    return [schedule for name, raw in named if (schedule := _decoded(name, raw))]
 
 
 def version(redis: Redis) -> tuple[int, bytes]:
@@ -69,7 +69,8 @@ def put(redis: Redis, name: str, timing: Mapping[str, Any], rest: Mapping[str, A
 
     Raises ScheduleConflict, StoreUnavailable.
     """
-    return _set(redis, name, version, _encoded(timing), _encoded(rest))
+    timing_text, rest_text = (json.dumps(fields, sort_keys=True) for fields in (timing, rest))
+    return _set(redis, name, version, timing_text, rest_text)
 
 
 def delete(redis: Redis, name: str, version: int | None) -> bool:
@@ -83,10 +84,6 @@ def _set(redis: Redis, name: str, version: int | None, timing: str, rest: str) -
     if answer < 0:
         raise ScheduleConflict(name, wanted=int(version or 0), found=-1 - answer)
     return int(answer)
-
-
-def _encoded(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, sort_keys=True)
 
 
 def _decoded(name: str, raw: bytes) -> StoredSchedule | None:

@@ -32,11 +32,10 @@ def note(
     """
     before = declared(redis)
     latest = read(redis, 1)
-    difference = _difference(before, declarations, was)
-    is_same = bool(latest) and latest[0][1].get("release") == release and before == dict(declarations)
-    if is_same:
+    if latest and latest[0][1].get("release") == release and before == dict(declarations):
         return False
-    entry = {"release": release, "host": host, "events": len(declarations), "first": not before, **difference}
+    entry = {"release": release, "host": host, "events": len(declarations), "first": not before}
+    entry |= _difference(before, declarations, was)
     gone = before.keys() - declarations.keys()
     with translated(), redis.pipeline() as pipeline:
         if gone:

@@ -136,13 +136,11 @@ class Unfinished:
             job.moved |= found is not Found.WAITS_OR_RUNS
             if found is Found.GONE:
                 del jobs[jid]
-                self._forget(event, jid)
+                words = "Job %s of %r is no longer in Redis and no longer blocks the event"
+                logger.info(words, text(jid), event)
+                with translated():
+                    self._redis.hdel(keys.WATCHED + event, jid)
             return
-
-    def _forget(self, event: str, jid: bytes) -> None:
-        logger.info("Job %s of %r is no longer in Redis and no longer blocks the event", text(jid), event)
-        with translated():
-            self._redis.hdel(keys.WATCHED + event, jid)
 
 
 def _job(value: bytes, now_ms: int) -> _Job:

@@ -96,7 +96,7 @@ def _read_holder(member: bytes) -> Holder:
 def blocked(redis: Redis, name: str, count: int) -> list[Blocked]:
     """Some blocked jobs of a limit, the next one first."""
     found = _members_of_blocked(redis, *_span(name), count)
-    return [one for member in found if (one := read_blocked(member)) is not None]
+    return [one for member in found if (one := read_blocked(member))]
 
 
 def _members_of_blocked(redis: Redis, low: str, high: str, count: int) -> list[bytes]:
@@ -108,18 +108,15 @@ def next_blocked(redis: Redis, names: Sequence[str]) -> dict[str, Blocked]:
     replies = readings(
         redis, lambda pipe: [pipe.zrangebylex(keys.BLOCKED, *_span(name), start=0, num=1) for name in names]
     )
-    found = (read_blocked(member) for reply in replies for member in reply or ())
-    return {one.name: one for one in found if one is not None}
+    members = (member for reply in replies for member in reply or ())
+    return {one.name: one for member in members if (one := read_blocked(member))}
 
 
 def blocked_names(redis: Redis) -> list[str]:
     """The limits that have blocked jobs, `MOST_NAMES` at most."""
     names: list[str] = []
     after = "-"
-    while len(names) < MOST_NAMES:
-        found = _members_of_blocked(redis, after, "+", 1)
-        if not found:
-            break
+    while len(names) < MOST_NAMES and (found := _members_of_blocked(redis, after, "+", 1)):
         names.append(text(found[0].partition(b"\n")[0]))
         after = f"({names[-1]}\v"
     return names

@@ -136,26 +136,22 @@ def heal(redis: Redis, locks: Mapping[str, str], *, now: datetime) -> set[str]:
     One search looks for all jobs. A lock whose job was found is not checked again for a minute.
     """
     missing = gone(redis, locks.values(), now=now)
-    for key, jid in locks.items():
-        if jid not in missing:
-            _note_check(redis, key, jid, now)
+    kept = [key for key, jid in locks.items() if jid not in missing]
+    for lock in held(redis, kept) if kept else ():
+        if lock.jid == locks[lock.key] and lock.until is None:
+            with translated():
+                redis.hset(keys.UNIQUE, lock.key, f"{lock.jid}|{to_ms(now)}|0")
     freed = free(redis, [(key, jid) for key, jid in locks.items() if jid in missing])
-    for key, jid in freed:
-        logger.warning(
-            "Freed the lock %s: its job %s was not found in Redis; another program removed it", key, jid
-        )
-    if freed:
-        _count(redis, len(freed))
-    return {key for key, _ in freed}
-
-
-def _count(redis: Redis, freed: int) -> None:
-    """Count locks that are freed. Logs an error of Redis: their jobs are pushed next."""
+    for pair in freed:
+        logger.warning("Freed the lock %s: its job %s was not found in Redis; another program removed it", *pair)
+    if not freed:
+        return set()
     try:
         with translated():
-            redis.incr(keys.HEALED, freed)
-    except StoreError as error:
+            redis.incr(keys.HEALED, len(freed))
+    except StoreError as error:  # the jobs are pushed all the same
         logger.error("The counter %s could not be increased: %s", keys.HEALED, error)
+    return {key for key, _ in freed}
 
 
 def gone(redis: Redis, jids: Iterable[str], *, now: datetime, within: float = SEARCH_SECONDS) -> set[str]:
@@ -206,13 +202,6 @@ def _push_kept_out(redis: Redis, pushes: Sequence[LockedPush], now_ms: int) -> l
     return pushed
 
 
-def _note_check(redis: Redis, key: str, jid: str, now: datetime) -> None:
-    for lock in held(redis, [key]):
-        if lock.jid == jid and lock.until is None:
-            with translated():
-                redis.hset(keys.UNIQUE, key, f"{jid}|{to_ms(now)}|0")
-
-
 def held(redis: Redis, wanted: Sequence[str] | None = None) -> Iterator[HeldLock]:
     """All locks, or the locks of some keys. Raises StoreUnavailable."""
     if wanted is None:
@@ -222,12 +211,8 @@ def held(redis: Redis, wanted: Sequence[str] | None = None) -> Iterator[HeldLock
     for key, value in found:
         if lock := _LOCK.fullmatch(value or b""):
             jid, since, until = lock.groups()
-            yield HeldLock(
-                key if isinstance(key, str) else text(key),
-                text(jid),
-                from_ms(int(since)),
-                from_ms(int(until)) if int(until) else None,
-            )
+            ends = from_ms(int(until)) if int(until) else None
+            yield HeldLock(key if isinstance(key, str) else text(key), text(jid), from_ms(int(since)), ends)
 
 
 def drop(redis: Redis, key: str) -> bool:
