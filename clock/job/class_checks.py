@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -109,22 +109,13 @@ def check_rules(where: str, perform: Callable[..., object], options: Mapping[str
     unique = unique_of(options.get("unique"))
     if unique and math.isfinite(arity(perform)[1]):  # with *args, as in a base class, the push checks
         unique.check_names(where, perform)
-    for what, function in _functions(options):
-        _check_function(f"{where}: {what}", function, perform)
-
-
-def _functions(options: Mapping[str, object]) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The functions in rules, with what they are for."""
-    unique = unique_of(options.get("unique"))
-    if unique and callable(unique.by):
-        yield "unique's `by`", unique.by
-    for limit in rules_of(options.get("limits"), Limit):
-        if callable(limit.name):
-            yield "Limit: name", limit.name
+    functions: list[tuple[str, object]] = [("unique's `by`", unique.by)] if unique else []
+    functions += [("Limit: name", limit.name) for limit in rules_of(options.get("limits"), Limit)]
     for rate in rules_of(options.get("rates"), Rate):
-        for option, value in (("name", rate.name), ("weight", rate.weight)):
-            if callable(value):
-                yield f"Rate: {option}", value
+        functions += [("Rate: name", rate.name), ("Rate: weight", rate.weight)]
+    for what, function in functions:
+        if callable(function):
+            _check_function(f"{where}: {what}", function, perform)
 
 
 def _check_function(what: str, function: Callable[..., Any], perform: Callable[..., object]) -> None:

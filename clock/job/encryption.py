@@ -11,7 +11,6 @@ retries, logs, listings and error reports never hold it.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -135,22 +134,19 @@ def _keys() -> Sequence[tuple[str, bytes]]:
 @cache
 def _parsed(text: str) -> Sequence[tuple[str, bytes]]:
     """(id, key) of each key. An id is a hash of its key, so keys need no names."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    keys = [_key(place, word) for place, word in enumerate(words, 1)]
-    return [(hashlib.sha256(key).hexdigest()[:8], key) for key in keys]
-
-
-def _key(place: int, word: str) -> bytes:
-    try:
-        key = base64.b64decode(word.replace("-", "+").replace("_", "/"), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise ConfigurationError(
-            f"{VARIABLE}: key {place} is invalid; a key is {KEY_BYTES} bytes in base64, "
-            "and keys are separated by commas. Make one with: clock encryption new"
-        )
-    return key
+    keys = []
+    for place, word in enumerate(filter(None, map(str.strip, text.split(","))), 1):
+        try:
+            key = base64.b64decode(word.replace("-", "+").replace("_", "/"), validate=True)
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise ConfigurationError(
+                f"{VARIABLE}: key {place} is invalid; a key is {KEY_BYTES} bytes in base64, "
+                "and keys are separated by commas. Make one with: clock encryption new"
+            )
+        keys.append((hashlib.sha256(key).hexdigest()[:8], key))
+    return keys
 
 
 @cache

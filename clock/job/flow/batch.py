@@ -104,7 +104,10 @@ class Batch:
         given = {"success": on_success, "complete": on_complete, "death": on_death}
         self._callbacks = {event: _signature(job, args) for event, job in given.items() if job is not None}
         self._id = id
-        self._parent = _parent_id(parent)
+        bid: object = getattr(parent, "bid", parent)
+        self._parent = bid if isinstance(bid, str) else None
+        if parent is not None and not self._parent:
+            raise JobError(f"Batch: parent is {brief(parent)}; it must be a batch, or the id of a batch")
         self._description = description
         self._held: HeldBatch | None = None
         self._token: Token[Filling | None]  # inside the block
@@ -197,16 +200,6 @@ def own_batch(context: Context) -> OwnBatch:
     if own is None or own.adder != adder:
         context.state.batch = own = OwnBatch(bid, adder)
     return own
-
-
-def _parent_id(parent: HasBid | str | None) -> str | None:
-    """The id of a batch's parent. Raises JobError."""
-    if parent is None:
-        return None
-    bid: object = getattr(parent, "bid", parent)
-    if isinstance(bid, str) and bid:
-        return bid
-    raise JobError(f"Batch: parent is {brief(parent)}; it must be a batch, or the id of a batch")
 
 
 def _signature(job: Callback, args: Sequence[Any]) -> Signature:

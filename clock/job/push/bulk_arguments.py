@@ -39,7 +39,10 @@ def check_all(job: str, perform: Callable[..., object], batches: Sequence[Sequen
             f"{job}.perform_bulk takes a list with a list of arguments for each job, "
             f"but it holds {brief(stray)}; write [[1], [2]] for two jobs of one argument"
         )
-    if _all_fine(perform, batches):
+    low, high = arity(perform)
+    if all(low <= length <= high for length in set(map(len, batches))) and all(
+        _lists_are_fine(batches[start : start + _AT_ONCE], _ROOM) for start in range(0, len(batches), _AT_ONCE)
+    ):
         return
     for number, args in enumerate(batches, 1):
         check_arity(job, perform, args, f"job {number}, ")
@@ -57,14 +60,6 @@ def encode_all(
 def new_jids(count: int) -> list[str]:
     """So many job ids: 24 hex digits each."""
     return os.urandom(12 * count).hex(" ", -12).split()
-
-
-def _all_fine(perform: Callable[..., object], batches: Sequence[Sequence[object]]) -> bool:
-    """Whether all may be pushed. False: some may not, or this quick check cannot tell."""
-    low, high = arity(perform)
-    return all(low <= length <= high for length in set(map(len, batches))) and all(
-        _lists_are_fine(batches[start : start + _AT_ONCE], _ROOM) for start in range(0, len(batches), _AT_ONCE)
-    )
 
 
 def _lists_are_fine(lists: Sequence[Sequence[object]], room: int) -> bool:

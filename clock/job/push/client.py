@@ -43,7 +43,7 @@ from clock.store.ledger import held_pushes
 from clock.store.server import connection
 from clock.store.server.durable import durable_of
 from clock.store.server.loop_link import LoopLinks, opened
-from clock.store.server.sending import Command, push_seconds, send, send_one, send_to_places
+from clock.store.server.sending import push_seconds, send, send_one, send_to_places
 from clock.store.server.shards import shards_of
 
 BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
@@ -85,20 +85,17 @@ class ToRedis:
         The threads are the carrier's own: while Redis does not answer, the application's `to_thread` goes on. The
         time that a push waits for a thread counts against its limit.
         """
-        if isinstance(batches, list) and len(batches) == 1 and await self._pushed_by_loop(batches[0]):
-            return
+        if isinstance(batches, list) and len(batches) == 1:
+            link = self._links.usable(connection.opened_default())
+            is_plain = not any(parcel.durable or parcel.locks for parcel in batches[0])
+            if link and is_plain and await link.push(push_commands(batches[0])):
+                return
         push = partial(self._carry_late, batches, _monotonic())
         in_thread = partial(asyncio.get_running_loop().run_in_executor, _threads(os.getpid()))
         await in_thread(copy_context().run, push)
         redis = connection.opened_default()
         if redis is not None and shards_of(redis) is None and self._links.is_due(redis):
             self._links.use(await in_thread(opened, redis))
-
-    async def _pushed_by_loop(self, parcels: Sequence[Parcel]) -> bool:
-        link = self._links.usable(connection.opened_default())
-        if link is None or any(parcel.durable or parcel.locks for parcel in parcels):
-            return False
-        return await link.push(push_commands(parcels))
 
     def _carry_late(self, batches: Batches, since: float) -> None:
         redis = connection.default(spent=_monotonic() - since)
@@ -109,7 +106,11 @@ def _send(redis: Redis, batches: Batches, within: float) -> None:
     if isinstance(batches, list) and any(parcel.locks for batch in batches for parcel in batch):
         _send_locked(redis, chain.from_iterable(batches))
     elif shards_of(redis) is not None:
-        send_to_places(_spread_commands(redis, batches), within=within)
+        spread_batches = (
+            [(place, push_commands(parcels, durable_of(place))) for place, parcels in spread(redis, batch)]
+            for batch in batches
+        )
+        send_to_places(spread_batches, within=within)
     else:
         durable = durable_of(redis)
         send(redis, (push_commands(parcels, durable) for parcels in batches), within=within)
@@ -125,12 +126,6 @@ def _send_locked(redis: Redis, parcels: Iterable[Parcel]) -> None:
     simulated_ms = None if isinstance(_clock, SystemClock) else int(1000 * now())  # None: Redis's time counts
     for start in range(0, len(pushes), BULK_BATCH):
         unique_locks.push(redis, pushes[start : start + BULK_BATCH], now_ms=simulated_ms)
-
-
-def _spread_commands(redis: Redis, batches: Batches) -> Iterator[list[tuple[Redis, list[Command]]]]:
-    """The commands of each batch, with the connection to the shard that gets them."""
-    for batch in batches:
-        yield [(place, push_commands(parcels, durable_of(place))) for place, parcels in spread(redis, batch)]
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -29,7 +29,15 @@ def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddl
 
 def run_here(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
     """Run the job, also within a running event loop; the result of `perform`. Raises Discard, too."""
-    return _run(job.arun(context, middleware)) if job.is_coroutine() else job.run(context, middleware)
+    if not job.is_coroutine():
+        return job.run(context, middleware)
+    coroutine = job.arun(context, middleware)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as another:  # a loop that runs cannot be asked to run something to its end
+        return another.submit(copy_context().run, asyncio.run, coroutine).result()
 
 
 async def await_here(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
@@ -44,12 +52,3 @@ def inline_context(order: Order, args: Sequence[object], kwargs: Mapping[str, ob
     args = client.checked(order, args, kwargs)
     payload = payload_as_read(order.job, order.options, args, client.now())
     return None if payload is None else Context(payload, queue=str(payload["queue"]), clock=client.clock())
-
-
-def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
-    with ThreadPoolExecutor(1) as another:  # a loop that runs cannot be asked to run something to its end
-        return another.submit(copy_context().run, asyncio.run, coroutine).result()

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
 from clock.errors import StoreUnavailable
-from clock.job import Job
+from clock.job import Context, Job
 from clock.job.options import Order
 from clock.job.payload import Payload
 from clock.job.push.carriers import Batches
@@ -46,7 +46,10 @@ def assert_idempotent(
     Time is frozen in all runs. Raises AssertionError, which names the lines between which the job is unsafe;
     ValueError if `fresh` does not reset the state, or if the job changes the snapshot without a recorded effect.
     """
-    trial = _Trial(job, args, snapshot, fresh or (lambda: None))
+    context = inline_context(Order(job), args, {})
+    if context is None:
+        raise ValueError(f"client middleware stops {job.wire_name}; it cannot be tried")
+    trial = _Trial(context, FakeClock(clock().now()), job, snapshot, fresh or (lambda: None))
     before = trial.start()
     once = trial.run()
     _check(once, f"{job.wire_name} fails by itself")
@@ -105,29 +108,24 @@ class _Ran:
     failure: Exception | None
 
 
+@dataclass(frozen=True, slots=True)
 class _Trial:
     """Runs the job, from the same start, at the same time, with the same jid."""
 
-    def __init__(
-        self, job: type[Job], args: Sequence[Any], snapshot: Callable[[], object], fresh: Callable[[], object]
-    ) -> None:
-        self._job = job
-        self._snapshot = snapshot
-        self._fresh = fresh
-        self._clock = FakeClock(clock().now())
-        context = inline_context(Order(job), args, {})
-        if context is None:
-            raise ValueError(f"client middleware stops {job.wire_name}; it cannot be tried")
-        self._context = context
+    context: Context
+    clock: FakeClock
+    job: type[Job]
+    snapshot: Callable[[], object]
+    fresh: Callable[[], object]
 
     def start(self) -> object:
         """Put everything back; what the state is then."""
-        self._fresh()
-        return self._snapshot()
+        self.fresh()
+        return self.snapshot()
 
     def state(self, pushed: Sequence[Payload]) -> object:
         """The result of a run: the state outside, and the jobs that it has pushed."""
-        return self._snapshot(), {(str(payload["class"]), repr(payload["args"])) for payload in pushed}
+        return self.snapshot(), {(str(payload["class"]), repr(payload["args"])) for payload in pushed}
 
     def run(self, crash: CrashPoint | None = None) -> _Ran:
         """Run the job, up to the crash if there is one."""
@@ -135,13 +133,12 @@ class _Trial:
         undo = change_carrier(_Pushing(recorder, collected))
         try:
             with (
-                using_clock(self._clock),
-                moving_world(self._clock.now().timestamp()),
+                using_clock(self.clock),
+                moving_world(self.clock.now().timestamp()),
                 watching(recorder, all_patches),
             ):
-                run_to_end(
-                    self._job, msgspec.structs.replace(self._context, payload=deepcopy(self._context.payload))
-                )
+                payload = deepcopy(self.context.payload)
+                run_to_end(self.job, msgspec.structs.replace(self.context, payload=payload))
         except Crash:
             pass
         except Exception as error:  # noqa: BLE001  # whatever the job raises: a lost answer may well make it fail

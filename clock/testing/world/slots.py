@@ -60,7 +60,7 @@ class Ran:
     error: str | None = None
 
 
-class SlotClock(FakeClock):
+class _SlotClock(FakeClock):
     """The world's clock as a job sees it: when its code has run, its whole time has passed."""
 
     def __init__(self, world: FakeClock) -> None:
@@ -69,11 +69,9 @@ class SlotClock(FakeClock):
         self.passed = timedelta(0)
 
     def now(self) -> datetime:
-        """The present instant."""
         return self._world.now() + self.passed
 
     def monotonic(self) -> float:
-        """Seconds that have passed in the world."""
         return self._world.monotonic() + self.passed.total_seconds()
 
 
@@ -112,7 +110,7 @@ class _LateReports:
         self.calls.append(partial(getattr(self._moves, name), *args, **options))
 
 
-class DirectMoves(JobMoves):
+class _DirectMoves(JobMoves):
     """Moves jobs and raises what Redis answers: the world tries again."""
 
     def _settle(self, job: Claimed, step: Callable[[], object]) -> None:
@@ -142,8 +140,8 @@ class WorldSlot:
         self._identity = identity
         self._fetcher = fetcher
         self._slot = slot
-        self._clock = SlotClock(crew.clock)
-        moves = DirectMoves(in_progress, fetcher.claims, clock=crew.clock)
+        self._clock = _SlotClock(crew.clock)
+        moves = _DirectMoves(in_progress, fetcher.claims, clock=crew.clock)
         self._reports = _LateReports(fetcher, moves, FiringOutcomes(crew.redis, clock=crew.clock))
         self._processor = Processor(
             slot,
@@ -163,7 +161,9 @@ class WorldSlot:
         self._fetcher.claims.last_round_trip = self._crew.clock.monotonic()
         try:
             self._fetcher.acknowledge()
-            found = self._claimed_before() or self._fetcher.claim(1)
+            at_hand = [job for job in self._fetcher.handoff.take_all() if job in self._fetcher.claims]
+            self._fetcher.handoff.add(at_hand)  # a claim after a lost answer finds more than one job
+            found = at_hand or self._fetcher.claim(1)
         except StoreError:
             wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
             self._failures += 1
@@ -174,12 +174,6 @@ class WorldSlot:
         if claimed is not None:
             self._process(claimed)
         return claimed is not None
-
-    def _claimed_before(self) -> int:
-        """How many jobs are at hand: a claim after a lost answer finds more than one."""
-        at_hand = [job for job in self._fetcher.handoff.take_all() if job in self._fetcher.claims]
-        self._fetcher.handoff.add(at_hand)
-        return len(at_hand)
 
     def settle(self) -> None:
         """Send the job's outcome to Redis. If Redis cannot be reached, the next call does it."""
@@ -198,38 +192,25 @@ class WorldSlot:
         self.looks_at = now
 
     def _process(self, claimed: Claimed) -> None:
-        payload = read_payload(claimed.payload)
-        lasts = self._crew.lasts(payload)
-        now = self._crew.clock.now()
-        args = payload.get("args")
-        self.run = Ran(
-            str(payload.get("class")),
-            list(args) if isinstance(args, list) else [],
-            str(payload.get("jid")),
-            self._identity,
-            now,
-        )
+        payload, now = read_payload(claimed.payload), self._crew.clock.now()
+        lasts, args, jid = self._crew.lasts(payload), payload.get("args"), str(payload.get("jid"))
+        args = list(args) if isinstance(args, list) else []
+        self.run = Ran(str(payload.get("class")), args, jid, self._identity, now)
         self._crew.runs.append(self.run)
         self.ends_at = now + lasts
         self._reports.outcome = self._reports.error = None
         self._clock.passed = timedelta(0)
-        with _passing(self._clock, lasts):
-            self._processor.process(claimed)
 
+        @contextmanager
+        def around(job: Job, payload: Payload, queue: str) -> Iterator[None]:
+            """Advance the job's own clock by its run time, as soon as its `perform` has ended."""
+            try:
+                yield
+            finally:
+                self._clock.passed = lasts
 
-@contextmanager
-def _passing(clock: SlotClock, lasts: timedelta) -> Iterator[None]:
-    """Advance the job's own clock by its run time, as soon as its `perform` has ended."""
-
-    @contextmanager
-    def around(job: Job, payload: Payload, queue: str) -> Iterator[None]:
+        server_middleware.add(around)
         try:
-            yield
+            self._processor.process(claimed)
         finally:
-            clock.passed = lasts
-
-    server_middleware.add(around)
-    try:
-        yield
-    finally:
-        server_middleware.remove(around)
+            server_middleware.remove(around)

@@ -222,7 +222,8 @@ class World:
         if not self._line.is_cut and len(self._worker_group):
             self._poller.poll()
         self._worker_group.begin_jobs(now)
-        self._plan_poll(now)
+        due = math.inf if self._line.is_cut else earliest(self._delayed.first_due())
+        self._polls_at = NEVER if due == math.inf else max(now, from_ms(math.ceil(due * 1000)))  # never too early
 
     def _tick(self, now: datetime) -> None:
         assert self._ticker is not None  # noqa: S101  # only called with a ticker
@@ -236,10 +237,6 @@ class World:
             return
         self._failures = 0
         self._ticks_at = self._ticker.next_firing or NEVER
-
-    def _plan_poll(self, now: datetime) -> None:
-        due = math.inf if self._line.is_cut else earliest(self._delayed.first_due())
-        self._polls_at = NEVER if due == math.inf else max(now, from_ms(math.ceil(due * 1000)))  # never too early
 
     def _time_of(self, payload: Payload) -> timedelta:
         lasts, args = self._lasts.get(str(payload.get("class")), SHORTEST), payload.get("args")
