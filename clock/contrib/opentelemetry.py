@@ -31,7 +31,7 @@ try:
     from opentelemetry.context import Context
     from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.propagators.textmap import Getter
-    from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+    from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 except ImportError:
     NEEDED = (
         "clock.contrib.opentelemetry needs the package `opentelemetry-api`: pip install 'clockd[opentelemetry]'"
@@ -67,7 +67,10 @@ class ClockInstrumentor:
         Other options, which `opentelemetry-instrument` passes to all instrumentors, have no effect. With the
         no-op providers nothing is added.
         """
-        if ClockInstrumentor._installed is not None or _are_no_op(tracer_provider, meter_provider):
+        are_no_op = isinstance(tracer_provider, trace.NoOpTracerProvider) and isinstance(
+            meter_provider, metrics.NoOpMeterProvider
+        )
+        if ClockInstrumentor._installed is not None or are_no_op:
             return
         tracing = _Tracing(
             trace.get_tracer("clock", tracer_provider=tracer_provider, schema_url=SCHEMA),
@@ -142,8 +145,10 @@ class _Tracing:
 
     def is_off(self) -> bool:
         """True: the application has not set up an SDK. Then nothing is measured, and nothing is spent."""
-        if self._is_global and not _is_of_api(trace.get_tracer_provider(), metrics.get_meter_provider()):
-            self._is_global = False  # an SDK stays
+        if self._is_global:
+            providers = (trace.get_tracer_provider(), metrics.get_meter_provider())
+            if any(type(one).__module__.startswith("opentelemetry.sdk") for one in providers):
+                self._is_global = False  # an SDK stays
         return self._is_global
 
 
@@ -184,19 +189,11 @@ class _Run:
                 self._span.set_attribute("clock.job.outcome", outcome)
             else:
                 about = {**about, "error.type": kind.__qualname__}
-                self._fail(self._span, error)
+                self._span.set_attribute("error.type", kind.__qualname__)
+                self._span.record_exception(error)
+                self._span.set_status(Status(StatusCode.ERROR, kind.__qualname__))
         self._span.end()
         self._tracing.duration.record(took, about)
-
-    @staticmethod
-    def _fail(span: Span, error: BaseException) -> None:
-        span.set_attribute("error.type", type(error).__qualname__)
-        span.record_exception(error)
-        span.set_status(Status(StatusCode.ERROR, type(error).__qualname__))
-
-
-def _is_of_api(*providers: object) -> bool:
-    return not any(type(one).__module__.startswith("opentelemetry.sdk") for one in providers)
 
 
 class _Counts:
@@ -217,10 +214,6 @@ class _Counts:
         with self._lock:
             counts = dict(self._counts) if self.is_on else {}
         return [Observation(count, _common(queue, operation)) for (queue, operation), count in counts.items()]
-
-
-def _are_no_op(tracers: trace.TracerProvider | None, meters: metrics.MeterProvider | None) -> bool:
-    return isinstance(tracers, trace.NoOpTracerProvider) and isinstance(meters, metrics.NoOpMeterProvider)
 
 
 @cache

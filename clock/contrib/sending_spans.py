@@ -7,7 +7,7 @@ an SDK keeps.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Any
@@ -55,27 +55,24 @@ class TracedPushes(ToRedis):
             yield
             return
         about, started = _common(parcels), _monotonic()
-        count = sum(len(parcel.payloads) for parcel in parcels)
+        span = self._span(parcels, about)
         try:
-            with self._span(parcels, about, count) if count > 1 else nullcontext():
+            with trace.use_span(span) if span else nullcontext():
                 yield
         except BaseException as error:
             about["error.type"] = type(error).__qualname__
             raise
         finally:
+            if span:
+                span.set_attributes(about)
+                span.end()
             self._duration.record(_monotonic() - started, about)
 
-    @contextmanager
-    def _span(self, parcels: Sequence[Parcel], about: dict[str, Any], count: int) -> Iterator[None]:
-        with trace.use_span(self._started(parcels, about, count), end_on_exit=True) as span:
-            try:
-                yield
-            except BaseException as error:
-                span.set_attribute("error.type", type(error).__qualname__)
-                raise
-
-    def _started(self, parcels: Sequence[Parcel], about: dict[str, Any], count: int) -> trace.Span:
-        queue = about.get("messaging.destination.name")
+    def _span(self, parcels: Sequence[Parcel], about: Mapping[str, Any]) -> trace.Span | None:
+        """The span of many jobs, with links to their `create` spans; None: it is one job, which has its span."""
+        queue, count = about.get("messaging.destination.name"), sum(len(parcel.payloads) for parcel in parcels)
+        if count < 2:
+            return None
         attributes = {**about, "messaging.operation.type": "send", "messaging.batch.message_count": count}
         links = list(islice(_created(parcels), MOST_LINKS))
         name = f"send {queue}" if queue else "send"
