@@ -42,7 +42,7 @@ from clock.web.job_lists import shown_args
 from clock.web.page import MENU, NotFound, Page, Show, Visit
 from clock.web.pages import ACTIONS, PAGES
 from clock.web.reading.data import Data, Source
-from clock.web.rendering import environment, static_file
+from clock.web.rendering import environment, static_files
 from clock.web.texts import TEXTS
 from clock.web.traces import trace_url_in
 
@@ -98,7 +98,8 @@ class Dashboard:
         if request.path.startswith(STATIC) and request.method in READING:
             return _static(request)
         try:
-            access = self._access(request) if self._is_called_rightly(request) else None
+            host = re.sub(r":\d+$", "", request.headers.get("host", "").lower())
+            access = self._access(request) if self._hosts is None or host in self._hosts else None
             if access is None:
                 return self._refused(request)
             return self._allowed(request, access)
@@ -116,10 +117,6 @@ class Dashboard:
         except Exception:
             logger.exception("The dashboard failed on %s %s", request.method, request.path)
             return self._problem(request, 500, "broken", "")
-
-    def _is_called_rightly(self, request: Request) -> bool:
-        host = request.headers.get("host", "")
-        return self._hosts is None or re.sub(r":\d+$", "", host.lower()) in self._hosts
 
     def _allowed(self, request: Request, access: Access) -> Response:
         check_request(request)
@@ -209,7 +206,7 @@ def _frame(visit: Visit, page: Page) -> Mapping[str, object]:
 
 
 def _static(request: Request) -> Response:
-    found = static_file(request.path.removeprefix(STATIC))
+    found = static_files().get(request.path.removeprefix(STATIC))
     if found is None:
         return Response(b"404 Not Found\n", 404, "text/plain; charset=utf-8")
     lasting = "public, max-age=31536000, immutable" if request.get("v") else "no-cache"

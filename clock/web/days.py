@@ -10,9 +10,7 @@ from functools import cached_property
 from clock.clocks import to_ms
 from clock.inspection.events.event_rows import EventRow
 from clock.web import inputs
-from clock.web.page import Visit
-
-EVENTS_ON_A_PAGE = 25
+from clock.web.page import Part, Visit, part_of
 
 
 @dataclass(frozen=True)
@@ -22,16 +20,6 @@ class Day:
     begin: datetime
     end: datetime
     zone: tzinfo
-
-    @cached_property
-    def begin_ms(self) -> int:
-        """Its start in ms since 1970."""
-        return to_ms(self.begin)
-
-    @cached_property
-    def end_ms(self) -> int:
-        """Its end in ms since 1970."""
-        return to_ms(self.end)
 
     @cached_property
     def seconds(self) -> float:
@@ -47,13 +35,11 @@ class Day:
                 return minutes * 60.0
         return None
 
-    def hours(self, step: int = 3) -> list[tuple[str, float]]:
+    def hours(self) -> list[tuple[str, float]]:
         """The hours that are written at the axis, and their places in seconds."""
-        found = []
-        for hour in range(0, 24, step):
-            local = datetime.combine(self.begin.astimezone(self.zone).date(), time(hour), self.zone)
-            found.append((f"{hour:02}", (local.astimezone(UTC) - self.begin).total_seconds()))
-        return found
+        day = self.begin.astimezone(self.zone).date()
+        each = [(hour, datetime.combine(day, time(hour), self.zone).astimezone(UTC)) for hour in range(0, 24, 3)]
+        return [(f"{hour:02}", (at - self.begin).total_seconds()) for hour, at in each]
 
 
 def day_of(chosen: date, zone: tzinfo) -> Day:
@@ -65,18 +51,13 @@ def day_of(chosen: date, zone: tzinfo) -> Day:
 
 @dataclass(frozen=True, slots=True)
 class DayPage:
-    """The day that a query asks for, in the zone of the clock file, and `rows`: a page of all `total` events.
-
-    The page starts at the event at place `first`, the next page at `following` (None: this is the last one).
-    """
+    """The day that a query asks for, in the zone of the clock file, and the events of the page."""
 
     zone: tzinfo
     today: date
     day: date
+    part: Part
     rows: Sequence[EventRow]
-    total: int
-    first: int
-    following: int | None
 
 
 def asked_for(visit: Visit) -> DayPage:
@@ -84,18 +65,9 @@ def asked_for(visit: Visit) -> DayPage:
     timetable = visit.data.source.timetable
     zone = timetable.settings.tz if timetable else visit.zone
     today = visit.now.astimezone(zone).date()
-    names = visit.data.event_names()
-    first = inputs.within(inputs.number("first", visit.request.get("first")), len(names), EVENTS_ON_A_PAGE)
-    following = first + EVENTS_ON_A_PAGE
-    return DayPage(
-        zone,
-        today,
-        inputs.day("day", visit.request.get("day"), today),
-        visit.data.events(names[first:following], visit.now, 1),
-        len(names),
-        first,
-        following if following < len(names) else None,
-    )
+    chosen = inputs.day("day", visit.request.get("day"), today)
+    part = part_of(visit, visit.data.event_names())
+    return DayPage(zone, today, chosen, part, visit.data.events(part.names, visit.now, 1))
 
 
 def planned(row: EventRow, begin: datetime, end: datetime, now: datetime) -> Iterator[int]:

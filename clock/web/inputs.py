@@ -114,14 +114,5 @@ def limited(name: str, text: str, most: int) -> str:
     return text
 
 
-def within(first: int, total: int, page: int) -> int:
-    """The first place of a page of a list; beyond the end of the list, that of its last page.
-
-    >>> within(50, 60, 25), within(75, 60, 25), within(75, 0, 25)
-    (50, 50, 0)
-    """
-    return min(first, max(0, total - 1) // page * page)
-
-
 def _shown(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

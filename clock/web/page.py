@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clock.web.access import Access
 from clock.web.http import Request
+from clock.web.inputs import number
 from clock.web.reading.data import Data
 from clock.web.texts import TEXTS, Texts
 
+EVENTS_ON_A_PAGE = 25
 ZONE_COOKIE = "clock_zone"
 FORM_FIELD = "form"  # of a form: its id, with which it is carried out once
 THEME_COOKIE = "clock_theme"
@@ -110,6 +112,31 @@ class NotFound(Exception):
 
 
 Show = Callable[[Visit], Page]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The events of a page."""
+
+    names: Sequence[str]
+    first: int  # the place of the page's first event in the list
+    total: int
+    before: int | None  # the first places of the pages before and after; None: this is the first or the last page
+    following: int | None
+
+
+def part_of(visit: Visit, names: Sequence[str]) -> Part:
+    """The events from the query's `first` on; beyond the end of the list, its last page. Raises BadInput."""
+    total, asked = len(names), number("first", visit.request.get("first"))
+    first = min(asked, max(0, total - 1) // EVENTS_ON_A_PAGE * EVENTS_ON_A_PAGE)
+    following = first + EVENTS_ON_A_PAGE
+    return Part(
+        names[first:following],
+        first,
+        total,
+        before=max(0, first - EVENTS_ON_A_PAGE) if first else None,
+        following=following if following < total else None,
+    )
 
 
 def zone_named(name: str) -> tzinfo | None:

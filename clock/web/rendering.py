@@ -44,27 +44,20 @@ def environment() -> Environment:
     return made
 
 
-def static_file(name: str) -> tuple[bytes, str] | None:
-    """The bytes and the media type of a static file; None: not found."""
-    return _static_files().get(name)
-
-
 @cache
-def _static_files() -> Mapping[str, tuple[bytes, str]]:
-    """All static files by name. No name of a request is ever a path of a file."""
-    files = (path for path in STATIC.iterdir() if path.suffix in TYPES)
-    return {path.name: (_content(path), TYPES[path.suffix]) for path in files}
-
-
-def _content(path: Path) -> bytes:
-    return path.read_bytes() + (mark_styles().encode() if path.name == STYLES else b"")
+def static_files() -> Mapping[str, tuple[bytes, str]]:
+    """All static files by name: bytes and media type. No name of a request is ever a path of a file."""
+    found = {
+        path.name: (path.read_bytes(), TYPES[path.suffix]) for path in STATIC.iterdir() if path.suffix in TYPES
+    }
+    styles, kind = found[STYLES]
+    return {**found, STYLES: (styles + mark_styles().encode(), kind)}
 
 
 @cache
 def version_of(name: str) -> str:
     """A short digest of a static file: a link with it may be kept for ever."""
-    found = static_file(name)
-    return hashlib.sha256(found[0] if found else b"").hexdigest()[:12]
+    return hashlib.sha256(static_files()[name][0]).hexdigest()[:12]
 
 
 def strip_label(records: Sequence[Mapping[str, Any]]) -> str:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
-from clock.inspection.audit import changes
-from clock.inspection.events.releases import KINDS, release_changes
+from clock.inspection.audit import AuditEntry, changes
+from clock.inspection.events.releases import KINDS, ReleaseChange, release_changes
 from clock.inspection.opening import Redis
 from clock.web.inputs import entry_id
 from clock.web.page import Page, Visit
-
-
-class Record(Protocol):
-    """A recorded change."""
-
-    @property
-    def id(self) -> str:
-        """The id of its entry in Redis."""
-
-    def as_json(self) -> Mapping[str, object]:
-        """The change for programs."""
 
 
 def show(visit: Visit) -> Page:
@@ -36,7 +24,7 @@ def show_audit(visit: Visit) -> Page:
 def _latest(
     visit: Visit,
     name: str,
-    read: Callable[[Redis, int, str], Sequence[Record]],
+    read: Callable[[Redis, int, str], Sequence[AuditEntry | ReleaseChange]],
     *,
     on_a_page: int,
     **view: object,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -29,6 +30,7 @@ def show(visit: Visit) -> Page:
     row = _row(visit, STRIP)
     history = event_history(visit.data.redis, row.name, HISTORY)
     upcoming = list(islice(_upcoming(row, visit.now), UPCOMING))
+    hazards = visit.data.hazards(row.event, visit.now) if row.event else []
     return Page(
         template="event",
         title=row.name,
@@ -37,7 +39,7 @@ def show(visit: Visit) -> Page:
             **row.as_json(see_arguments=visit.access.see_arguments),
             "history": history,
             "upcoming": [due.isoformat() for due in upcoming],
-            "hazards": [one.text for one in visit.data.hazards(row.event, visit.now)] if row.event else [],
+            "hazards": [one.text for one in hazards],
         },
         view={
             "row": row,
@@ -45,10 +47,10 @@ def show(visit: Visit) -> Page:
             "upcoming": upcoming,
             "marks": _marks(visit, row),
             "most": STRIP,
-            "counts": _counts(row),
+            "counts": Counter(map(kind_of, row.records[-STRIP:])),
             "runs": _runs(history[::-1]),
             "late": _late(visit, row, history[::-1]),
-            "hazards": visit.data.hazards(row.event, visit.now) if row.event else [],
+            "hazards": hazards,
             "answer": None,
             "at": "",
         },
@@ -128,13 +130,6 @@ def _marks(visit: Visit, row: EventRow) -> list[tuple[Mapping[str, Any], str, st
         late = f", {duration(record['late_ms'] / 1000)} late" if record.get("late_ms") else ""
         title = f"{local(due, row.zone, visit.now, exact=True)}: {words}{late}"
         found.append((record, visit.request.link("/why", name=row.name, at=at), title))
-    return found
-
-
-def _counts(row: EventRow) -> Mapping[str, int]:
-    found: dict[str, int] = {}
-    for record in row.records[-STRIP:]:
-        found[kind_of(record)] = found.get(kind_of(record), 0) + 1
     return found
 
 

@@ -26,7 +26,7 @@ def show(visit: Visit) -> Page:
     monday = asked.day - timedelta(days=asked.day.weekday())
     days = [day_of(monday + timedelta(days=place), asked.zone) for place in range(DAYS)]
     counts = Counter(_hours(visit, asked.rows, days[0].begin, days[-1].end))
-    week = [[(counts[_hour(day.begin, hour)], hour) for hour in range(HOURS)] for day in days]
+    week = [[(counts[to_ms(day.begin) // HOUR_MS + hour], hour) for hour in range(HOURS)] for day in days]
     year = jobs_by_day(visit.data.redis, visit.now.date(), DAYS * WEEKS)
     return Page(
         template="heat",
@@ -50,10 +50,6 @@ def show(visit: Visit) -> Page:
         },
         refreshes=False,
     )
-
-
-def _hour(begin: datetime, hour: int) -> int:
-    return to_ms(begin) // HOUR_MS + hour
 
 
 def _hours(visit: Visit, rows: Sequence[EventRow], begin: datetime, end: datetime) -> Iterator[int]:

@@ -30,7 +30,7 @@ def show(visit: Visit) -> Page:
             "served": served,
             "total": sum(view.size for view in status.queues),
             "parked": status.parked,
-            "sizes": {view.name: visit.data.queue_sizes(view.name) for view in status.queues[:MOST_QUEUES]},
+            "sizes": visit.data.queue_sizes,
         },
     )
 

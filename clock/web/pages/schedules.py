@@ -8,11 +8,10 @@ from functools import partial
 
 from clock.clocks import from_ms, to_ms
 from clock.inspection.events.event_rows import MISSED_KEPT, EventRow, Summary, summary
-from clock.web.inputs import choice, number, within
-from clock.web.page import Page, Visit
+from clock.web.inputs import choice
+from clock.web.page import Page, Visit, part_of
 from clock.web.reading.overview import FRESH_SECONDS, Found
 
-EVENTS_ON_A_PAGE = 25
 STRIP = 60  # decisions
 #: Events that are read for an order by time, of those that may have run since the last reading.
 MOST_READ_AGAIN = 200
@@ -38,7 +37,6 @@ class Query:
     names: Sequence[str]
     state: str
     order: str
-    first: int
 
     @property
     def needs_overview(self) -> bool:
@@ -62,9 +60,8 @@ def show(visit: Visit) -> Page:
     if asked.needs_overview and overview.error:
         raise overview.error
     found = _ordered(visit, asked, overview)
-    first = within(asked.first, len(found), EVENTS_ON_A_PAGE)
-    named = found[first : first + EVENTS_ON_A_PAGE]
-    rows = list(filter(STILL.get(asked.state), visit.data.events(named, visit.now, STRIP)))
+    part = part_of(visit, found)
+    rows = list(filter(STILL.get(asked.state), visit.data.events(part.names, visit.now, STRIP)))
     is_reading = asked.needs_overview and not overview.is_complete
     is_old = asked.has_age_of_overview(len(found))
     missed = visit.data.missed() if asked.state == MISSED else None
@@ -74,7 +71,7 @@ def show(visit: Visit) -> Page:
         json_headers={"x-clock-total": str(len(found)), "x-clock-reading": str(is_reading).lower()},
         view={
             "rows": rows,
-            **_places(first, len(found)),
+            "part": part,
             "is_reading": is_reading,
             "age": overview.age_seconds if is_old and overview.age_seconds > FRESH_SECONDS else None,
             "most_read_again": MOST_READ_AGAIN,
@@ -91,17 +88,6 @@ def show(visit: Visit) -> Page:
             "most": STRIP,
         },
     )
-
-
-def _places(first: int, total: int) -> Mapping[str, int | None]:
-    """The first row of this page in the list, of the next page and of the page before."""
-    following = first + EVENTS_ON_A_PAGE
-    return {
-        "first": first,
-        "total": total,
-        "following": following if following < total else None,
-        "before": max(0, first - EVENTS_ON_A_PAGE) if first else None,
-    }
 
 
 def _as_json(visit: Visit, row: EventRow, missed: Mapping[str, int] | None) -> Mapping[str, object]:
@@ -121,7 +107,7 @@ def _asked(visit: Visit, names: Sequence[str]) -> Query:
     if state == PAUSED:
         paused = visit.data.paused()
         names = [name for name in names if name in paused]
-    return Query(names, state, order, number("first", query.get("first")))
+    return Query(names, state, order)
 
 
 def _ordered(visit: Visit, asked: Query, overview: Found) -> Sequence[str]:

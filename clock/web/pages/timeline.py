@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from clock.clocks import from_ms
 from clock.inspection.events.event_rows import EventRow, day_of_events
 from clock.web.charts.marks import KINDS, kind_of
 from clock.web.days import Day, asked_for, day_of, planned
@@ -80,7 +81,7 @@ def show(visit: Visit) -> Page:
 
 def _lane(row: EventRow, day: Day, now: datetime, records: Sequence[Record], usual: float) -> Lane:
     """The marks of an event; `usual` is how many seconds its jobs usually take."""
-    decided = [_decided(record, day, usual) for record in records if _is_on(record, day)]
+    decided = [_decided(record, day, usual) for record in records if day.begin <= from_ms(record["due"]) < day.end]
     planned = list(_planned(row, day, now, usual))
     marks = sorted([*decided, *planned], key=lambda mark: mark.start)
     spans = list(_not_drawn(decided, planned, day, now, len(records)))
@@ -117,16 +118,11 @@ def _load_of_spans(
     return found
 
 
-def _is_on(record: Record, day: Day) -> bool:
-    due: int = record["due"]
-    return day.begin_ms <= due < day.end_ms
-
-
 def _decided(record: Record, day: Day, usual: float) -> Mark:
     outcomes = record.get("outcomes", {}).values()
     took = max((outcome["took_ms"] / 1000 for outcome in outcomes), default=usual)
     has_run = kind_of(record) in ("fired", "caught_up", "manual", "backfilled")
-    start = (record["due"] - day.begin_ms) / 1000
+    start = (from_ms(record["due"]) - day.begin).total_seconds()
     jobs = record.get("jobs", 0)
     return Mark(start, took if has_run else 0.0, kind_of(record), jobs if has_run else 0)
 

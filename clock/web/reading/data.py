@@ -109,7 +109,8 @@ class Data:
         self._overview = Overview(
             lambda names: summaries(self.redis, names, self.declared, self.now()), clock=clock
         )
-        self._sizes: dict[str, tuple[int, ...]] = {}  # written by the one thread in `_look`
+        #: Queue -> its sizes that this dashboard has seen, the oldest first; written by the one thread in `_look`.
+        self.queue_sizes: dict[str, tuple[int, ...]] = {}
         self._hazards: dict[str, tuple[Event, date, Sequence[Hazard]]] = {}
 
     @property
@@ -170,10 +171,6 @@ class Data:
         """Events, each with up to `count` decisions."""
         return event_rows_of(self.redis, names, self.declared, now, count)
 
-    def queue_sizes(self, name: str) -> Sequence[int]:
-        """The sizes of a queue that this dashboard has seen, the oldest first."""
-        return self._sizes.get(name, ())
-
     def forecast(self, span: Span, patience_seconds: float) -> tuple[Forecast, float] | None:
         """The forecast of a span and its age in seconds; None: it is still being computed, ask again.
 
@@ -202,7 +199,7 @@ class Data:
     def _look(self) -> Status:
         found = status(self.redis, self.now(), with_progress=False)
         for view in found.queues[:MOST_QUEUES]:
-            self._sizes[view.name] = (*self._sizes.get(view.name, ())[1 - MOST_SIZES :], view.size)
+            self.queue_sizes[view.name] = (*self.queue_sizes.get(view.name, ())[1 - MOST_SIZES :], view.size)
         return found
 
     def _examine(self) -> Sequence[Finding]:
