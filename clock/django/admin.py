@@ -7,14 +7,12 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.utils import timezone
 
-from clock import api
-from clock.clocks import from_ms
+from clock.clocks import SystemClock, from_ms
 from clock.django.event_rows import enqueue
 from clock.django.models import DatabaseEvent
 from clock.errors import ClockError, StoreError
-from clock.store.ledger.history import is_failure
-
-RECORDS = 20  # the newest ones may have no outcome yet
+from clock.inspection.events.event_rows import event_rows_of
+from clock.store.server.connection import default
 
 
 @admin.register(DatabaseEvent)
@@ -41,16 +39,14 @@ class DatabaseEventAdmin(admin.ModelAdmin):
     def last_run(self, row: DatabaseEvent) -> str:
         """The newest record of its history, and whether its latest job with an outcome failed."""
         try:
-            records = api.Events().history(row.name, RECORDS)
+            [found] = event_rows_of(default(), [row.name], {}, SystemClock().now(), 1)
         except StoreError:
             return "unknown: Redis cannot be reached"
-        if not records:
+        if found.last is None:
             return "-"
-        due = timezone.localtime(from_ms(records[0]["due"]))
-        outcomes = [outcome for record in records for outcome in record.get("outcomes", {}).values()]
-        latest = max(outcomes, key=lambda outcome: outcome["at"], default=None)
-        failed = ", job failed" if latest and is_failure(latest) else ""
-        return f"{due:%Y-%m-%d %H:%M:%S}: {records[0]['decision']}{failed}"
+        due = timezone.localtime(from_ms(found.last["due"]))
+        failed = ", job failed" if found.has_failed_job else ""
+        return f"{due:%Y-%m-%d %H:%M:%S}: {found.last['decision']}{failed}"
 
     @admin.action(description="Run the selected events now")
     def run_now(self, request: Any, rows: Any) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import get_commands, load_command_class
+from django.utils import timezone, translation
 
-from clock.django.around_jobs import fresh_locale
 from clock.django.check import check_clock_file, check_settings
 from clock.django.project_settings import apply
 from clock.job import server_middleware
+from clock.job.context import RunningJob
+from clock.job.payload import Payload
 
 CHECKING = ("check", "runserver", "test")  # they run the checks themselves
 MANAGE = ("manage.py", "django-admin", "django-admin.exe", "__main__.py")  # `python -m django` is the last
@@ -36,7 +41,7 @@ class ClockConfig(AppConfig):
         try:
             apply()
         except ImproperlyConfigured as error:
-            if not _is_manage():
+            if Path(sys.argv[0]).name not in MANAGE:
                 raise
             if not _checks_system(sys.argv[1:2]):
                 sys.exit(f"clock: {error}")
@@ -45,9 +50,14 @@ class ClockConfig(AppConfig):
         checks.register(check_clock_file, "clock")
 
 
-def _is_manage() -> bool:
-    """Whether this process runs a management command."""
-    return Path(sys.argv[0]).name in MANAGE
+@contextmanager
+def fresh_locale(job: RunningJob, payload: Payload, queue: str) -> Iterator[None]:
+    """Server middleware: a job starts with LANGUAGE_CODE and TIME_ZONE; its own changes end with it.
+
+    Threads of a worker run one job after another: without this, the next job would have the language of this one.
+    """
+    with timezone.override(None), translation.override(settings.LANGUAGE_CODE):
+        yield
 
 
 def _checks_system(words: list[str]) -> bool:

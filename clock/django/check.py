@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.core import checks
@@ -43,21 +43,20 @@ def check_clock_file(app_configs: object = None, **kwargs: Any) -> Sequence[chec
     if sys.argv[1:2] != ["check"] or check_settings():
         return []
     try:
-        return list(_of_clock_file())
+        return [_message(finding) for finding in _findings()]
     except ClockError as error:
         return [checks.Error(str(error), id="clock.E002")]
 
 
-def _of_clock_file() -> Iterator[checks.CheckMessage]:
+def _findings() -> Sequence[Finding]:
     config = load_config({})
     is_default = config.clock_file == Config().clock_file
     if is_default and not config.clock_file.exists() and not config.schedule:
-        return
+        return []
     with dropping():  # the check changes nothing
         import_jobs_of_applications()
         timetable = load(config.clock_file, declared=config.schedule, find_job=lookup)
-    look = Look(timetable, SystemClock().now().replace(microsecond=0), config.queue_names)
-    yield from map(_message, findings(look))
+    return findings(Look(timetable, SystemClock().now().replace(microsecond=0), config.queue_names))
 
 
 def _message(finding: Finding) -> checks.CheckMessage:

@@ -26,11 +26,18 @@ from clock.django.framework import (
     Task,
     TaskResult,
     TaskResultDoesNotExist,
-    TaskResultStatus,
+    normalize_json,
     task_enqueued,
 )
-from clock.django.task_job import UNFINISHED_SECONDS, TaskJob, job_of, task_jobs
-from clock.django.task_results import about_task, meta, result_of
+from clock.django.task_job import (
+    UNFINISHED_SECONDS,
+    TaskJob,
+    about_task,
+    job_of,
+    meta,
+    result_of,
+    task_jobs,
+)
 from clock.errors import ArgumentsError, JobError
 from clock.job.after_commit import django_commit
 from clock.job.options import checked
@@ -122,21 +129,7 @@ class TaskBackend(BaseTaskBackend):
         _check_fit(task, args, kwargs)
         if not apps.is_installed("clock.django"):
             raise ImproperlyConfigured(f"{self._not_installed}; add it: without it, settings.CLOCK has no effect")
-        result = TaskResult(
-            task=task,
-            id="",
-            status=TaskResultStatus.READY,
-            enqueued_at=timezone.now(),
-            started_at=None,
-            finished_at=None,
-            last_attempted_at=None,
-            args=list(args),
-            kwargs=dict(kwargs),
-            backend=self.alias,
-            errors=[],
-            worker_ids=[],
-        )
-        self._push(task, result)
+        result = self._push(task, normalize_json(list(args)), normalize_json(dict(kwargs)))
         task_enqueued.send(type(self), task_result=result)
         return result
 
@@ -177,8 +170,8 @@ class TaskBackend(BaseTaskBackend):
             return [checks.Error(text, id="clock.E003")]
         return []
 
-    def _push(self, task: Any, result: TaskResult) -> None:
-        now = _aware(result.enqueued_at)
+    def _push(self, task: Any, args: list[Any], kwargs: dict[str, Any]) -> TaskResult:
+        now = timezone.now()
         options: dict[str, Any] = {**self._job_options, "queue": self._queue(task)}
         if task.run_after is not None:
             options["wait_until"] = _aware(task.run_after)
@@ -186,12 +179,12 @@ class TaskBackend(BaseTaskBackend):
             asked = self.options["enqueue_after_commit"]
             options["enqueue_after_commit"] = django_commit(None if asked is True else asked) if asked else None
         order: Setter[Any] = Setter.of(self.job(task), options)
-        jid = order.perform_async(result.args, result.kwargs)
-        object.__setattr__(result, "id", jid)
-        about = meta(task, result.args, result.kwargs, result.enqueued_at, self.alias)
-        wait = max(0.0, (_aware(task.run_after) - now).total_seconds()) if task.run_after else 0.0
+        jid = order.perform_async(args, kwargs)
+        fields = {"task": meta(task, args, kwargs, now, self.alias)}
+        wait = max(0.0, (_aware(task.run_after) - _aware(now)).total_seconds()) if task.run_after else 0.0
         seconds = self._result_seconds + UNFINISHED_SECONDS + wait
-        results.write_task(default(), jid, {"task": about}, seconds=seconds)
+        results.write_task(default(), jid, fields, seconds=seconds)
+        return result_of(jid, fields, task)
 
     def _queue(self, task: Any) -> str:
         bound = next((bound for bound in self._bands if task.priority >= bound), self._bands[-1])

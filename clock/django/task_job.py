@@ -1,7 +1,10 @@
-"""The job of a task: each task has its own class, named by the task's path, so payloads name it.
+"""The job of a task, and the task's result as Redis holds it and as the Tasks framework shows it.
 
-A worker finds the class among those that the project's modules have registered. It never imports a name from
-Redis.
+Each task has its own job class, named by the task's path, so payloads name it. A worker finds the class among
+those that the project's modules have registered. It never imports a name from Redis.
+
+Fields of a result: `task` (JSON: what was enqueued), `status`, `started_at`, `last_attempted_at`, `finished_at`
+(ISO 8601), `value` (JSON), and for each attempt `worker:<attempt>` and, if it failed, `error:<attempt>` (JSON).
 """
 
 from __future__ import annotations
@@ -9,8 +12,11 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from inspect import iscoroutinefunction
 from traceback import format_exception
 from typing import Any, ClassVar
@@ -20,13 +26,13 @@ from django.utils import timezone
 
 from clock.django.framework import (
     TaskContext,
+    TaskError,
     TaskResult,
     TaskResultStatus,
     normalize_json,
     task_finished,
     task_started,
 )
-from clock.django.task_results import result_of
 from clock.job import Job
 from clock.job.context import Context
 from clock.job.payload import Payload
@@ -36,6 +42,8 @@ from clock.worker_hooks import death_handler
 
 UNFINISHED_SECONDS = 30 * 86_400.0  # a result is kept for so much longer while its task may still be retried
 task_jobs: dict[str, type[TaskJob]] = {}  # path of a task -> its job
+#: The keys of the value of the field `task`.
+META = {"path", "args", "kwargs", "priority", "queue_name", "run_after", "enqueued_at", "backend"}
 FINISHED = (TaskResultStatus.FAILED.value, TaskResultStatus.SUCCESSFUL.value)
 
 
@@ -47,29 +55,22 @@ class TaskJob(Job):
     result_seconds: ClassVar[float]  # for how long a result is kept
 
     def _begin(self) -> TaskResult | None:
-        now, number = timezone.now().isoformat(), self.attempt
-        fields = {
-            "status": TaskResultStatus.RUNNING.value,
-            "last_attempted_at": now,
-            f"worker:{number}": f"{socket.gethostname()}:{os.getpid()}",
-        }
-        result = self._write(fields, once={"started_at": now}, seconds=self.result_seconds + UNFINISHED_SECONDS)
+        now = timezone.now().isoformat()
+        fields = {"last_attempted_at": now, f"worker:{self.attempt}": f"{socket.gethostname()}:{os.getpid()}"}
+        result = self._write(TaskResultStatus.RUNNING, fields, once={"started_at": now})
         if result:
             task_started.send(sender=self.backend, task_result=result)
         return result
 
     def _succeed(self, value: object) -> None:
-        fields = {"value": json.dumps(value), "status": TaskResultStatus.SUCCESSFUL.value}
-        self._end(fields, self.result_seconds)
+        self._end(TaskResultStatus.SUCCESSFUL, {"value": json.dumps(value)})
 
     def _fail(self, error: BaseException) -> None:
         """Note a failed attempt. The task is ready to be tried again, unless that was the last one."""
-        fields = self._noted(error)
         if self.context.payload.get("retry") is False:
-            self._end({**fields, "status": TaskResultStatus.FAILED.value}, self.result_seconds)
+            self._end(TaskResultStatus.FAILED, self._noted(error))
         else:
-            status = {"status": TaskResultStatus.READY.value}
-            self._write({**fields, **status}, seconds=self.result_seconds + UNFINISHED_SECONDS)
+            self._write(TaskResultStatus.READY, self._noted(error))
 
     def _noted(self, error: BaseException) -> dict[str, str]:
         kind = type(error)
@@ -82,23 +83,25 @@ class TaskJob(Job):
     def fail_unfinished(self, error: BaseException) -> None:
         """Mark the result as failed, unless an attempt has: the workers were killed, or the payload is invalid."""
         if results.read_task(default(), self.jid).get("status") not in FINISHED:
-            self._end({**self._noted(error), "status": TaskResultStatus.FAILED.value}, self.result_seconds)
+            self._end(TaskResultStatus.FAILED, self._noted(error))
 
     def retries_exhausted(self, payload: Payload, error: BaseException) -> object:
         """Called by the worker after the last attempt has failed."""
-        self._end({"status": TaskResultStatus.FAILED.value}, self.result_seconds)
+        self._end(TaskResultStatus.FAILED, {})
         return None
 
-    def _end(self, fields: Mapping[str, str], seconds: float) -> None:
-        result = self._write({**fields, "finished_at": timezone.now().isoformat()}, seconds=seconds)
+    def _end(self, status: TaskResultStatus, fields: Mapping[str, str]) -> None:
+        result = self._write(status, {**fields, "finished_at": timezone.now().isoformat()})
         if result:
             task_finished.send(sender=self.backend, task_result=result)
 
     def _write(
-        self, fields: Mapping[str, str], *, seconds: float, once: Mapping[str, str] | None = None
+        self, status: TaskResultStatus, fields: Mapping[str, str], *, once: Mapping[str, str] | None = None
     ) -> TaskResult | None:
         """Write fields of the result; the whole result. None: what was enqueued is not known any more."""
-        found = results.write_task(default(), self.jid, fields, seconds=seconds, once=once)
+        seconds = self.result_seconds + (0.0 if status.value in FINISHED else UNFINISHED_SECONDS)
+        written = {"status": status.value, **fields}
+        found = results.write_task(default(), self.jid, written, seconds=seconds, once=once)
         return result_of(self.jid, found, self.task) if "task" in found else None
 
     def _arguments(self, result: TaskResult | None, args: list[Any]) -> list[Any]:
@@ -159,3 +162,83 @@ def job_of(task: Any, *, backend: type, result_seconds: float) -> type[TaskJob]:
         "result_seconds": result_seconds,
     }
     return type(from_function.__name__, (base,), body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredError(TaskError):
+    """An error that a worker has noted."""
+
+    @property
+    def exception_class(self) -> type[BaseException]:
+        """Its class. Raises ValueError if this process has not imported it: a name in Redis imports nothing."""
+        module, _, name = self.exception_class_path.rpartition(".")
+        found = getattr(sys.modules.get(module), name, None)
+        if not (isinstance(found, type) and issubclass(found, BaseException)):
+            raise ValueError(f"{self.exception_class_path!r} is not an exception class of an imported module.")
+        return found
+
+
+def meta(task: Any, args: Any, kwargs: Any, enqueued_at: datetime, backend: str) -> str:
+    """The value of the field `task`."""
+    return json.dumps(
+        {
+            "path": task.module_path,
+            "args": args,
+            "kwargs": kwargs,
+            "priority": task.priority,
+            "queue_name": task.queue_name,
+            "run_after": task.run_after and task.run_after.isoformat(),
+            "enqueued_at": enqueued_at.isoformat(),
+            "backend": backend,
+        }
+    )
+
+
+def about_task(fields: Mapping[str, str]) -> dict[str, Any] | None:
+    """The dict that `meta` wrote; None if it is missing or not readable."""
+    try:
+        found = json.loads(fields.get("task", "null"))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.keys() >= META else None
+
+
+def result_of(jid: str, fields: Mapping[str, str], task: Any) -> TaskResult:
+    """The result in the fields of Redis."""
+    about = json.loads(fields["task"])
+    result = TaskResult(
+        task=task,
+        id=jid,
+        status=TaskResultStatus(fields.get("status", TaskResultStatus.READY)),
+        enqueued_at=_time(about["enqueued_at"]),
+        started_at=_time(fields.get("started_at")),
+        finished_at=_time(fields.get("finished_at")),
+        last_attempted_at=_time(fields.get("last_attempted_at")),
+        args=about["args"],
+        kwargs=about["kwargs"],
+        backend=about["backend"],
+        errors=[_error(fields[name]) for name in _numbered(fields, "error")],
+        worker_ids=[fields[name] for name in _numbered(fields, "worker")],
+    )
+    if "value" in fields:
+        object.__setattr__(result, "_return_value", json.loads(fields["value"]))
+    return result
+
+
+def _error(text: str) -> StoredError:
+    """An error as a worker noted it; an error without details if the note is not readable."""
+    try:
+        noted = json.loads(text)
+        return StoredError(exception_class_path=noted["exception_class_path"], traceback=noted["traceback"])
+    except (ValueError, TypeError, KeyError):
+        return StoredError(exception_class_path="builtins.Exception", traceback="")
+
+
+def _numbered(fields: Mapping[str, str], prefix: str) -> list[str]:
+    """The names of the fields of all attempts, in their order."""
+    names = (name for name in fields if name.startswith(f"{prefix}:"))
+    return sorted(names, key=lambda name: int(name.partition(":")[2]))
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,7 +1,5 @@
 """`manage.py clock`."""
 
-from __future__ import annotations
-
 from clock.django.command_line import ClockCommand
 
 
@@ -9,4 +7,3 @@ class Command(ClockCommand):
     """Runs the clock, or any other command of clock: manage.py clock status."""
 
     help = "Run the clock, or another command of clock: manage.py clock status. See manage.py clock --help."
-    before = ()

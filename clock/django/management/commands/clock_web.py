@@ -1,7 +1,5 @@
 """`manage.py clock_web`."""
 
-from __future__ import annotations
-
 from clock.django.command_line import ClockCommand
 
 

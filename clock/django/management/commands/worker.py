@@ -1,7 +1,5 @@
 """`manage.py worker`."""
 
-from __future__ import annotations
-
 from clock.django.command_line import ClockCommand
 
 
