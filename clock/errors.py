@@ -1,41 +1,5 @@
 """Every error that the package raises on purpose.
 
-    ClockError
-      ConfigurationError     a setting, an option or an environment variable is wrong
-      DeclarationError       the clock file declares something invalid
-        DuplicateEvent
-        NoEvents
-        UnknownWord
-      UnknownEvent           the clock file does not declare the event of this name
-      UnreadableTime         the given time cannot be parsed (exit code 2)
-      InvalidDeployMark      the label or the time of a deploy mark is invalid
-      SourceFailed           the source of events in a database raised
-      ActionFailed           the action of an event fired manually raised
-      BackfillFailed         a run of a backfill raised
-      JobError               a job class or its arguments are wrong
-        ArgumentsError
-        DuplicateJobClass
-        UnknownJobClass
-        NoPerform
-        NotFaked
-        EncryptionKeyMissing   the key of an encrypted job is not configured
-        UndecryptableArgument  an encrypted argument was changed, or belongs to another job
-        RateLimited          raised by a job, to hold back all jobs of its rates
-        NotUnique            another job with the same key waits or runs
-        BatchDone            a job was added to a batch that is done or unknown
-        JobFailed            a job whose result is awaited has failed for good
-        ResultMissing        the result of a job was too large, or not JSON
-        Discard              raised by a job, to drop it
-      InvalidCursor          the cursor of a page is invalid
-      SearchIncomplete       a search for a job ended before it had read everything
-      StoreError             Redis cannot be used
-        StoreUnavailable     it cannot be reached now; a later try may work
-        Outranked            a clock of a newer release leads; this clock may not work
-      HookFailed             a startup hook of the application raised
-      WorkerStuck            a worker is cut off from Redis while others are not (exit code 3)
-
-JobTimeout and JobCancelled are outside the tree: a job's own `except Exception` must not catch it.
-
 The command line prints a `ClockError` as one line and exits with its `exit_code`; no traceback is shown.
 """
 

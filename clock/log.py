@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
@@ -42,9 +42,10 @@ def configure_logging(log_format: str, level: str, *, stream: TextIO | None = No
         handler.setFormatter(formatter)
     for_application.addFilter(_has_no_handler_of_its_own)
     logging.basicConfig(level=level.upper(), handlers=[for_application], force=True)
-    for logger in _own_loggers():
-        logger.__class__ = _OwnLogger
-        logger.disabled = False
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if type(logger) is logging.Logger and _is_ours(name):
+            logger.__class__ = _OwnLogger
+            logger.disabled = False
     package = logging.getLogger(_PACKAGE)
     package.__class__ = _PackageLogger
     package.handlers[:] = [for_us]
@@ -58,12 +59,6 @@ def log_to(logger: logging.Logger) -> None:
     ours.__class__ = _PackageLogger
     ours.disabled = False
     ours.handlers[:] = [_Relay(logger)]
-
-
-def _own_loggers() -> Iterator[logging.Logger]:
-    for name, logger in list(logging.root.manager.loggerDict.items()):
-        if type(logger) is logging.Logger and _is_ours(name):
-            yield logger
 
 
 def _has_no_handler_of_its_own(record: logging.LogRecord) -> bool:

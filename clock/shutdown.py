@@ -59,7 +59,8 @@ def handling(handlers: Mapping[signal.Signals, Callable[[], object]]) -> Iterato
     writer.setblocking(False)
     thread = threading.Thread(target=_dispatch, args=(reader, handlers), name="signals", daemon=True)
     old_wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    numbers = [number for number in handlers if not _is_left_to_nohup(number)]
+    is_under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    numbers = [number for number in handlers if number != signal.SIGHUP or not is_under_nohup]
     outer, taken = _taken, _Taken({number: signal.getsignal(number) for number in numbers}, old_wakeup)
     _taken = taken
     for number in numbers:
@@ -83,10 +84,6 @@ def _dispatch(reader: socket.socket, handlers: Mapping[signal.Signals, Callable[
             handler = handlers.get(number)  # type: ignore[call-overload]  # a signal equals its number
             if handler is not None:
                 handler()
-
-
-def _is_left_to_nohup(number: signal.Signals) -> bool:
-    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
 
 
 def _do_nothing(_number: int, _frame: FrameType | None) -> None:

@@ -20,10 +20,9 @@ from clock.api.stats import Counts, Day, Stats
 from clock.errors import InvalidCursor, SearchIncomplete
 from clock.inspection import ClockView, FoundJob, JobFilter, QueueView, WorkerView
 from clock.inspection.jobs.batches import BatchView
-from clock.inspection.jobs.bulk import Progress
 from clock.inspection.jobs.busy import BusyJob
 from clock.inspection.jobs.limits import LimitView
-from clock.inspection.jobs.pages import Page
+from clock.inspection.jobs.pages import Page, Progress
 from clock.ticker import BackfilledRun, BackfillPlan, PlannedRun
 
 __all__ = [

@@ -12,8 +12,7 @@ from clock.api.conditions import Conditions, where
 from clock.api.connecting import now
 from clock.errors import InvalidCursor, JobError
 from clock.inspection import FoundJob, JobFilter
-from clock.inspection.jobs.bulk import Act, Progress, steps
-from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, Place
+from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Act, Order, Page, Place, Progress
 from clock.printable import brief
 from clock.store import Redis
 
@@ -89,7 +88,7 @@ class JobPlace:
     ) -> Iterator[Progress]:
         """Act on the jobs that match the filter, from `cursor` on. Skips jobs with the score `but`."""
         order = self._changed_from
-        return steps(self._place, wanted, act, now=now(), order=order, cursor=cursor, but=but)
+        return self._place.steps(wanted, act, now=now(), order=order, cursor=cursor, but=but)
 
     def _change(
         self, act: Act, wanted: JobFilter, progress: OnProgress | None, *, but: float | None = None

@@ -12,8 +12,7 @@ from clock.api.connecting import connected, now
 from clock.api.job_place import JobPlace, OnProgress, named
 from clock.errors import JobError
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, SetName, WaitingSet
-from clock.inspection.jobs.bulk import Act, Progress
-from clock.inspection.jobs.pages import set_place
+from clock.inspection.jobs.pages import Act, Progress, set_place
 from clock.job.delays import Time, due_at
 from clock.store import Redis
 

@@ -119,20 +119,20 @@ def _worker(identity: str, beat: Mapping[str, str], now: float) -> WorkerView:
         beat_age=max(0.0, now - _number(beat.get("beat"), 0)),
         started_at=_number(info.get("started_at"), now),
         frozen=_number(beat.get("frozen"), 0),
-        **_problems(beat.get("problems", "[]")),
+        **_problems(_json(beat.get("problems", "[]"))),
     )
 
 
-def _problems(written: str) -> dict[str, tuple[str, ...]]:
+def _json(text: str) -> object:
     try:
-        return _read_problems(json.loads(written))
-    except ValueError:
-        return {}
+        return json.loads(text)
+    except ValueError:  # another program has written it
+        return None
 
 
-def _read_problems(problems: object) -> dict[str, tuple[str, ...]]:
+def _problems(published: object) -> dict[str, tuple[str, ...]]:
     """The texts and the causes of published problems."""
-    found = problems if isinstance(problems, list) else []
+    found = published if isinstance(published, list) else []
     valid = [problem for problem in found if isinstance(problem, dict) and "text" in problem]
     return {
         "problems": tuple(str(problem["text"]) for problem in valid),
@@ -159,7 +159,7 @@ def _clock(identity: str, fields: Mapping[str, object], *, leads: bool) -> Clock
         last_round=from_ms(int(str(fields.get("last_round", 0)))),
         oldest_undecided=from_ms(undecided) if isinstance(undecided, int) else None,
         skew=float(str(fields.get("skew_ms", 0))) / 1000,
-        **_read_problems(fields.get("problems")),
+        **_problems(fields.get("problems")),
     )
 
 

@@ -196,7 +196,8 @@ def _of_clocks(status: Status) -> Iterator[str]:
         yield "no clock is the leader"
     for clock in status.clocks:
         if status.at - clock.last_round > STUCK:
-            yield f"clock {clock.identity} is stuck: its last tick was {_ago(status, clock.last_round)}"
+            seconds = (status.at - clock.last_round).total_seconds()
+            yield f"clock {clock.identity} is stuck: its last tick was {seconds:.0f} s ago"
     for name, due in status.overdue:
         yield overdue_problem(name, (status.at - due).total_seconds())
 
@@ -217,7 +218,3 @@ def _of_jobs(status: Status) -> Iterator[str]:
         if what == name:
             lack = "class"
         yield f"jobs are parked, because no worker has their {lack}: {what} ({count})"
-
-
-def _ago(status: Status, instant: datetime) -> str:
-    return f"{(status.at - instant).total_seconds():.0f} s ago"

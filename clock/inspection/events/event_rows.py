@@ -83,19 +83,17 @@ class EventRow:
         return self.records[-1] if self.records else None
 
     @property
-    def is_failing(self) -> bool:
-        """Whether the latest decision is an error, or its latest job with an outcome failed."""
-        return self.trouble == "failing"
-
-    @property
     def has_failed_job(self) -> bool:
         """Whether its latest job with an outcome failed, even if it will be tried again."""
         return self.outcome is not None and is_failure(self.outcome)
 
     @property
     def trouble(self) -> str:
-        """Its trouble: `failing`, `missed` (the latest decision), or an empty text."""
-        return trouble_of(self.last, self.outcome)
+        """Its trouble: `failing` (the latest decision or outcome), `missed` (the latest decision), or empty."""
+        decision = self.last["decision"] if self.last else ""
+        if decision == "error" or self.has_failed_job:
+            return "failing"
+        return "missed" if decision == "missed" else ""
 
     def action(self, *, see_arguments: bool = True) -> str:
         """The action in words, without hidden arguments; empty without a declaration."""
@@ -135,14 +133,6 @@ def event_rows_of(
     """The events of these names, each with up to `count` decisions. `declared` has those of the clock file."""
     stored = event_rows.read(redis, names, count)
     return [_row(name, declared.get(name), one, now) for name, one in zip(names, stored, strict=True)]
-
-
-def trouble_of(decision: Record | None, outcome: Record | None) -> str:
-    """The trouble of an event with this latest decision and this latest outcome of a job."""
-    kind = decision["decision"] if decision else ""
-    if kind == "error" or (outcome and is_failure(outcome)):
-        return "failing"
-    return "missed" if kind == "missed" else ""
 
 
 @dataclass(frozen=True, slots=True)

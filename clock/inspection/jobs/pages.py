@@ -1,6 +1,7 @@
-"""Jobs of a place by pages: each call reads a bounded number of jobs, however long the place is.
+"""Jobs of a place by pages or steps: each reads a bounded number of jobs, however long the place is.
 
-With shards, pages and steps read one shard after the other; `jobs` merges sorted sets by score.
+Between two steps other programs may use the place. A caller may stop, or continue later with the cursor. With
+shards, pages and steps read one shard after the other; `jobs` merges sorted sets by score.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ PAGE_JOBS = 50  # of a page, unless more are asked for
 SCANNED_JOBS = 5_000  # of one page with a filter: some ms of Redis's time, in several steps
 EVERY_JOB = JobFilter()
 
+Act = Callable[[Sequence[FoundJob], Step], int]
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -38,6 +41,19 @@ class Page:
     cursor: str | None
     searched: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The progress of an action: `done` jobs of `searched` that were read, of `total` when the last step started.
+
+    `cursor` continues with the next step; None: all jobs were read.
+    """
+
+    done: int
+    searched: int
+    total: int
+    cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +86,39 @@ class Place:
         while at is not None and len(jobs) < limit and searched < scan:
             most = limit - len(jobs) if wanted.accepts_all else scan - searched
             step = self.step(at, wanted.texts, order, most)
-            found_here = list(meant(step.jobs, wanted, now))
+            found_here = list(_meant(step.jobs, wanted, now))
             shown = found_here[: limit - len(jobs)]
             jobs += [job for job, _ in shown]
             at = step.cursor if len(shown) == len(found_here) else shown[-1][1]
             searched += step.read
         return Page(jobs, None if at is None else str(at), searched, self.size())
+
+    def steps(
+        self,
+        wanted: JobFilter,
+        act: Act,
+        *,
+        now: float,
+        order: Order,
+        cursor: str | None = None,
+        but: float | None = None,
+    ) -> Iterator[Progress]:
+        """Act on the jobs that match the filter, in steps. Yields the progress after each step.
+
+        `act` takes them out of the place. Jobs with the score `but` are left alone: `act` moves the others there.
+        Raises InvalidCursor, StoreUnavailable, StoreError.
+        """
+        at: Cursor | None = cursor_of(cursor)
+        done = searched = 0
+        while at is not None:
+            total = self.size()
+            step = self.step(at, wanted.texts, order, MOST_JOBS)
+            jobs = [job for job, _ in _meant(step.jobs, wanted, now) if but is None or job.at != but]
+            if jobs:
+                done += act(jobs, step)
+            at = step.cursor and _without(step.cursor, jobs)
+            searched += step.read
+            yield Progress(done, searched, total, None if at is None else str(at))
 
     def jobs(
         self, wanted: JobFilter = EVERY_JOB, *, now: float = 0.0, order: Order = "first"
@@ -92,7 +135,7 @@ class Place:
         at: Cursor | None = replace(START, shard=shard)
         while at is not None and at.shard == shard:
             step = self.step(at, wanted.texts, order, MOST_JOBS)
-            yield from (job for job, _ in meant(step.jobs, wanted, now))
+            yield from (job for job, _ in _meant(step.jobs, wanted, now))
             at = step.cursor
 
 
@@ -170,17 +213,17 @@ def after_removal(cursor: str, removed: Sequence[FoundJob]) -> str:
 
     A cursor counts the jobs of one score that were read; those that have left count no longer.
     """
-    return str(without(cursor_of(cursor), removed))
+    return str(_without(cursor_of(cursor), removed))
 
 
-def without(cursor: Cursor, removed: Sequence[FoundJob]) -> Cursor:
+def _without(cursor: Cursor, removed: Sequence[FoundJob]) -> Cursor:
     """The cursor after these jobs have been removed."""
     here = [job for job in removed if job.shard == cursor.shard]
     gone = [job for job in here if not cursor.score or job.at == float(cursor.score)]
     return replace(cursor, skip=max(0, cursor.skip - len(gone)))
 
 
-def meant(seen: Sequence[Seen], wanted: JobFilter, now: float) -> Iterator[tuple[FoundJob, Cursor]]:
+def _meant(seen: Sequence[Seen], wanted: JobFilter, now: float) -> Iterator[tuple[FoundJob, Cursor]]:
     """The jobs of a step that match, each with the cursor of the job after it."""
     for one in seen:
         job = found(one.member, one.score, one.after.shard)

@@ -22,7 +22,7 @@ FAILING, MISSED, PAUSED = STATES = ("failing", "missed", "paused")
 BY_NAME, BY_NEXT, BY_LAST = ORDERS = ("name", "next", "last")
 #: A page is read after the list of all events: what has changed since is left out.
 STILL: Mapping[str, Callable[[EventRow], bool]] = {
-    FAILING: lambda row: row.is_failing,
+    FAILING: lambda row: row.trouble == FAILING,
     PAUSED: lambda row: row.pause is not None,
 }
 
