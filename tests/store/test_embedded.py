@@ -25,9 +25,9 @@ import clock
 from clock.errors import StoreError, StoreUnavailable
 from clock.store.server.connection import connect, translated
 from clock.store.server.embedded import embedded
-from clock.store.server.embedded.embedded import explained, probe_of, start_or_join, trouble
-from clock.store.server.embedded.files import SOCKET_PATH_LIMIT, EmbeddedFiles, files_of
-from clock.store.server.embedded.keeper import READY, Keeper, lives, packaged_server, shut_down
+from clock.store.server.embedded.embedded import explained, start_or_join, trouble
+from clock.store.server.embedded.files import SOCKET_PATH_LIMIT, EmbeddedFiles, files_of, info_of
+from clock.store.server.embedded.keeper import READY, Keeper, lives, packaged_server
 from clock.store.server.sending import send
 from clock.testing import FakeClock
 from tests.patience import PATIENCE_SECONDS
@@ -51,8 +51,7 @@ def test_a_server_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
         server.listen()
         thread = threading.Thread(target=hang_up_on_all, args=(server,))
         thread.start()
-        with probe_of(files) as probe, pytest.raises(RedisError):
-            probe.ping()
+        assert info_of(files.socket) is None
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
 
@@ -84,10 +83,9 @@ def test_an_error_of_another_server_says_nothing_of_the_embedded_one(
 
 def server_of(files: EmbeddedFiles, keeper: threading.Thread) -> int:
     """The process id of the server that answers, asked without a pause until one does."""
-    with probe_of(files) as probe:
-        while keeper.is_alive():
-            with suppress(RedisError):
-                return int(probe.info("server")["process_id"])
+    while keeper.is_alive():
+        if info := info_of(files.socket):
+            return int(info[b"process_id"])
     raise AssertionError("the keeper has ended")
 
 
@@ -407,13 +405,13 @@ def test_an_error_of_the_own_server_says_why_it_does_not_run_and_its_keeper_is_r
     assert len(started.started) == starts
 
 
-def test_a_server_is_shut_down_by_its_socket_and_its_process_is_named(tmp_path: Path) -> None:
+def test_a_server_is_shut_down_by_its_socket_after_its_process_is_named(tmp_path: Path) -> None:
     path, received = tmp_path / "valkey.sock", list[bytes]()
 
     def serve(server: socket.socket) -> None:
         with server.accept()[0] as link, link.makefile("rb") as lines:
             received.append(lines.readline())
-            link.sendall(b"$30\r\nredis_version:8\r\nprocess_id:4711\r\n")
+            link.sendall(b"$33\r\nredis_version:8\r\nprocess_id:4711\r\n\r\n")
             received.append(lines.readline())
 
     with socket.socket(socket.AF_UNIX) as server:
@@ -421,11 +419,11 @@ def test_a_server_is_shut_down_by_its_socket_and_its_process_is_named(tmp_path: 
         server.listen()
         thread = threading.Thread(target=serve, args=[server])
         thread.start()
-        assert shut_down(path) == 4711
+        assert info_of(path, then=b"SHUTDOWN NOSAVE") == {b"redis_version": b"8", b"process_id": b"4711"}
         thread.join()
 
-    assert received == [b"INFO server\r\n", b"SHUTDOWN NOSAVE\r\n"]
-    assert shut_down(path) is None
+    assert received == [b"INFO\r\n", b"SHUTDOWN NOSAVE\r\n"]
+    assert info_of(path) is None
 
 
 class FakeServer:
@@ -541,7 +539,7 @@ def test_a_new_server_starts_when_the_one_of_a_killed_keeper_has_ended(
     keeping: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = [True, True, False]
-    monkeypatch.setattr("clock.store.server.embedded.keeper.shut_down", lambda _: 4711)
+    monkeypatch.setattr("clock.store.server.embedded.keeper.info_of", lambda *_, **__: {b"process_id": b"4711"})
     monkeypatch.setattr("clock.store.server.embedded.keeper.lives", lambda pid: pid == 4711 and looks.pop(0))
     keeping.runs.append(keeping.unused)
 

@@ -20,15 +20,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError
 from clock.import_path import installed_first
-from clock.store.server.embedded.files import EmbeddedFiles, files_of
+from clock.store.server.embedded.files import EmbeddedFiles, files_of, info_of
 
 try:
     import fcntl
@@ -39,6 +36,7 @@ else:
 
 START_SECONDS = 30.0  # a large append-only file takes its time to load
 _LOOK_SECONDS = 0.01
+_PACKAGES = str(Path(__file__).resolve().parents[4])  # the folder of the package `clock`
 
 logger = logging.getLogger("clock.redis")
 _held: dict[Path, int] = {}  # folder -> descriptor of its users lock, held until this process ends
@@ -91,7 +89,8 @@ def explained(error: StoreError, original: RedisError) -> StoreError:
     the server comes back without a new process.
     """
     named = "\n".join((str(original), *getattr(original, "__notes__", ())))
-    files = next((files for files in map(_files_at, _held) if str(files.socket) in named), None)
+    own = (files_of(home.parent) for home in _held)
+    files = next((files for files in own if str(files.socket) in named), None)
     if files is None or error.cause != "unreachable":
         return error
     with suppress(OSError):  # the folder is gone: `trouble` reports that
@@ -100,10 +99,6 @@ def explained(error: StoreError, original: RedisError) -> StoreError:
     return type(error)(
         f"{str(error).rstrip('.')}. {trouble(files)}. It is restarted until it runs.", cause=error.cause
     )
-
-
-def _files_at(home: Path) -> EmbeddedFiles:
-    return files_of(home.parent)
 
 
 def _start_unless_running(files: EmbeddedFiles, clock: Clock) -> None:
@@ -124,7 +119,7 @@ def _start_keeper(files: EmbeddedFiles) -> subprocess.Popen[bytes]:
     keeper = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell
         [sys.executable, "-m", "clock.store.server.embedded.keeper", str(files.home), str(files.socket)],
         cwd="/",
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_package_root()), *installed_first()])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([_PACKAGES, *installed_first()])},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -140,10 +135,6 @@ def _let_go(keeper: subprocess.Popen[bytes]) -> None:
     keeper.returncode = 0
 
 
-def _package_root() -> Path:
-    return Path(__file__).resolve().parents[4]
-
-
 def _is_kept(files: EmbeddedFiles) -> bool:
     """Whether a keeper lives: it holds its lock."""
     descriptor = os.open(files.keeper, os.O_RDWR | os.O_CREAT, 0o600)
@@ -156,21 +147,10 @@ def _is_kept(files: EmbeddedFiles) -> bool:
     return False
 
 
-def probe_of(files: EmbeddedFiles) -> Redis:
-    """A client that asks the server once. A server that does not run is normal here, so it does not try again."""
-    return Redis(unix_socket_path=str(files.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
-
-
 def _server(files: EmbeddedFiles) -> int | None:
-    """The process id of the server that answers; None: none does."""
-    probe = probe_of(files)
-    try:
-        probe.ping()  # refused while it loads its data
-        return int(probe.info("server")["process_id"])
-    except RedisError:
-        return None
-    finally:
-        probe.close()
+    """The process id of the server that answers; None: none does, or it still loads its data."""
+    info = info_of(files.socket)
+    return int(info[b"process_id"]) if info and info[b"loading"] == b"0" else None
 
 
 def trouble(files: EmbeddedFiles) -> str:

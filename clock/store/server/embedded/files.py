@@ -1,13 +1,15 @@
-"""The files of an embedded server."""
+"""The files of an embedded server, and its INFO. It imports no client of Redis: see `keeper.py`."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 108 on Linux and 104 on macOS
+_ANSWER_SECONDS = 5.0
 _SHORT = Path("/tmp")  # noqa: S108  # the folder in it is checked to be this user's own, with mode 0700
 
 
@@ -50,3 +52,20 @@ def files_of(folder: Path) -> EmbeddedFiles:
         name = hashlib.blake2b(os.fsencode(home), digest_size=12).hexdigest()
         socket = _SHORT / f"clock-{os.getuid()}" / f"{name}.sock"
     return EmbeddedFiles(home, socket)
+
+
+def info_of(path: Path, then: bytes = b"") -> dict[bytes, bytes] | None:
+    """The INFO of the server that listens there; None: it does not answer. `then` is a command that ends it."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_ANSWER_SECONDS)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"INFO\r\n")
+            answer = connection.makefile("rb")
+            lines = answer.read(int(answer.readline()[1:])).splitlines()
+            if then:
+                connection.sendall(then + b"\r\n")
+                answer.read()  # the server closes the connection when it ends
+        except (OSError, ValueError):  # it hangs up, or refuses
+            return None
+    return {name: value for name, _, value in (line.partition(b":") for line in lines)}

@@ -16,19 +16,17 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 from clock.clocks import SystemClock
-from clock.store.server.embedded.files import EmbeddedFiles
+from clock.store.server.embedded.files import EmbeddedFiles, info_of
 
 FIRST_PAUSE_SECONDS = 0.1  # before a server that has died is started again; doubled each time
 LONGEST_PAUSE_SECONDS = 2.0  # a start costs little, and a clock waits for it
 STEADY_SECONDS = 60.0  # after a longer run, the next death starts with the first pause
-_ANSWER_SECONDS = 5.0
 READY = "Ready to accept connections"  # what the server logs when it has loaded its data
 
 
@@ -103,29 +101,13 @@ class Keeper:
         return subprocess.Popen([packaged_server(), *arguments], stdin=subprocess.DEVNULL)  # noqa: S603  # the packaged server
 
     def _stop_orphan(self) -> None:
-        """Stop the server that a killed keeper has left: it holds the new server's append-only file."""
-        pid = shut_down(self._files.socket)
-        while pid is not None and lives(pid):
+        """Stop the server that a killed keeper has left: it holds the new server's append-only file.
+
+        It need not save: that file has everything.
+        """
+        info = info_of(self._files.socket, then=b"SHUTDOWN NOSAVE")
+        while info and lives(int(info[b"process_id"])):
             self._clock.wait(threading.Event(), 0.01)
-
-
-def shut_down(path: Path) -> int | None:
-    """Shut down the server that listens there. Returns its process id; None: none answers.
-
-    It need not save: the append-only file has everything.
-    """
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_ANSWER_SECONDS)
-        try:
-            connection.connect(str(path))
-            connection.sendall(b"INFO server\r\n")
-            lines = connection.makefile("rb")
-            pid = next(int(line.partition(b":")[2]) for line in lines if line.startswith(b"process_id:"))
-            connection.sendall(b"SHUTDOWN NOSAVE\r\n")
-            lines.read()  # it closes the connection when it ends
-        except (OSError, StopIteration):
-            return None
-    return pid
 
 
 def packaged_server() -> Path:
