@@ -98,9 +98,8 @@ def test_a_key_that_is_neither_text_nor_bytes_is_refused(in_namespace: Callable[
         in_namespace("shop").get(nothing)
 
 
-def test_a_key_keeps_its_kind_and_loses_its_prefix_in_replies() -> None:
+def test_a_key_with_the_prefix_keeps_its_kind() -> None:
     assert (SHOP.key("a"), SHOP.key(b"a"), SHOP.key(bytearray(b"a"))) == ("{shop}:a", b"{shop}:a", b"{shop}:a")
-    assert (SHOP.stripped(b"{shop}:a"), SHOP.stripped(b"a")) == (b"a", b"a")
 
 
 def test_a_key_is_shown_as_it_is_in_redis(redis: Redis, in_namespace: Callable[[str], Redis]) -> None:

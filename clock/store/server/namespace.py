@@ -8,7 +8,7 @@ A connection without a namespace does not use this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hiredis import pack_command
@@ -100,10 +100,6 @@ class Namespace:
         """A key with the prefix, text or bytes as it was."""
         return self.prefix + key if isinstance(key, str) else self._bytes + bytes(key)
 
-    def stripped(self, key: bytes) -> bytes:
-        """A key of a reply without the prefix."""
-        return key.removeprefix(self._bytes)
-
     def _scan(self, words: Words) -> tuple[Any, ...]:
         """SCAN, limited to the keys of the namespace."""
         found: list[Any] = list(words)
@@ -113,15 +109,6 @@ class Namespace:
             pattern = found[at + 1]
             del found[at : at + 2]
         return (*found[:2], "MATCH", self.key(pattern), *found[2:])
-
-    def answer(self, reply: Callable[..., Any]) -> Callable[..., Any]:
-        """The reader of SCAN's replies that returns keys without the prefix; `reply` is the library's."""
-
-        def read(raw: Any, **options: Any) -> Any:
-            cursor, found = reply(raw, **options)
-            return cursor, [self.stripped(key) for key in found]
-
-        return read
 
 
 def namespace_of(redis: Redis) -> Namespace | None:
@@ -137,5 +124,11 @@ def full_key(redis: Redis, key: str) -> str:
 
 
 def set_readers(redis: Redis, namespace: Namespace) -> None:
-    """Make a client return keys without the prefix."""
-    redis.set_response_callback("SCAN", namespace.answer(redis.response_callbacks["SCAN"]))
+    """Make a client return the keys of SCAN without the prefix."""
+    prefix, reply = namespace.prefix.encode(), redis.response_callbacks["SCAN"]
+
+    def read(raw: Any, **options: Any) -> Any:
+        cursor, found = reply(raw, **options)
+        return cursor, [key.removeprefix(prefix) for key in found]
+
+    redis.set_response_callback("SCAN", read)
