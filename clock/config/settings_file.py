@@ -7,25 +7,15 @@ the file's others if `CLOCK_ENV` names it. `${NAME}` in a value is replaced by a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-import yaml
-
 from clock.config.schedule_file import KEY as SCHEDULE
-from clock.config.schedule_file import TEMPLATES
+from clock.config.schedule_file import TEMPLATES, is_sidekiqs
 from clock.config.settings import BY_NAME, Found, unknown_setting
-from clock.config.yaml_nodes import (
-    composed,
-    is_sidekiqs,
-    line_of,
-    pairs_of,
-    value_of,
-    with_variables,
-    without_symbols,
-)
+from clock.config.yaml_file import Fields, loaded, with_variables
 from clock.errors import ConfigurationError
 
 #: Settings with another name in sidekiq.yml: its name -> ours.
@@ -46,66 +36,63 @@ def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[st
 
     Raises ConfigurationError, which starts with file and line.
     """
-    document = composed(path)
+    document = loaded(path)
     if document is None:
         return {}
-    if not isinstance(document, yaml.MappingNode):
-        raise ConfigurationError(
-            f"{path}: expected settings, such as `concurrency: 10`, not {value_of(document)!r:.40}"
-        )
-    sidekiq = is_sidekiqs(path, (str(key.value) for key, _ in document.value))
-    given: dict[str, Found] = {}
-    sections: dict[str, yaml.MappingNode] = {}
-    for key, node, where in _entries(path, document, sidekiq):
-        if isinstance(node, yaml.MappingNode) and _is_section(key, where, sidekiq):
-            sections[key] = node
-        else:
-            _add(given, _setting(key, node, where, sidekiq))
-    for name, section in sections.items():
-        own: dict[str, Found] = {}
-        for entry in _entries(path, section, sidekiq):  # checked in any case
-            _add(own, _setting(*entry, sidekiq))
+    if not isinstance(document, Fields):
+        raise ConfigurationError(f"{path}: expected settings, such as `concurrency: 10`, not {document!r:.40}")
+    is_sidekiq = is_sidekiqs(path, document)
+    sections = [name for name in document if _is_section(path, document, name, is_sidekiq)]
+    given = _settings(path, document, is_sidekiq, without=sections)
+    for name in sections:
+        own = _settings(path, document[name], is_sidekiq)  # checked in any case
         given |= own if name == environment else {}
     return {
         name: replace(item, value=with_variables(item.value, environ, item.source)) for name, item in given.items()
     }
 
 
-def _entries(path: Path, mapping: yaml.MappingNode, sidekiq: bool) -> Iterator[tuple[str, yaml.Node, str]]:
-    """(key, node of the value, place) of a mapping, without templates and the events of `schedule_file`."""
-    for key, node in pairs_of(mapping):
-        name = str(key.value).removeprefix(":") if sidekiq else str(key.value)
-        if name != SCHEDULE and not name.startswith(TEMPLATES):
-            yield name, node, f"{path}:{line_of(key)}"
-
-
-def _is_section(key: str, where: str, sidekiq: bool) -> bool:
-    """Whether a mapping is an environment's section. Raises ConfigurationError for a setting that is misspelt."""
-    if key in BY_NAME or (sidekiq and key in _SIDEKIQ_ONLY):
+def _is_section(path: Path, document: Fields, key: str, is_sidekiq: bool) -> bool:
+    """Whether a value is an environment's section. Raises ConfigurationError for a setting that is misspelt."""
+    is_other = key in BY_NAME or (is_sidekiq and key in _SIDEKIQ_ONLY) or _is_of_events(key)
+    if is_other or not isinstance(document[key], Fields):
         return False
     if get_close_matches(key, BY_NAME, 1, cutoff=0.8):
-        raise unknown_setting(key, where)
+        raise unknown_setting(key, f"{path}:{document.lines[key]}")
     return True
 
 
-def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, Found]:
-    """The setting under our name; empty if it only concerns Sidekiq."""
-    value = without_symbols(value_of(node)) if sidekiq else value_of(node)
-    if sidekiq and key == "verbose" and value is True:
-        return {"log_level": Found("log_level", "debug", where)}
-    if sidekiq and key in _SIDEKIQ_ONLY:
-        return {}
-    name = _SIDEKIQ_NAMES.get(key, key) if sidekiq else key
-    if name not in BY_NAME:
-        raise unknown_setting(key, where)
-    return {name: Found(name, value, where)}
+def _is_of_events(key: str) -> bool:
+    return key == SCHEDULE or key.startswith(TEMPLATES)
 
 
-def _add(given: dict[str, Found], found: Mapping[str, Found]) -> None:
-    """Add a setting. Raises ConfigurationError if it is already there under its other name."""
-    for name, setting in found.items():
-        if name in given:
-            raise ConfigurationError(
-                f"{setting.source}: sets {name}, which {given[name].source} sets too; remove one"
-            )
-        given[name] = setting
+def _settings(path: Path, fields: Fields, is_sidekiq: bool, *, without: Sequence[str] = ()) -> dict[str, Found]:
+    """The settings of a mapping under our names. Raises ConfigurationError for unknown names and duplicates."""
+    found: dict[str, Found] = {}
+    for key, value in fields.items():
+        name, where = key, f"{path}:{fields.lines[key]}"
+        if key in without or _is_of_events(key):
+            continue
+        if is_sidekiq and key == "verbose" and value is True:
+            name, value = "log_level", "debug"
+        elif is_sidekiq and key in _SIDEKIQ_ONLY:
+            continue
+        elif is_sidekiq:
+            name, value = _SIDEKIQ_NAMES.get(key, key), _without_symbols(value)
+        if name not in BY_NAME:
+            raise unknown_setting(key, where)
+        if name in found:
+            raise ConfigurationError(f"{where}: sets {name}, which {found[name].source} sets too; remove one")
+        found[name] = Found(name, value, where)
+    return found
+
+
+def _without_symbols(value: object) -> object:
+    """Ruby's symbols as plain words, at any depth."""
+    if isinstance(value, str):
+        return value.removeprefix(":")
+    if isinstance(value, list):
+        return [_without_symbols(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_symbols(item) for key, item in value.items()}
+    return value

@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -233,13 +232,13 @@ def test_a_list_as_a_key_is_refused_with_its_line(read: Read) -> None:
 
 def test_a_file_is_read_once_for_its_settings_and_its_events(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[object] = []
-    compose = yaml.compose
+    get_node = yaml.SafeLoader.get_single_node
 
-    def count(*given: Any) -> object:
-        counted.append(given)
-        return compose(*given)
+    def count(loader: yaml.SafeLoader) -> object:
+        counted.append(loader)
+        return get_node(loader)
 
-    monkeypatch.setattr(yaml, "compose", count)
+    monkeypatch.setattr(yaml.SafeLoader, "get_single_node", count)
 
     read("concurrency: 7\nschedule: {once: {cron: '0 6 * * *', job: OnceJob}}\n")
 
