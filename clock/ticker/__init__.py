@@ -6,8 +6,7 @@ from clock.ticker.firing.manual_fire import fire_manually
 from clock.ticker.firing.run_event import ON_THE_LOOP, ActionMode, ActionOf, carry_out, own_action
 from clock.ticker.firing.run_event import run as fire
 from clock.ticker.identity import ClockIdentity
-from clock.ticker.planning.asking import due_of
-from clock.ticker.planning.catch_up import Due, fires_on_time
+from clock.ticker.planning.catch_up import Due, due_of, fires_on_time
 from clock.ticker.release import Release, release_of
 from clock.ticker.ticker import STOP_SECONDS, Ticker
 

@@ -39,7 +39,7 @@ def test_a_plan_without_the_ledger_has_nothing_due(declare: Declare) -> None:
     plan.look_ahead()
 
     assert not plan.is_known
-    assert (plan.planned, plan.next_due, plan.oldest_undecided, plan.first_due) == ((), None, None, (None, 0))
+    assert (plan.planned, plan.next_due, plan.oldest_undecided, plan.first_due) == ([], None, None, (None, 0))
     assert (plan.count_due(SIX), plan.take_due(SIX), plan.late(SIX)) == (0, [], [])
 
 

@@ -3,41 +3,28 @@
 A due instant is on time if the clock sees it within `ON_TIME`. Older ones were due while no clock ran; the event's
 `catch_up` decides about them. All functions here are pure: they depend on the event's declaration, its ledger
 entry and the present instant. So all clocks and rehearsals decide the same.
+
+An event in Clockwork's form asks its condition again after a refusal, and whether a due instant counts depends on
+the answer. So such an event has one firing at a time. Instants that are too late to fire are missed as one run,
+and do not use up the period.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import msgspec
 
 from clock.clocks import from_ms, to_ms
 from clock.store.ledger.decision import DecisionKind
+from clock.timetable import Event
 from clock.timetable.periods import short_form
 from clock.timetable.triggers.spans import span_of
 
 ON_TIME = timedelta(seconds=10)  # longer than any delay of a healthy loop, shorter than a restart
 ALL_LIMIT = 1_000  # the most due instants of one event that are caught up, however long the clock was down
-
-
-class Schedule(Protocol):
-    """The part of an event that is used here."""
-
-    @property
-    def catch_up(self) -> str:
-        """`latest`, `all` or `skip`."""
-
-    @property
-    def catch_up_within(self) -> timedelta:
-        """Instants older than this are missed."""
-
-    def due_between(
-        self, after: int, end: int, *, anchor: datetime, previous: datetime | None = None
-    ) -> Iterable[int]:
-        """The due instants in (after, end], in seconds since 1970."""
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -86,8 +73,58 @@ class Backlog:
     decided: datetime
 
 
+def due_of(
+    event: Event, at: datetime, *, anchor: datetime, decided: datetime, counted: str, caught_up: bool = False
+) -> Due:
+    """The firing at `at`, which the condition may refuse."""
+    return Due(
+        at,
+        event.last_counted(anchor=anchor, counted=counted),
+        decided,
+        caught_up=caught_up,
+        counted=(counted, event.counted_after(at, anchor=anchor, counted=counted)),
+    )
+
+
+def backlog_by_asking(
+    event: Event, *, anchor: datetime, decided: datetime, counted: str, now: datetime
+) -> Backlog:
+    """Sort the instants in (decided, now] at which the event asks its condition: the last one fires."""
+    late = _too_late(event, anchor, decided, counted, now)
+    missed, after = ([late], late.at) if late else ([], decided)
+    following: list[datetime] = []
+    at = event.next_after(after, anchor=anchor, counted=counted)
+    while at is not None and at <= now:
+        following.append(at)
+        if event.catch_up == "all":
+            break
+        # Assume that none is refused: a refused one is followed by others.
+        answered = event.counted_after(at, anchor=anchor, counted=counted)
+        at = event.next_after(at, anchor=anchor, counted=answered)
+    if not following:
+        return Backlog(tuple(missed), (), decided=after)
+    *superseded, last = following
+    if superseded:
+        reason = SUPERSEDED[event.catch_up]
+        missed.append(Missed(superseded[0], superseded[-1], after, len(superseded), reason, counted))
+        after = superseded[-1]
+    due = due_of(event, last, anchor=anchor, decided=after, counted=counted, caught_up=now - last > ON_TIME)
+    return Backlog(tuple(missed), (due,), decided=due.at)
+
+
+def _too_late(event: Event, anchor: datetime, decided: datetime, counted: str, now: datetime) -> Missed | None:
+    """The run of instants that are too late to fire; None: no instant is too late."""
+    limit = ON_TIME if event.catch_up == "skip" else max(ON_TIME, event.catch_up_within)
+    end = to_ms(now - limit - timedelta(milliseconds=1)) // 1000
+    span = span_of(event.asked_between(to_ms(decided) // 1000, end, anchor=anchor, counted=counted))
+    if span is None:
+        return None
+    begin, stop = _instant(span.first), _instant(span.last[-1])
+    return Missed(begin, stop, decided, span.count, missed_because(event, now - stop) or "", counted)
+
+
 def backlog_of(
-    event: Schedule, *, anchor: datetime, decided: datetime, previous: datetime | None, now: datetime
+    event: Event, *, anchor: datetime, decided: datetime, previous: datetime | None, now: datetime
 ) -> Backlog:
     """Sort the due instants in (decided, now] into missed ones and those that fire; `previous` is the one before.
 
@@ -114,7 +151,7 @@ def backlog_of(
     return Backlog(tuple(missed), tuple(fires), decided=after)
 
 
-def _sections(event: Schedule, now: datetime) -> Iterator[tuple[int, str | None]]:
+def _sections(event: Event, now: datetime) -> Iterator[tuple[int, str | None]]:
     """The parts of the time until `now`: the last second, and why instants do not fire (None: they fire)."""
     yield _before(now, max(ON_TIME, event.catch_up_within)), _over_limit(event)
     if event.catch_up == "skip":
@@ -132,7 +169,7 @@ def _instant(seconds: int) -> datetime:
 
 
 def fires_on_time(
-    event: Schedule, *, anchor: datetime, decided: datetime, previous: datetime | None, until: datetime
+    event: Event, *, anchor: datetime, decided: datetime, previous: datetime | None, until: datetime
 ) -> list[int]:
     """The due instants in (decided, until] of a clock that runs all the time, in seconds since 1970.
 
@@ -144,7 +181,7 @@ def fires_on_time(
     return list(iter(dues))  # not list(dues): it asks for the length first, which computes them all
 
 
-def missed_because(event: Schedule, late: timedelta) -> str | None:
+def missed_because(event: Event, late: timedelta) -> str | None:
     """Why a due instant that is this late does not fire; None: it fires."""
     if late <= ON_TIME:
         return None
@@ -153,7 +190,7 @@ def missed_because(event: Schedule, late: timedelta) -> str | None:
     return NO_CATCH_UP if event.catch_up == "skip" else None
 
 
-def _over_limit(event: Schedule) -> str:
+def _over_limit(event: Event) -> str:
     return f"over {short_form(event.catch_up_within)} late, the event's catch-up limit"
 
 

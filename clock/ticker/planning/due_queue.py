@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -11,8 +11,7 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
-from clock.ticker.planning.asking import backlog_by_asking, due_of
-from clock.ticker.planning.catch_up import Backlog, Due, backlog_of
+from clock.ticker.planning.catch_up import Backlog, Due, backlog_by_asking, backlog_of, due_of
 from clock.timetable import Event
 
 _PLACE = attrgetter("place")
@@ -67,7 +66,7 @@ class DueQueue:
     def __init__(self, planned: Iterable[Planned]) -> None:
         self._instants: list[datetime] = []  # a heap of the due instants without duplicates
         self._due: dict[datetime, list[Planned]] = {}  # the first event of an instant has the lowest place
-        self._planned: list[Planned] = []  # all events, in their order
+        self.planned: list[Planned] = []  # all events, in their order
         self._named: dict[str, Planned] | None = None  # the same by name; it is made when it is needed
         self._places = count()
         self.replace((), planned)
@@ -85,11 +84,6 @@ class DueQueue:
     def count_due(self, now: datetime) -> int:
         """The number of events due at the earliest instant; 0 if that is after `now`."""
         return len(self._due[self._instants[0]]) if self._instants and self._instants[0] <= now else 0
-
-    @property
-    def planned(self) -> list[Planned]:
-        """All events, in their order."""
-        return list(self._planned)
 
     def take_due(self, now: datetime) -> list[Planned]:
         """Take out the events that are due at `now`. Return each with `put_back`."""
@@ -112,49 +106,37 @@ class DueQueue:
         if item is None or item.decided != due.at:
             return
         item.counted, item.is_asked_again = due.counted[0], True
-        waiting = self._due.get(item.next_due) if item.next_due else None
-        if waiting and any(other is item for other in waiting):
-            self._take_out(item)
+        if item.next_due and any(other is item for other in self._due.get(item.next_due, ())):
+            place, item.place = item.place, REMOVED
+            self._remove_from([item.next_due])
+            item.place = place
             self.put_back(item)
 
-    def _take_out(self, item: Planned) -> None:
-        """Take one event out of the instant at which it waits."""
-        assert item.next_due is not None  # noqa: S101  # it is in the queue
-        others = [other for other in self._due[item.next_due] if other is not item]
-        if others:
-            self._due[item.next_due] = others
-            return
-        del self._due[item.next_due]
-        self._instants.remove(item.next_due)
-        heapq.heapify(self._instants)
-
-    def replace(self, gone: Collection[str], planned: Iterable[Planned]) -> None:
+    def replace(self, gone: Iterable[str], planned: Iterable[Planned]) -> None:
         """Remove the named events, and add others whose `next_due` is set."""
-        self._remove([item for name in gone if (item := self._by_name().get(name)) is not None])
-        for item in planned:
-            item.place = next(self._places)
-            self._planned.append(item)
-            self._add(item)
-        self._named = None
-
-    def _remove(self, out: Sequence[Planned]) -> None:
+        out = [item for name in gone if (item := self._by_name().get(name)) is not None]
         for item in out:
             item.place = REMOVED
         if out:
-            self._planned = [item for item in self._planned if item.place != REMOVED]
+            self.planned = [item for item in self.planned if item.place != REMOVED]
             self._remove_from({item.next_due for item in out if item.next_due is not None})
+        for item in planned:
+            item.place = next(self._places)
+            self.planned.append(item)
+            self._add(item)
+        self._named = None
 
     def _by_name(self) -> dict[str, Planned]:
         """The events by name. Few clocks ask for it, and it takes 4 MB for 100,000 events."""
         if self._named is None:
-            self._named = {item.event.name: item for item in self._planned}
+            self._named = {item.event.name: item for item in self.planned}
         return self._named
 
     def refresh(self, events: Iterable[Event]) -> None:
         """Replace events by new ones of the same name, which are due at the same instants."""
         for event in events:
-            if event.name in self._by_name():
-                self._by_name()[event.name].event = event
+            if item := self._by_name().get(event.name):
+                item.event = event
 
     def due_by(self, now: datetime) -> list[tuple[str, datetime]]:
         """The names of the events that are due by `now`, with their due instants."""
@@ -168,11 +150,9 @@ class DueQueue:
     def _remove_from(self, instants: Collection[datetime]) -> None:
         """Keep at these instants only the events that are in the queue."""
         for instant in instants:
-            left = [item for item in self._due.get(instant, ()) if item.place != REMOVED]
+            left = [item for item in self._due.pop(instant, ()) if item.place != REMOVED]
             if left:
                 self._due[instant] = sorted(left, key=_PLACE)
-            else:
-                self._due.pop(instant, None)
         if not all(instant in self._due for instant in instants):
             left_over = [instant for instant in self._instants if instant in self._due]
             heapq.heapify(left_over)

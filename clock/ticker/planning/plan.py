@@ -33,24 +33,20 @@ class Plan:
         self._ledger = ledger
         self._own_commits = own_commits
         self._latest_started = latest_started
-        self._queue: DueQueue | None = None  # None: the ledger must be read first
+        self._queue = DueQueue(())
+        self.is_known = False  # the ledger has been read
         self._met: list[Planned] = []  # events that fire now; their next due instant is computed afterwards
         self.to_fire: deque[tuple[Event, Due]] = deque()
 
     @property
-    def is_known(self) -> bool:
-        """Whether the ledger has been read."""
-        return self._queue is not None
-
-    @property
     def planned(self) -> Sequence[Planned]:
         """The events with their next due instants; empty until the ledger is read."""
-        return self._queue.planned if self._queue else ()
+        return self._queue.planned
 
     @property
     def next_due(self) -> datetime | None:
         """The earliest due instant ahead; None: no event is due again, or the ledger must be read."""
-        return self._queue.next_due if self._queue else None
+        return self._queue.next_due
 
     @property
     def oldest_undecided(self) -> datetime | None:
@@ -61,21 +57,20 @@ class Plan:
 
     def count_due(self, now: datetime) -> int:
         """The number of firings that are due at `now`: those left over, and those of the earliest instant."""
-        return len(self.to_fire) + (self._queue.count_due(now) if self._queue else 0)
+        return len(self.to_fire) + self._queue.count_due(now)
 
     @property
     def first_due(self) -> tuple[str | None, int]:
         """The event that is due first, and its due instant in ms; (None, 0) if no event is due again."""
-        first = self._queue.first if self._queue else None
-        if first is None or first.next_due is None:
-            return None, 0
-        return first.event.name, to_ms(first.next_due)
+        first, due = self._queue.first, self.next_due
+        return (first.event.name, to_ms(due)) if first and due else (None, 0)
 
     def read(self, events: Iterable[Event], now: datetime) -> None:
         """Read the ledger for all events. Raises StoreUnavailable, Outranked."""
         events = list(events)
         with uncollected(len(events)):
             self._queue = DueQueue(self.look_up(events, now, {event.name for event in events}))
+        self.is_known = True
 
     def look_up(self, events: Iterable[Event], now: datetime, names: Collection[str]) -> list[Planned]:
         """Declare events in the ledger, and plan them by their entries. `names` are the names of all events.
@@ -110,7 +105,7 @@ class Plan:
 
         Firings of removed events are dropped.
         """
-        if self._queue is None:
+        if not self.is_known:
             return
         out = {*gone, *(item.event.name for item in planned)}
         self._queue.refresh(same)
@@ -123,14 +118,13 @@ class Plan:
 
     def forget(self) -> None:
         """Forget everything, as another clock leads. The ledger must be read again."""
-        self._queue = None
+        self._queue = DueQueue(())
+        self.is_known = False
         self._met.clear()
         self.to_fire.clear()
 
     def take_due(self, now: datetime) -> list[tuple[Event, Missed]]:
         """Move due firings to `to_fire`, ordered by due instant. Returns the missed runs of due instants."""
-        if self._queue is None:
-            return []
         fires: list[tuple[datetime, int, Event, Due]] = []
         missed: list[tuple[Event, Missed]] = []
         for item in self._queue.take_due(now):
@@ -152,20 +146,18 @@ class Plan:
 
     def look_ahead(self) -> None:
         """Plan the events that have just fired. This is done after the firing, so it delays nothing."""
-        if self._queue is not None:
-            for item in self._met:
-                self._queue.put_back(item)
+        for item in self._met:
+            self._queue.put_back(item)
         self._met.clear()
 
     def late(self, now: datetime) -> list[tuple[str, datetime]]:
         """The names of the events that should have fired by `now`, with their due instants."""
         waiting = [(event.name, due.at) for event, due in self.to_fire]
-        return waiting + (self._queue.due_by(now) if self._queue else [])
+        return waiting + self._queue.due_by(now)
 
     def ask_again(self, event: str, due: Due) -> None:
         """Plan an event again after its condition refused `due`: a refusal does not use up the period."""
-        if self._queue is not None:
-            self._queue.ask_again(event, due)
+        self._queue.ask_again(event, due)
 
     def _planned(self, event: Event, entry: Entry) -> Planned:
         """The event, planned after the due instants that the ledger has decided or that threads run."""
