@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from clock.clocks import Clock, ServerClock
 from clock.printable import counted, shortened_list
@@ -21,11 +22,17 @@ from clock.store.server.checks.self_check import SelfCheck
 from clock.store.server.durable import durable_of
 from clock.ticker.heartbeat import Heartbeat
 from clock.ticker.identity import ClockIdentity
-from clock.ticker.kept_out import KeptOut
-from clock.ticker.lateness_log import LatenessLog
 from clock.ticker.leader import Leader
+from clock.ticker.side_tasks import (
+    CHECK_SECONDS,
+    RECORD_SECONDS,
+    WRITE_SECONDS,
+    KeptOut,
+    LatenessLog,
+    record_timetable,
+    repeat,
+)
 from clock.ticker.ticker import STOP_SECONDS, Ticker
-from clock.ticker.timetable_log import TimetableLog
 from clock.timetable import Event, Timetable
 
 NAMED = 30  # events in the first line of the log
@@ -75,9 +82,7 @@ class ClockProcess:
             problems=problems,
             unserved=UnservedQueues(redis, clock=self._clock).problems,
         )
-        self._timetable_log = TimetableLog(
-            redis, timetable, identity, leads=lambda: self._leader.leads, clock=self._clock
-        )
+        self._identity = identity
         self._lateness_log = LatenessLog(redis, clock=self._clock)
         self._kept_out = KeptOut(RedisLedger(redis), clock=self._clock)
         self._ticker.listen(self._lateness_log.note)
@@ -161,9 +166,9 @@ class ClockProcess:
         self._problems.raise_fatal()
         self._start(self._problems.watch_until, "problems")
         self._start(self._self_check.run, "self-check")
-        self._start(self._timetable_log.run, "timetable log")
-        self._start(self._lateness_log.run, "lateness log")
-        self._start(self._kept_out.run, "kept-out jobs")
+        self._repeat(self._record_timetable, RECORD_SECONDS, "timetable log")
+        self._repeat(self._lateness_log.write, WRITE_SECONDS, "lateness log")
+        self._repeat(self._kept_out.check, CHECK_SECONDS, "kept-out jobs")
         warn_of_losses(self._redis)
         self._leader.start()
         self._heartbeat.start()
@@ -175,7 +180,13 @@ class ClockProcess:
     def _new_leader(self, redis: Redis, identity: ClockIdentity) -> Leader:
         name, release = identity.name, identity.release
         lease = Lease(redis, identity=name, release=release.name, rank=release.rank)
-        return Leader(lease, identity=name, clock=self._clock, on_lead=self._wake_up, problems=self._problems)
+        return Leader(
+            lease,
+            identity=name,
+            clock=self._clock,
+            on_lead=lambda: self._ticker.wake_up(),
+            problems=self._problems,
+        )
 
     def _new_ticker(self, identity: ClockIdentity) -> Ticker:
         return Ticker(
@@ -191,8 +202,11 @@ class ClockProcess:
         """Run a loop on a thread until the clock has ended."""
         threading.Thread(target=loop, args=(self._ended,), name=name, daemon=True).start()
 
-    def _wake_up(self) -> None:
-        self._ticker.wake_up()
+    def _repeat(self, task: Callable[[], bool | None], seconds: float, name: str) -> None:
+        self._start(partial(repeat, task, seconds, self._clock), name)
+
+    def _record_timetable(self) -> bool:
+        return self._leader.leads and record_timetable(self._redis, self._timetable, self._identity)
 
     def _give_up(self, patience_seconds: float) -> None:
         """Hand over although an action, or a Redis that does not answer, holds the clock's own thread.

@@ -10,6 +10,7 @@ from redis import Redis
 from clock.clocks import Correction, ServerClock, to_ms
 from clock.errors import StoreError
 from clock.store import keys
+from clock.store.ledger import timetable_changes
 from clock.store.ledger.clock_register import AboutClock, ClockRegister
 from clock.store.server.checks.self_check import SelfCheck
 from clock.testing import FakeClock
@@ -87,6 +88,19 @@ def test_a_clock_logs_its_start_and_its_end_and_leaves_nothing_behind(
     assert caplog.messages[-2:] == ["Released leadership", "Stopped"]
     assert running.stuck == []
     assert not redis.exists(keys.LEASE, keys.CLOCKS)
+
+
+def test_a_clock_records_its_file_for_the_dashboard_only_while_it_leads(
+    declare: Declare, running: Running, redis: Redis
+) -> None:
+    process = running.new(declare(DAILY))
+
+    on_standby = process._record_timetable()
+    process._leader.beat()
+    as_leader = process._record_timetable()
+
+    assert (on_standby, as_leader) == (False, True)
+    assert len(timetable_changes.read(redis, 10)) == 1
 
 
 def test_the_first_line_of_the_log_names_a_few_dozen_of_many_events(

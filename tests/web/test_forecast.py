@@ -18,7 +18,7 @@ from clock.rehearsal.sources import loads
 from clock.store.ledger import lateness
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.lateness import Lateness
-from clock.ticker.lateness_log import LatenessLog
+from clock.ticker.side_tasks import LatenessLog
 from clock.web import Access, Dashboard, Source
 from clock.web.reading.cache import Background
 from tests.web.conftest import NOW, Visitor

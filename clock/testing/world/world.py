@@ -37,7 +37,7 @@ from clock.testing.world.private_server import Line, private_redis
 from clock.testing.world.slots import OUTCOMES, Crew, Ran
 from clock.testing.world.workers import WorkerGroup
 from clock.ticker import ON_THE_LOOP, Signature, Ticker
-from clock.ticker.kept_out import KeptOut
+from clock.ticker.side_tasks import KeptOut
 from clock.ticker.ticker import RETRY_SECONDS
 from clock.timetable import Timetable, load
 from clock.timetable.clock_file.draft import zone_named
