@@ -1,13 +1,11 @@
-from clock.ticker.backfill.plan import BackfillPlan, PlannedRun, plan_backfill
-from clock.ticker.backfill.runs import RATES, Backfill, BackfilledRun
+from clock.ticker.backfill_plan import BackfillPlan, PlannedRun, plan_backfill
 from clock.ticker.clock_process import ClockProcess
 from clock.ticker.firing.decisions import JOINED, Outcome, Signature, decision_of, pause_after
-from clock.ticker.firing.manual_fire import fire_manually
 from clock.ticker.firing.run_event import ON_THE_LOOP, ActionMode, ActionOf, carry_out, own_action
 from clock.ticker.firing.run_event import run as fire
-from clock.ticker.identity import ClockIdentity
+from clock.ticker.identity import ClockIdentity, Release, release_of
 from clock.ticker.planning.catch_up import Due, due_of, fires_on_time
-from clock.ticker.release import Release, release_of
+from clock.ticker.requested_runs import RATES, Backfill, BackfilledRun, fire_manually
 from clock.ticker.ticker import STOP_SECONDS, Ticker
 
 __all__ = [

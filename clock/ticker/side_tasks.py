@@ -1,8 +1,8 @@
-"""What a clock does beside its loop, on threads, so no due instant waits for it.
+"""Side tasks of a clock: they run on threads, so no due instant waits for them.
 
-It records the clock file once it leads, and counts how late runs start, for the dashboard. And it pushes jobs that
-a lock without a job kept out of firings: the fire script does not search the job of a lock, as other firings must
-not wait. If another program removed that job, its lock would keep out all later firings.
+The clock records its file once it leads, and counts how late runs start, for the dashboard. It also pushes jobs
+that a lock without a job kept out of firings. The fire script does not search the job of a lock, as other firings
+must not wait. If another program removed that job, its lock would keep out all later firings.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def repeat(task: Callable[[], bool | None], seconds: float, clock: Clock, ended:
 
 
 def record_timetable(redis: Redis, timetable: Timetable, identity: ClockIdentity) -> bool:
-    """Record a clock's release and declarations. False: Redis refused, which is no problem of the clock."""
+    """Record a clock's release and declarations. False: Redis refused, which does not harm the clock."""
     declarations = {event.name: event.declaration for event in timetable.events}
     was = {event.name: event.was for event in timetable.events if event.was}
     try:

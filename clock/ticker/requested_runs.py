@@ -1,32 +1,85 @@
-"""Runs the due instants of a backfill plan, each at most once, with the jids of the schedule."""
+"""Runs that a user requests: an event now, and the due instants of a backfill plan, each at most once.
+
+The ledger is unchanged, so the event's own due instants are not affected.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
 from clock.clocks import Clock, to_ms
-from clock.errors import BackfillFailed, ConfigurationError, StoreError
+from clock.errors import ActionFailed, BackfillFailed, ConfigurationError, StoreError
+from clock.forking import child_ends_here
 from clock.printable import brief
 from clock.store import Redis
 from clock.store.ledger import history
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
-from clock.store.ledger.held_pushes import kept_out
+from clock.store.ledger.held_pushes import holding, kept_out
 from clock.store.ledger.ledger import RedisLedger
-from clock.ticker.backfill.plan import BackfillPlan, PlannedRun
+from clock.ticker.backfill_plan import BackfillPlan, PlannedRun
 from clock.ticker.firing.decisions import Outcome, decision_of
 from clock.ticker.firing.run_event import run as run_firing
 from clock.ticker.identity import signature_here
 from clock.ticker.planning.catch_up import Due
-from clock.timetable import Event, Timetable
+from clock.timetable import Event, Timetable, action
 
 RATES = (0.0001, 1_000.0)  # runs in a second
 BATCH = 100  # runs that are committed at once, without a rate
 SEPARATE = 200  # runs with a record each in the history; more share one, or they would push out the real runs
+
+logger = logging.getLogger("clock.clock")
+
+
+@dataclass(frozen=True, slots=True)
+class ManualRun:
+    """The jids of the jobs that were pushed; and of those that a lock kept out, with the jids of the holders."""
+
+    jids: Sequence[str]
+    kept_out: Mapping[str, str]
+
+
+def fire_manually(timetable: Timetable, event: Event, *, ledger: RedisLedger, clock: Clock) -> ManualRun:
+    """Run the action of an event with the present second as its due instant, and push its jobs.
+
+    The history records the run as `manual`. The condition is not checked. Raises ActionFailed, ConfigurationError,
+    StoreUnavailable; nothing after the commit raises.
+    """
+    now, signature = clock.now(), signature_here(timetable.path, clock)
+    with holding(event.name, to_ms(now), None) as held:
+        try:
+            with action(timetable.scheduler), child_ends_here():  # `schedule.every` is an error, as in a clock
+                event.run(now)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit() in an action must not end the caller, the dashboard for one
+            logger.debug("The action of %r failed", event.name, exc_info=error)
+            raise ActionFailed(event.name, error) from error
+    pushes, jids, batches = tuple(held.pushes), tuple(held.jids), tuple(held.batches)
+    outcome = Outcome(DecisionKind.MANUAL, pushes=pushes, jids=jids, batches=batches)
+    decision = decision_of(event, Due(now, None, now), outcome, late=None, signature=signature)
+    [verdict] = ledger.commit([replace(decision, declaration="")])
+    if verdict is Verdict.WRONG_TYPE:
+        raise _wrong_type()
+    ledger.push_kept_out(kept_out(pushes), to_ms(now))
+    out = _out(decision)
+    return ManualRun([jid for jid in jids if jid not in out], out)
+
+
+def _out(decision: Decision) -> dict[str, str]:
+    """The jids of the jobs that a lock kept out, with the jids of the holders."""
+    return {push.lock.jid: push.lock.holder for push in kept_out(decision.pushes)}
+
+
+def _wrong_type() -> StoreError:
+    return StoreError(
+        "a key that the jobs go to (queues, schedule or queue:*) has the wrong type in Redis", cause="wrong_type"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +138,7 @@ class Backfill:
         yield from self._committed(ran)
 
     def _decision(self, run: PlannedRun, outcome: Outcome) -> Decision:
-        event: Event = self.plan.event
-        made = decision_of(event, _due(run), outcome, late=None, signature=self._signature)
+        made = decision_of(self.plan.event, _due(run), outcome, late=None, signature=self._signature)
         return replace(
             made,
             declaration="",
@@ -103,13 +155,10 @@ class Backfill:
             [push for _, decision in made for push in kept_out(decision.pushes)], to_ms(self._clock.now())
         )
         for run, decision in made:
-            out = {push.lock.jid for push in kept_out(decision.pushes)}
+            out = _out(decision)
             yield replaced(run, jids=[jid for jid in run.jids if jid not in out])
         if Verdict.WRONG_TYPE in verdicts:
-            raise StoreError(
-                "a key that the jobs go to (queues, schedule or queue:*) has the wrong type in Redis",
-                cause="wrong_type",
-            )
+            raise _wrong_type()
 
 
 def _due(run: PlannedRun) -> Due:

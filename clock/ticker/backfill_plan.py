@@ -6,7 +6,8 @@ ran. It is limited: whether an instant that is older than its oldest record ran,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -149,17 +150,10 @@ def _before(event: Event, entry: Entry | None, first: datetime) -> datetime | No
     """The due instant before `first`; None: it is the first one."""
     anchor = entry.anchor if entry and entry.anchor <= first else first - timedelta(seconds=_LOOK_BACK[-1])
     for seconds in _LOOK_BACK:
-        found = _last(event.due_between(_seconds(first) - seconds, _seconds(first) - 1, anchor=anchor))
-        if found is not None:
-            return _instant(found)
+        found = event.due_between(_seconds(first) - seconds, _seconds(first) - 1, anchor=anchor)
+        if last := deque(found, maxlen=1):
+            return _instant(last[0])
     return None
-
-
-def _last(found: Iterable[int]) -> int | None:
-    last = None
-    for last in found:  # noqa: B007  # only the last one is used
-        pass
-    return last
 
 
 def _seconds(at: datetime) -> int:

@@ -11,7 +11,7 @@ from clock.store.ledger.held_pushes import jid_of
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import fire_manually
-from clock.ticker.firing.manual_fire import ManualRun
+from clock.ticker.requested_runs import ManualRun
 from clock.timetable import Timetable
 from tests.ticker import jobs
 
