@@ -1,4 +1,4 @@
-"""An action: the permission that it needs, the question before it, and the function that does it.
+"""An action: the permission that it needs, its subject, the question before it, and the function that does it.
 
 Each form is carried out once, however often and to whichever web process it is sent. It has a random id. The first
 request with an id claims it in Redis, then acts. Later ones change nothing and go back to the page of the action.
@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from clock.errors import StoreError
-from clock.inspection import sent_forms
-from clock.inspection.audit import Change, note_if_possible
+from clock.inspection import audit, sent_forms
 from clock.web.access import Permission
 from clock.web.http import Response, cookie
 from clock.web.inputs import BadInput
 from clock.web.page import FORM_FIELD, Page, Visit
+
+T = TypeVar("T")  # the subject of an action
 
 DONE_COOKIE = "clock_done"
 DONE_SECONDS = 5  # the next page shows it, and expires the cookie
@@ -41,34 +43,44 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The question before an action: title, text, the names of the changed things, and the word on its button.
+    """The content of the page before an action: the names of the changed things, and the values in its texts.
 
-    Without a word there is nothing to do, and the page has no button.
+    `text` is the key of a text other than `ACTION.text`. Without a button there is nothing to do.
     """
 
-    title: str
-    text: str
-    button: str
     names: Sequence[str] = ()
+    values: Mapping[str, object] = field(default_factory=dict)
     inputs: Sequence[Input] = ()
-    is_danger: bool = False
+    text: str = ""
+    has_button: bool = True
+
+
+#: The target of a change, for the audit log, and how many things were changed.
+Change = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """`permission` None: each visitor may do it, so it writes nothing to Redis.
+class Action(Generic[T]):
+    """An action finds its subject, asks about it and, once the user has confirmed, does it.
 
-    `do` gets a visit whose form comes from a page of the dashboard.
+    `permission` None: each visitor may do it, so it writes nothing to Redis. `do` gets a visit whose form comes
+    from a page of the dashboard. A change that it returns is noted, and the user goes back.
     """
 
     permission: Permission | None
-    ask: Callable[[Visit], Question]
-    do: Callable[[Visit], Response | Page]
+    do: Callable[[Visit, T], Change | Response | Page]
+    find: Callable[[Visit], T]
+    ask: Callable[[Visit, T], Question] = lambda visit, subject: Question()
+    is_danger: bool = False
 
 
-def confirm_page(name: str, action: Action, visit: Visit) -> Page:
+def nothing(visit: Visit) -> None:
+    """The subject of an action that has none."""
+
+
+def confirm_page(name: str, action: Action[Any], visit: Visit) -> Page:
     """The question, with the fields of the query kept for the answer."""
-    question = action.ask(visit)
+    t, question = visit.texts, action.ask(visit, action.find(visit))
     may = action.permission is None or visit.access.allows(action.permission)
     fields = [
         (key, value)
@@ -78,10 +90,13 @@ def confirm_page(name: str, action: Action, visit: Visit) -> Page:
     ]
     return Page(
         template="confirm",
-        title=question.title,
+        title=t(f"{name}.title" if question.has_button else f"{name}.nothing", **question.values),
         json=lambda: {"action": name, "permission": action.permission, "allowed": may, "fields": fields},
         view={
-            "question": question,
+            "text": t(question.text or f"{name}.text", **question.values),
+            "button": t(f"{name}.button") if question.has_button else "",
+            "inputs": question.inputs,
+            "is_danger": action.is_danger,
             "names": question.names[:MOST_NAMES],
             "left_out": max(0, len(question.names) - MOST_NAMES),
             "fields": fields,
@@ -94,20 +109,34 @@ def confirm_page(name: str, action: Action, visit: Visit) -> Page:
     )
 
 
-def question(
-    visit: Visit,
-    key: str,
-    names: Sequence[str] = (),
-    *,
-    text: str = "",
-    inputs: Sequence[Input] = (),
-    is_danger: bool = False,
-    **values: object,
-) -> Question:
-    """The question with the texts `KEY.title`, `KEY.text` (or `text`) and `KEY.button`, with `values` in them."""
-    keys = f"{key}.title", text or f"{key}.text", f"{key}.button"
-    title, shown, button = (visit.texts(each, **values) for each in keys)
-    return Question(title, shown, button, names, inputs, is_danger)
+def carry_out(name: str, action: Action[Any], visit: Visit) -> Response | Page:
+    """The answer of an action, or the way back if its form was sent before. A form without an id always acts.
+
+    If the form was sent before, its action was carried out, is running, or died with its process.
+    """
+    form = visit.field(FORM_FIELD)
+    if not form or action.permission is None:
+        return _act(name, action, visit)
+    if not ID.fullmatch(form):
+        raise BadInput(visit.texts("bad.form", name=FORM_FIELD))
+    if not sent_forms.claim(visit.data.redis, form):
+        return went_back(visit, "sent_before")
+    try:
+        return _act(name, action, visit)
+    except StoreError:
+        raise
+    except Exception:
+        sent_forms.release(visit.data.redis, form)
+        raise
+
+
+def _act(name: str, action: Action[Any], visit: Visit) -> Response | Page:
+    result = action.do(visit, action.find(visit))
+    if not isinstance(result, tuple):
+        return result
+    target, count = result
+    note(visit, name, target, count)
+    return went_back(visit, name, count)
 
 
 def back_of(visit: Visit) -> str:
@@ -117,15 +146,10 @@ def back_of(visit: Visit) -> str:
     return link if is_ours and link.isascii() and link.isprintable() else visit.request.link("/")
 
 
-def done(visit: Visit, key: str, target: str, count: int = 1) -> Response:
-    """Note the change in the audit log, and go back to the page of the action."""
-    note(visit, key, target, count)
-    return went_back(visit, key, count)
-
-
 def note(visit: Visit, what: str, target: str, count: int) -> None:
     """Note a change in the audit log."""
-    note_if_possible(visit.data.redis, Change(visit.access.user, what, target, count, visit.request.remote))
+    change = audit.Change(visit.access.user, what, target, count, visit.request.remote)
+    audit.note_if_possible(visit.data.redis, change)
 
 
 def went_back(visit: Visit, key: str, count: int = 1) -> Response:
@@ -153,24 +177,3 @@ def message_of(visit: Visit) -> str:
 def new_form_id() -> str:
     """An id for a form."""
     return secrets.token_urlsafe(ID_BYTES)
-
-
-def carry_out(visit: Visit, act: Callable[[Visit], Response | Page]) -> Response | Page:
-    """The answer of an action, or the way back if its form was sent before. A form without an id always acts.
-
-    If the form was sent before, its action was carried out, is running, or died with its process.
-    """
-    form = visit.field(FORM_FIELD)
-    if not form:
-        return act(visit)
-    if not ID.fullmatch(form):
-        raise BadInput(visit.texts("bad.form", name=FORM_FIELD))
-    if not sent_forms.claim(visit.data.redis, form):
-        return went_back(visit, "sent_before")
-    try:
-        return act(visit)
-    except StoreError:
-        raise
-    except Exception:
-        sent_forms.release(visit.data.redis, form)
-        raise

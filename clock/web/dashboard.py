@@ -141,13 +141,11 @@ class Dashboard:
         if not csrf.comes_from_here(visit.request):
             return self._problem(visit.request, 403, "foreign", "")
         action = ACTIONS[name]
-        if action.permission is None:  # it changes cookies: nothing in Redis, and nothing that other visitors see
-            result = action.do(visit)
-        elif visit.access.allows(action.permission):
-            result = carry_out(visit, action.do)
-            self._data.changed()
-        else:
+        if action.permission and not visit.access.allows(action.permission):
             return self._problem(visit.request, 403, "forbidden", action.permission)
+        result = carry_out(name, action, visit)
+        if action.permission:  # others change cookies: nothing in Redis, and nothing that other visitors see
+            self._data.changed()
         return result if isinstance(result, Response) else self._shown(visit, result)
 
     def _shown(self, visit: Visit, page: Page) -> Response:

@@ -19,7 +19,7 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import load
 from clock.web import Access, Dashboard, Request, Source
-from clock.web.pages import bulk, event_actions
+from clock.web.pages import event_actions, job_sets
 from clock.web.pages.run_time import as_texts
 from clock.web.reading.overview import Overview
 from tests.web.conftest import EVERYTHING, NOW, SAME_SITE, Visitor
@@ -445,7 +445,7 @@ def test_all_dead_jobs_are_deleted(ana: Visitor, redis: Redis, dead: list[str]) 
 def test_many_jobs_are_changed_step_by_step_with_a_page_in_between(
     ana: Visitor, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "STEP_JOBS", 300)
+    monkeypatch.setattr(job_sets, "STEP_JOBS", 300)
     redis.zadd("retry", {_job(number): NOW_SECONDS + number for number in range(4_000)})
     form: dict[str, str] = {"in": "retry"}
     steps = 0
@@ -464,7 +464,7 @@ def test_many_jobs_are_changed_step_by_step_with_a_page_in_between(
 def test_a_filtered_action_goes_on_where_its_last_step_ended(
     ana: Visitor, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "STEP_JOBS", 100)
+    monkeypatch.setattr(job_sets, "STEP_JOBS", 100)
     classes = ["SendMailJob", "ChargeBuyerJob"]
     redis.zadd("retry", {_job(number, classes[number % 2]): number for number in range(4_000)})
     form: dict[str, str] = {"in": "retry", "class": "ChargeBuyer"}

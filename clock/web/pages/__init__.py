@@ -6,12 +6,13 @@ last part of its path -> action.
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from clock.web.action import Action
 from clock.web.page import Show
 
 PAGES: dict[str, Show] = {}
-ACTIONS: dict[str, Action] = {}
+ACTIONS: dict[str, Action[Any]] = {}
 for _found in iter_modules(__path__):
     _module = import_module(f"{__name__}.{_found.name}")
     PAGES |= getattr(_module, "PAGES", {})

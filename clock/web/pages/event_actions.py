@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
-from functools import partial
+from typing import Any
 
 from clock.api import BackfillPlan, Events
 from clock.errors import UnknownEvent
@@ -13,8 +12,7 @@ from clock.inspection.events.repairs import ALL_EVENTS, pause_event, resume_even
 from clock.inspection.events.shown_actions import shown_action
 from clock.printable import local_time
 from clock.timetable import Event
-from clock.web.action import Action, Input, Question, done, question
-from clock.web.http import Response
+from clock.web.action import Action, Change, Input, Question, nothing
 from clock.web.inputs import BadInput, choice, instant, limited
 from clock.web.page import Visit
 
@@ -35,6 +33,10 @@ def _names(visit: Visit) -> list[str]:
     return names
 
 
+def _events(visit: Visit) -> Events:
+    return Events(visit.data.source.timetable, redis=visit.data.redis)
+
+
 def _declared(visit: Visit, name: str) -> Event:
     event = visit.data.declared.get(name)
     if event is None:
@@ -42,28 +44,23 @@ def _declared(visit: Visit, name: str) -> Event:
     return event
 
 
-def _events(visit: Visit) -> Events:
-    return Events(visit.data.source.timetable, redis=visit.data.redis)
-
-
-def _ask_pause(visit: Visit) -> Question:
-    t, names = visit.texts, _names(visit)
+def _ask_pause(visit: Visit, names: Sequence[str]) -> Question:
+    t = visit.texts
     lengths = [("", t("pause.until_resumed")), *((key, t(f"pause.for_{key}")) for key in LENGTHS)]
     inputs = [
         Input("for", t("pause.for"), choices=lengths),
         Input("until", t("pause.until", zone=_zone(visit, names)), t("pause.until_hint")),
         Input("note", t("pause.note"), t("pause.note_hint")),
     ]
-    return question(visit, "pause", names, inputs=inputs, n=len(names))
+    return Question(names, {"n": len(names)}, inputs)
 
 
-def _pause(visit: Visit) -> Response:
-    names = _names(visit)
+def _pause(visit: Visit, names: Sequence[str]) -> Change:
     until = _until(visit, _zone(visit, names))
     note = limited("note", visit.field("note"), LONGEST_NOTE)
     for name in names:
         pause_event(visit.data.redis, name, visit.now, until=until, by=visit.access.user, note=note)
-    return done(visit, "pause", ", ".join(names), len(names))
+    return ", ".join(names), len(names)
 
 
 def _zone(visit: Visit, names: Sequence[str]) -> tzinfo:
@@ -81,55 +78,35 @@ def _until(visit: Visit, zone: tzinfo) -> datetime | None:
     return until
 
 
-def _ask_resume(visit: Visit) -> Question:
-    names = _names(visit)
-    return question(visit, "resume", names, n=len(names))
+def _ask_resume(visit: Visit, names: Sequence[str]) -> Question:
+    return Question(names, {"n": len(names)})
 
 
-def _resume(visit: Visit) -> Response:
-    names = _names(visit)
+def _resume(visit: Visit, names: Sequence[str]) -> Change:
     resumed = [name for name in names if resume_event(visit.data.redis, name, visit.now)]
-    return done(visit, "resume", ", ".join(names), len(resumed))
+    return ", ".join(names), len(resumed)
 
 
-def _pause_all(visit: Visit) -> Response:
+def _pause_all(visit: Visit, _: None) -> Change:
     pause_event(visit.data.redis, ALL_EVENTS, visit.now, until=None, by=visit.access.user, note="")
-    return done(visit, "pause_all", "all events")
+    return "all events", 1
 
 
-def _resume_all(visit: Visit) -> Response:
+def _resume_all(visit: Visit, _: None) -> Change:
     resume_event(visit.data.redis, ALL_EVENTS, visit.now)
-    return done(visit, "resume_all", "all events")
+    return "all events", 1
 
 
-def _ask_fire(visit: Visit) -> Question:
-    event = _declared(visit, _names(visit)[0])
+def _ask_fire(visit: Visit, names: Sequence[str]) -> Question:
+    event = _declared(visit, names[0])
     action = shown_action(event.action, see_arguments=visit.access.see_arguments)
     text = "fire.pushes" if event.enqueues else "fire.runs"
-    return question(visit, "fire", text=text, name=event.name, action=action)
+    return Question(values={"name": event.name, "action": action}, text=text)
 
 
-def _fire(visit: Visit) -> Response:
-    name = _names(visit)[0]
-    jids = _events(visit).fire(name)
-    return done(visit, "fire", f"{name}: {' '.join(jids)}", len(jids))
-
-
-def _ask_backfill(visit: Visit) -> Question:
-    """Show each run of the period and its state."""
-    t, plan = visit.texts, _plan(visit)
-    name, zone, count = plan.event.name, plan.event.zone, len(plan.to_run)
-    skipped = ", ".join(f"{n} {state.value}" for state, n in plan.skipped.items()) or t("backfill.none")
-    runs = [f"{local_time(run.at, zone)}: {run.state.value}" for run in plan.runs]
-    asked = question(visit, "backfill", runs, n=count, name=name, zone=zone, skipped=skipped, note=plan.note)
-    return asked if count else replace(asked, title=t("backfill.nothing", name=name), button="")
-
-
-def _backfill(visit: Visit) -> Response:
-    plan = _plan(visit)
-    ran = _events(visit).backfill(plan.event.name, plan.start, plan.end)
-    count = sum(not run.refused for run in ran)
-    return done(visit, "backfill", f"{plan.event.name}: {plan.start.isoformat()} to {plan.end.isoformat()}", count)
+def _fire(visit: Visit, names: Sequence[str]) -> Change:
+    jids = _events(visit).fire(names[0])
+    return f"{names[0]}: {' '.join(jids)}", len(jids)
 
 
 def _plan(visit: Visit) -> BackfillPlan:
@@ -145,11 +122,26 @@ def _plan(visit: Visit) -> BackfillPlan:
     return plan
 
 
-ACTIONS = {
-    "pause": Action("pause", _ask_pause, _pause),
-    "resume": Action("pause", _ask_resume, _resume),
-    "pause_all": Action("pause", partial(question, key="pause_all", is_danger=True), _pause_all),
-    "resume_all": Action("pause", partial(question, key="resume_all"), _resume_all),
-    "fire": Action("fire", _ask_fire, _fire),
-    "backfill": Action("fire", _ask_backfill, _backfill),
+def _ask_backfill(visit: Visit, plan: BackfillPlan) -> Question:
+    """Show each run of the period and its state."""
+    zone, count = plan.event.zone, len(plan.to_run)
+    skipped = ", ".join(f"{n} {state.value}" for state, n in plan.skipped.items()) or visit.texts("backfill.none")
+    runs = [f"{local_time(run.at, zone)}: {run.state.value}" for run in plan.runs]
+    values = {"n": count, "name": plan.event.name, "zone": zone, "skipped": skipped, "note": plan.note}
+    return Question(runs, values, has_button=count > 0)
+
+
+def _backfill(visit: Visit, plan: BackfillPlan) -> Change:
+    ran = _events(visit).backfill(plan.event.name, plan.start, plan.end)
+    period = f"{plan.event.name}: {plan.start.isoformat()} to {plan.end.isoformat()}"
+    return period, sum(not run.refused for run in ran)
+
+
+ACTIONS: Mapping[str, Action[Any]] = {
+    "pause": Action("pause", _pause, _names, _ask_pause),
+    "resume": Action("pause", _resume, _names, _ask_resume),
+    "pause_all": Action("pause", _pause_all, nothing, is_danger=True),
+    "resume_all": Action("pause", _resume_all, nothing),
+    "fire": Action("fire", _fire, _names, _ask_fire),
+    "backfill": Action("fire", _backfill, _plan, _ask_backfill),
 }

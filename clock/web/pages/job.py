@@ -17,8 +17,7 @@ from clock.inspection.events.repairs import cancel_running
 from clock.inspection.jobs.busy import busy_jobs
 from clock.job.payload import instant, seconds
 from clock.web.access import Permission
-from clock.web.action import Action, Question, done, question
-from clock.web.http import Response
+from clock.web.action import Action, Change, Question
 from clock.web.job_lists import QUEUE, SECTIONS, find, instant_of, job_json, set_named
 from clock.web.page import NotFound, Page, Visit
 from clock.web.traces import PLACE, trace_of
@@ -38,6 +37,8 @@ DO: Mapping[str, Callable[[WaitingSet, Sequence[FoundJob], float], int]] = {
 PERMISSIONS: Mapping[str, Permission] = {"retry": "retry", "delete": "delete", "bury": "delete"}
 
 Record = Mapping[str, Any]
+#: A job; the set that holds it, or None and the name of its queue.
+Found = tuple[FoundJob, SetName | None, str]
 Step = tuple[str, datetime, str, str]  # key of the text, when, kind of the mark, detail
 
 
@@ -137,8 +138,8 @@ def _moments(job: FoundJob) -> list[Step]:
     return [(name, at, kind, job.error or "" if kind == "error" else "") for name, at, kind in found if at]
 
 
-def _job(visit: Visit) -> tuple[FoundJob, SetName | None, str]:
-    """The job that is meant; the set that holds it, or None and the name of its queue. Raises NotFound."""
+def _job(visit: Visit) -> Found:
+    """The job that is meant. Raises NotFound."""
     jid, place = visit.field("jid"), visit.field("in")
     job = find(visit.data.redis, jid, place, visit.field("at"))
     if job is None:
@@ -146,22 +147,21 @@ def _job(visit: Visit) -> tuple[FoundJob, SetName | None, str]:
     return job, set_named(place), place.removeprefix(QUEUE)
 
 
-def _ask(name: str, visit: Visit) -> Question:
-    job, where, queue = _job(visit)
+def _ask(visit: Visit, found: Found) -> Question:
+    job, where, queue = found
     place = visit.texts(f"place.{where}") if where else queue
-    is_danger = name == "delete"
-    return question(visit, f"{name}_job", [job.jid], is_danger=is_danger, job=job.job_class, place=place)
+    return Question([job.jid], {"job": job.job_class, "place": place})
 
 
-def _do(name: str, visit: Visit) -> Response:
-    job, where, queue = _job(visit)
+def _do(name: str, visit: Visit, found: Found) -> Change:
+    job, where, queue = found
     if where:
         count = DO[name](WaitingSet(visit.data.redis, where), [job], seconds(visit.now))
     elif name == "delete":
         count = QueueJobs(visit.data.redis, queue).delete([job])
     else:
         raise NotFound(visit.texts("job.missing", jid=job.jid))
-    return done(visit, f"{name}_job", f"{job.job_class} {job.jid} in {where or queue}", count)
+    return f"{job.job_class} {job.jid} in {where or queue}", count
 
 
 def _running(visit: Visit) -> FoundJob:
@@ -173,19 +173,20 @@ def _running(visit: Visit) -> FoundJob:
     return found
 
 
-def _ask_cancel(visit: Visit) -> Question:
-    job = _running(visit)
-    return question(visit, "cancel_job", [job.jid], is_danger=True, job=job.job_class)
+def _ask_cancel(visit: Visit, job: FoundJob) -> Question:
+    return Question([job.jid], {"job": job.job_class})
 
 
-def _cancel(visit: Visit) -> Response:
-    job = _running(visit)
+def _cancel(visit: Visit, job: FoundJob) -> Change:
     cancel_running(visit.data.redis, job.jid, visit.now)
-    return done(visit, "cancel_job", f"{job.job_class} {job.jid}")
+    return f"{job.job_class} {job.jid}", 1
 
 
 PAGES = {"/job": show}
-ACTIONS = {
-    **{f"{name}_job": Action(PERMISSIONS[name], partial(_ask, name), partial(_do, name)) for name in DO},
-    "cancel_job": Action("delete", _ask_cancel, _cancel),
+ACTIONS: Mapping[str, Action[Any]] = {
+    **{
+        f"{name}_job": Action(PERMISSIONS[name], partial(_do, name), _job, _ask, is_danger=name == "delete")
+        for name in DO
+    },
+    "cancel_job": Action("delete", _cancel, _running, _ask_cancel, is_danger=True),
 }

@@ -6,8 +6,7 @@ from dataclasses import asdict
 
 from clock.api import Limits
 from clock.inspection.jobs.limits import limits
-from clock.web.action import Action, Input, Question, done, question
-from clock.web.http import Response
+from clock.web.action import Action, Change, Input, Question
 from clock.web.inputs import number
 from clock.web.page import NotFound, Page, Visit
 
@@ -33,21 +32,20 @@ def _name(visit: Visit) -> str:
     return name
 
 
-def _ask(visit: Visit) -> Question:
+def _ask(visit: Visit, name: str) -> Question:
     t = visit.texts
-    maximum = Input("maximum", t("set_limit.maximum"), t("set_limit.hint"))
-    return question(visit, "set_limit", inputs=[maximum], name=_name(visit))
+    return Question(values={"name": name}, inputs=[Input("maximum", t("set_limit.maximum"), t("set_limit.hint"))])
 
 
-def _set(visit: Visit) -> Response:
-    text = visit.field("maximum").strip()
-    maximum, name, changed = number("maximum", text), _name(visit), Limits(redis=visit.data.redis)
+def _set(visit: Visit, name: str) -> Change:
+    text, changed = visit.field("maximum").strip(), Limits(redis=visit.data.redis)
+    maximum = number("maximum", text)
     if text:
         changed.set_maximum(name, maximum)
     else:
         changed.reset(name)
-    return done(visit, "set_limit", f"{name}: {text or 'as in the code'}")
+    return f"{name}: {text or 'as in the code'}", 1
 
 
 PAGES = {"/blocked": show}
-ACTIONS = {"set_limit": Action("pause", _ask, _set)}
+ACTIONS = {"set_limit": Action("pause", _set, _name, _ask)}

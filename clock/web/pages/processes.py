@@ -1,4 +1,4 @@
-"""The clocks and the workers that live; quieting and stopping workers, and having them log their threads."""
+"""The clocks and the workers that live, and the jobs that run now; quieting and stopping workers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import asdict
 from functools import partial
 
 from clock.api import Workers
-from clock.web.action import Action, Question, done, question
-from clock.web.http import Response
+from clock.inspection.jobs.busy import busy_jobs
+from clock.web.action import Action, Change, Question
+from clock.web.job_lists import job_json
 from clock.web.page import NotFound, Page, Visit
 
 MOST_WORKERS = 100
+MOST_JOBS = 100
+MOST_BUSY_WORKERS = 50  # whose jobs are read
 
 
 def show(visit: Visit) -> Page:
@@ -35,6 +38,28 @@ def show(visit: Visit) -> Page:
     )
 
 
+def show_busy(visit: Visit) -> Page:
+    """The jobs that run now, the longest first; with very many workers, the jobs of the busiest ones."""
+    workers = visit.data.status().workers
+    busiest = sorted(workers, key=lambda worker: -worker.busy)[:MOST_BUSY_WORKERS]
+    jobs = busy_jobs(visit.data.redis, [worker.identity for worker in busiest])[:MOST_JOBS]
+    total = sum(worker.busy for worker in workers)
+    return Page(
+        template="busy",
+        json=lambda: [
+            {
+                **job_json(visit, busy.job),
+                "worker": busy.worker,
+                "thread": busy.thread,
+                "started": busy.since,
+                "progress": busy.progress.as_json if busy.progress else None,
+            }
+            for busy in jobs
+        ],
+        view={"jobs": jobs, "total": total, "slots": sum(worker.concurrency for worker in workers)},
+    )
+
+
 def _worker(visit: Visit) -> str:
     """The worker that is meant. Raises NotFound."""
     identity = visit.field("worker")
@@ -43,22 +68,18 @@ def _worker(visit: Visit) -> str:
     return identity
 
 
-def _ask(key: str, visit: Visit) -> Question:
-    return question(visit, key, [_worker(visit)], is_danger=key == "stop_worker")
+def _ask(visit: Visit, identity: str) -> Question:
+    return Question([identity])
 
 
-def _do(key: str, act: Callable[[Workers, str], object], visit: Visit) -> Response:
-    identity = _worker(visit)
+def _do(act: Callable[[Workers, str], object], visit: Visit, identity: str) -> Change:
     act(Workers(redis=visit.data.redis), identity)
-    return done(visit, key, identity)
+    return identity, 1
 
 
-PAGES = {"/processes": show}
+PAGES = {"/processes": show, "/busy": show_busy}
 ACTIONS = {
-    key: Action("quiet", partial(_ask, key), partial(_do, key, act))
-    for key, act in (
-        ("quiet_worker", Workers.quiet),
-        ("stop_worker", Workers.stop),
-        ("threads_worker", Workers.dump),
-    )
+    "quiet_worker": Action("quiet", partial(_do, Workers.quiet), _worker, _ask),
+    "stop_worker": Action("quiet", partial(_do, Workers.stop), _worker, _ask, is_danger=True),
+    "threads_worker": Action("quiet", partial(_do, Workers.dump), _worker, _ask),
 }

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 
 from clock.api import Queue
 from clock.inspection import QueueJobs, QueueView
 from clock.inspection.jobs.pages import queue_place
-from clock.web.action import Action, Question, done, question
-from clock.web.http import Response
+from clock.web.action import Action, Change, Question
 from clock.web.job_lists import QUEUE, job_json, job_page
 from clock.web.page import NotFound, Page, Visit
 
@@ -62,30 +59,25 @@ def _queue(visit: Visit) -> QueueView:
     return found
 
 
-def _ask_clear(visit: Visit) -> Question:
-    queue = _queue(visit)
-    return question(visit, "clear_queue", is_danger=True, name=queue.name, n=queue.size)
+def _asked(visit: Visit, queue: QueueView) -> Question:
+    return Question(values={"name": queue.name, "n": queue.size})
 
 
-def _clear(visit: Visit) -> Response:
-    name = _queue(visit).name
-    return done(visit, "clear_queue", name, QueueJobs(visit.data.redis, name).clear())
+def _clear(visit: Visit, queue: QueueView) -> Change:
+    return queue.name, QueueJobs(visit.data.redis, queue.name).clear()
 
 
-def _ask(key: str, visit: Visit) -> Question:
-    return question(visit, key, name=_queue(visit).name)
+def _pause(visit: Visit, queue: QueueView) -> Change:
+    return queue.name, int(Queue(queue.name, redis=visit.data.redis).pause())
 
 
-def _do(key: str, act: Callable[[Queue], bool], visit: Visit) -> Response:
-    name = _queue(visit).name
-    return done(visit, key, name, int(act(Queue(name, redis=visit.data.redis))))
+def _unpause(visit: Visit, queue: QueueView) -> Change:
+    return queue.name, int(Queue(queue.name, redis=visit.data.redis).unpause())
 
 
 PAGES = {"/queues": show, "/queue": show_one}
 ACTIONS = {
-    "clear_queue": Action("delete", _ask_clear, _clear),
-    **{
-        key: Action("pause", partial(_ask, key), partial(_do, key, act))
-        for key, act in (("pause_queue", Queue.pause), ("unpause_queue", Queue.unpause))
-    },
+    "clear_queue": Action("delete", _clear, _queue, _asked, is_danger=True),
+    "pause_queue": Action("pause", _pause, _queue, _asked),
+    "unpause_queue": Action("pause", _unpause, _queue, _asked),
 }

@@ -14,7 +14,7 @@ from clock.inspection.events.schedules import next_runs
 from clock.inspection.events.shown_actions import hides_arguments, shown_fields
 from clock.timetable.clock_file.zones.zone_names import find_zone
 from clock.timetable.periods import parse_period, period_words
-from clock.web.action import Action, Question, question, went_back
+from clock.web.action import Action, Question, went_back
 from clock.web.http import Response
 from clock.web.inputs import BadInput, number
 from clock.web.page import Page, Visit
@@ -89,8 +89,8 @@ def _as_fields(texts: Mapping[str, str], stored: Fields) -> Fields:
     return {**kept, **given}
 
 
-def _ask_put(visit: Visit) -> Question:
-    t, name, schedules = visit.texts, visit.field("name"), _schedules(visit)
+def _ask_put(visit: Visit, schedules: Schedules) -> Question:
+    t, name = visit.texts, visit.field("name")
     job, fields = visit.field("job"), _fields(visit)
     change, event = schedules.preview(name, job=job, **fields), schedules.event(name, job=job, **fields)
     zone = find_zone(visit.field("tz") or "UTC")
@@ -99,24 +99,22 @@ def _ask_put(visit: Visit) -> Question:
         for at in next_runs(event, visit.now)
     ]
     lines = [*_differences(visit, job, change), *(runs or [t("run_time.never")])]
-    restarts = t("run_time.restarts") if change.restarts else ""
-    return question(visit, "put_schedule", lines, name=name, restarts=restarts)
+    return Question(lines, {"name": name, "restarts": t("run_time.restarts") if change.restarts else ""})
 
 
-def _put(visit: Visit) -> Response:
+def _put(visit: Visit, schedules: Schedules) -> Response:
     version = number("version", visit.field("version"))
-    _schedules(visit).put(visit.field("name"), job=visit.field("job"), version=version, **_fields(visit))
+    schedules.put(visit.field("name"), job=visit.field("job"), version=version, **_fields(visit))
     visit.data.schedules_changed()
     return went_back(visit, "put_schedule")
 
 
-def _ask_delete(visit: Visit) -> Question:
-    name, _ = visit.field("name"), _version(visit)
-    return question(visit, "delete_schedule", [name], is_danger=True, name=name)
+def _ask_delete(visit: Visit, _: int) -> Question:
+    return Question([visit.field("name")], {"name": visit.field("name")})
 
 
-def _delete(visit: Visit) -> Response:
-    is_deleted = _schedules(visit).delete(visit.field("name"), version=_version(visit))
+def _delete(visit: Visit, version: int) -> Response:
+    is_deleted = _schedules(visit).delete(visit.field("name"), version=version)
     visit.data.schedules_changed()
     return went_back(visit, "delete_schedule", int(is_deleted))
 
@@ -176,7 +174,7 @@ def _differences(visit: Visit, job: str, change: ScheduleChange) -> list[str]:
 
 
 PAGES = {"/run-time": show}
-ACTIONS = {
-    "put_schedule": Action("schedule", _ask_put, _put),
-    "delete_schedule": Action("schedule", _ask_delete, _delete),
+ACTIONS: Mapping[str, Action[Any]] = {
+    "put_schedule": Action("schedule", _put, _schedules, _ask_put),
+    "delete_schedule": Action("schedule", _delete, _version, _ask_delete, is_danger=True),
 }
