@@ -1,8 +1,8 @@
 """The pytest plugin that pytest loads at each start: the names of the fixtures, and the option.
 
 Test runs without a clock must not pay for the package. So the first test that uses a fixture imports it:
-`clock.testing.plugin` implements the fixtures. The state of the run is here; `clock.rehearsal.under_pytest` reads
-it.
+`clock.testing.plugin` implements the fixtures. The state of the run is here; `History` and `assert_timeline` read
+it, if this module is loaded.
 
 PYTEST_DONT_REWRITE: this module has no assertions.
 """

@@ -11,7 +11,7 @@ from clock.api.connecting import connected, now
 from clock.api.job_place import JobPlace, OnProgress, named
 from clock.errors import JobError
 from clock.inspection import FoundJob, QueueJobs, QueueView, queues
-from clock.inspection.jobs.job_sets import free_locks_of, view_of
+from clock.inspection.jobs.job_sets import free_locks_of
 from clock.inspection.jobs.pages import Progress, queue_place
 from clock.printable import brief, is_utf8
 from clock.store import Redis, repairs
@@ -47,7 +47,7 @@ class Queue(JobPlace):
 
     def latency(self) -> float:
         """For how many seconds the job that is taken next has waited; 0: the queue is empty."""
-        return view_of(self._redis, self.name, now()).latency
+        return queues(self._redis, now(), [self.name])[0].latency
 
     def delete(self, *jobs: FoundJob, progress: OnProgress | None = None, **conditions: Unpack[Conditions]) -> int:
         """Delete jobs for good: those that are passed, or those that meet all conditions. How many.

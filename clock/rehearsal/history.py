@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,6 @@ from clock.job.push.client import using_clock
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.ledger import MemoryLedger
 from clock.rehearsal.timeline import Timeline
-from clock.rehearsal.under_pytest import collect
 from clock.rehearsal.uptime import Column
 from clock.store.ledger.decision import Decision
 from clock.timetable import Timetable
@@ -69,7 +69,9 @@ class History:
         self.asked: list[str] = []  # the events that a test has asked for
         self._ticked = list(ticked)
         self._columns = list(columns)
-        collect(self)
+        histories = getattr(sys.modules.get("_clock_pytest"), "histories", None)  # of the test under way
+        if histories is not None:
+            histories.append(self)
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
@@ -127,20 +129,20 @@ class History:
 
     def _decisions(self, wanted: Callable[[Column], bool]) -> Iterator[Decision]:
         """The decisions of the ticker and of the given columns, ordered by time."""
-        made: list[tuple[int, int, int, int]] = [
-            (item.due_ms + int(str(item.detail.get("late_ms", 0))), -1, index, 0)
+        made = [
+            (item.due_ms + int(str(item.detail.get("late_ms", 0))), -1, index)
             for index, item in enumerate(self._ticked)
         ]
         for place, column in enumerate(self._columns):
             if wanted(column):
-                made += [(due * 1000, place, index, 1) for index, due in enumerate(column.dues)]
+                made += [(due * 1000, place, index) for index, due in enumerate(column.dues)]
         clock = FakeClock(_EPOCH)
         with using_clock(clock):
-            for _, place, index, is_met in sorted(made):
-                if is_met:
-                    yield self._columns[place].decision(index, self.timetable, clock)
-                else:
+            for _, place, index in sorted(made):
+                if place < 0:
                     yield self._ticked[index]
+                else:
+                    yield self._columns[place].decision(index, self.timetable, clock)
 
 
 def _enqueued(decision: Decision, wire_name: str) -> Iterator[Enqueued]:

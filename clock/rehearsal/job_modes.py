@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import chain, zip_longest
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from clock.errors import JobError
 from clock.job import Context, encryption, registry
@@ -90,24 +90,14 @@ def clear_all() -> None:
     _collected().payloads.clear()
 
 
-class Mode:
+class Mode(ExitStack):
     """A mode; as a context manager it ends with the block."""
 
     def __init__(self, carrier: Carrier, *, this_thread: bool = False) -> None:
+        super().__init__()
         is_test = not isinstance(carrier, ToRedis)
-        self._undo = (
-            client.change_carrier(carrier, this_thread=this_thread),
-            encryption.change_random_key(is_test, this_thread=this_thread),
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        for undo in self._undo:
-            undo()
+        self.callback(client.change_carrier(carrier, this_thread=this_thread))
+        self.callback(encryption.change_random_key(is_test, this_thread=this_thread))
 
 
 class _WithoutRedis:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from clock.inspection.jobs.jobs import FoundJob, found
 from clock.inspection.jobs.pages import all_places
@@ -52,14 +52,7 @@ class Progress:
     @property
     def as_json(self) -> dict[str, object]:
         """For programs."""
-        return {
-            "done": self.done,
-            "total": self.total,
-            "seconds": self.seconds,
-            "note": self.note,
-            "rate": self.rate,
-            "seconds_left": self.seconds_left,
-        }
+        return {**asdict(self), "rate": self.rate, "seconds_left": self.seconds_left}
 
 
 def progress_of(report: object) -> Progress | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from clock.inspection.jobs.jobs import FoundJob, found
@@ -131,41 +131,21 @@ class QueueView:
         return f"no worker can process the queue {self.name!r}: another program's {key!r} is not a list"
 
 
-def queues(redis: Redis, now: float) -> list[QueueView]:
-    """All queues at `now` (float seconds). Raises StoreUnavailable."""
+def queues(redis: Redis, now: float, names: Sequence[str] | None = None) -> list[QueueView]:
+    """The queues of these names (None: all) at `now` (float seconds). Raises StoreUnavailable."""
     paused = stored.paused(redis)
-    names = sorted({*listing.queue_names(redis), *paused})
-    return [replace(view, is_paused=view.name in paused) for view in _views(redis, names, now)]
-
-
-def view_of(redis: Redis, name: str, now: float) -> QueueView:
-    """One queue at `now` (float seconds). Raises StoreUnavailable."""
-    [view] = _views(redis, [name], now)
-    return replace(view, is_paused=name in stored.paused(redis))
-
-
-def _views(redis: Redis, names: Sequence[str], now: float) -> list[QueueView]:
-    """The queues of these names, added up over all shards."""
+    names = sorted({*listing.queue_names(redis), *paused}) if names is None else names
     ends = [listing.queue_ends(place, names) for place in every(redis)]
     each = zip(names, zip(*ends, strict=True), strict=True)
-    return [_sum([_seen(name, end, now) for end in of_name]) for name, of_name in each]
+    return [_view(name, of_name, now, is_paused=name in paused) for name, of_name in each]
 
 
-def _sum(views: Sequence[QueueView]) -> QueueView:
-    return QueueView(
-        views[0].name,
-        sum(view.size for view in views),
-        max(view.latency for view in views),
-        all(view.is_list for view in views),
-    )
-
-
-def _seen(name: str, end: tuple[int, bytes | None] | None, now: float) -> QueueView:
-    if end is None:
-        return QueueView(name, 0, 0.0, is_list=False)
-    size, payload = end
-    since = found(payload).since if payload else None
-    return QueueView(name, size, max(0.0, now - since) if since is not None else 0.0)
+def _view(name: str, ends: Sequence[tuple[int, bytes | None] | None], now: float, *, is_paused: bool) -> QueueView:
+    """A queue over all shards: in each its size and its next payload, or None if its key holds no list."""
+    lists = [end for end in ends if end is not None]
+    since = [found(payload).since for _, payload in lists if payload]
+    latency = max([0.0, *(now - at for at in since if at is not None)])
+    return QueueView(name, sum(size for size, _ in lists), latency, len(lists) == len(ends), is_paused)
 
 
 SCHEDULE: SetName = keys.SCHEDULE

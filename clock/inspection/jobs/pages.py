@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from heapq import merge
 from typing import Literal
 
@@ -58,12 +57,25 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place of waiting jobs: it is read from a cursor on, and its size and its number of shards are known."""
+    """A place of waiting jobs: it is read from a cursor on, and its size is known."""
 
     name: str
-    step: Callable[[Cursor, Sequence[str], Order, int], Step] = field(repr=False)
+    redis: Redis = field(repr=False)
+    read: Callable[[Redis, Cursor, Sequence[str], Order, int], Step] = field(repr=False)  # a step in one shard
     size: Callable[[], int] = field(repr=False)
-    shards: int = 1
+
+    def step(self, cursor: Cursor, texts: Sequence[str], order: Order, most: int) -> Step:
+        """Read some jobs. After the last job of a shard the next shard is read. Raises StoreUnavailable."""
+        places = every(self.redis)
+        number = min(cursor.shard, len(places) - 1)
+        found = self.read(places[number], cursor, texts, order, most)
+        if len(places) == 1:
+            return found
+        following = found.cursor and replace(found.cursor, shard=number)
+        if following is None and number + 1 < len(places):
+            following = Cursor(shard=number + 1)
+        jobs = [replace(seen, after=replace(seen.after, shard=number)) for seen in found.jobs]
+        return replace(found, jobs=jobs, cursor=following)
 
     def page(
         self,
@@ -128,7 +140,7 @@ class Place:
         With shards, the jobs of all are merged: by score, or in queues by the time since when they have waited.
         Raises StoreUnavailable, StoreError.
         """
-        each = [self._jobs_of(number, wanted, now, order) for number in range(self.shards)]
+        each = [self._jobs_of(number, wanted, now, order) for number in range(len(every(self.redis)))]
         return each[0] if len(each) == 1 else merge(*each, key=_time_of, reverse=order == "last")
 
     def _jobs_of(self, shard: int, wanted: JobFilter, now: float, order: Order) -> Iterator[FoundJob]:
@@ -149,7 +161,7 @@ def set_place(redis: Redis, name: str) -> Place:
     def step(one: Redis, cursor: Cursor, texts: Sequence[str], order: Order, most: int) -> Step:
         return look_through.set_step(one, name, cursor, texts, "lowest" if order == "first" else "highest", most)
 
-    return Place(name, _in_all(redis, step), lambda: listing.size(redis, name), len(every(redis)))
+    return Place(name, redis, step, lambda: listing.size(redis, name))
 
 
 def cursors_at(redis: Redis, score: float) -> list[str]:
@@ -178,26 +190,7 @@ def _list_place(redis: Redis, name: str, key: str) -> Place:
     def step(one: Redis, cursor: Cursor, texts: Sequence[str], order: Order, most: int) -> Step:
         return look_through.list_step(one, key, cursor, texts, "next" if order == "first" else "newest", most)
 
-    places = every(redis)
-    return Place(name, _in_all(redis, step), lambda: sum(list_size(one, key) for one in places), len(places))
-
-
-def _in_all(
-    redis: Redis, step_of: Callable[[Redis, Cursor, Sequence[str], Order, int], Step]
-) -> Callable[[Cursor, Sequence[str], Order, int], Step]:
-    """The steps through all shards of a home; after the last job of one the next one is read."""
-    places = every(redis)
-
-    def step(cursor: Cursor, texts: Sequence[str], order: Order, most: int) -> Step:
-        number = min(cursor.shard, len(places) - 1)
-        found = step_of(places[number], cursor, texts, order, most)
-        following = found.cursor and replace(found.cursor, shard=number)
-        if following is None and number + 1 < len(places):
-            following = Cursor(shard=number + 1)
-        jobs = [replace(seen, after=replace(seen.after, shard=number)) for seen in found.jobs]
-        return replace(found, jobs=jobs, cursor=following)
-
-    return partial(step_of, redis) if len(places) == 1 else step
+    return Place(name, redis, step, lambda: sum(list_size(one, key) for one in every(redis)))
 
 
 def cursor_of(text: str | None) -> Cursor:
