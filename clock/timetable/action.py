@@ -174,9 +174,8 @@ def monitored(action: Action, slug: str, definition: Mapping[str, object] | None
     """The action, whose job carries the slug of the event's monitor, and its definition if one is given."""
     if not isinstance(action, Enqueue):
         return action
-    shown = action.shown or (action.job.wire_name if isinstance(action.job, type) else str(action.job))
     fields: dict[str, object] = {MONITOR_FIELD: slug, **({DEFINITION_FIELD: definition} if definition else {})}
-    found = Enqueue(cast("Any", action.job).set(fields=fields), action.args, shown)
+    found = Enqueue(cast("Any", action.job).set(fields=fields), action.args, action.words(()))
     found.check()
     return found
 

@@ -6,7 +6,7 @@ The words of cron expressions are those of the `cronsim` package, and our own fo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -32,6 +32,8 @@ from clock.timetable.triggers.cron_fields import (
 
 CRON = "cron "  # the start of a schedule in words, if it is a cron expression
 _FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
+#: Anchors this far apart give different results for every rule that depends on its anchor.
+_EARLIER = [timedelta(0), timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31)]
 _START = datetime(2026, 1, 1)  # any instant: the words do not depend on it
 
 
@@ -43,7 +45,9 @@ def explain(event: Event, now: datetime | None = None, *, action: str = "", anch
     """
     clauses = [f"{_when(event)}: {action or event.action}", *_how(event)]
     if now is not None:
-        clauses += _next(event, now, [anchor] if anchor else [now - earlier for earlier in _EARLIER])
+        anchors = [anchor] if anchor else [now - earlier for earlier in _EARLIER]
+        dues = {event.next_after(now, anchor=one) for one in anchors}
+        clauses += [f"next run: {_shown(event, now, due)}" for due in dues if len(dues) == 1]
     text = ", ".join(clauses)
     return f"{text}. {event.description}" if event.description else text
 
@@ -119,15 +123,6 @@ _FOLD = {
     "second": "a time that occurs twice runs the second time",
     "both": "a time that occurs twice runs both times",
 }
-
-
-#: Anchors this far apart give different results for every rule that depends on its anchor.
-_EARLIER = [timedelta(0), timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31)]
-
-
-def _next(event: Event, now: datetime, anchors: Iterable[datetime]) -> list[str]:
-    dues = {event.next_after(now, anchor=anchor) for anchor in anchors}
-    return [f"next run: {_shown(event, now, due)}" for due in dues] if len(dues) == 1 else []
 
 
 def _shown(event: Event, now: datetime, due: datetime | None) -> str:

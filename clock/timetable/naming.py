@@ -78,7 +78,8 @@ def numbered(name: str, taken: Mapping[str, object]) -> str:
 def _lambda_text(code: CodeType) -> str | None:
     """The source of a lambda; None if it is unknown, as in an interactive session."""
     linecache.checkcache(code.co_filename)  # the file may have changed since it was loaded
-    lambdas = _lambdas("".join(linecache.getlines(code.co_filename))).get(code.co_firstlineno, [])
+    text = "".join(linecache.getlines(code.co_filename))
+    lambdas = [node for node in _lambdas(text) if node.lineno == code.co_firstlineno]
     bodies = {(line, column) for line, _, column, _ in code.co_positions() if line is not None}
     exact = [node for node in lambdas if (node.body.lineno, node.body.col_offset) in bodies]
     found = exact if len(lambdas) > 1 else lambdas
@@ -86,14 +87,9 @@ def _lambda_text(code: CodeType) -> str | None:
 
 
 @lru_cache(maxsize=8)  # a file may have hundreds of lambdas
-def _lambdas(text: str) -> dict[int, list[ast.Lambda]]:
-    """The lambdas of a file, by their first lines."""
-    found: dict[int, list[ast.Lambda]] = {}
+def _lambdas(text: str) -> list[ast.Lambda]:
     try:
         tree = ast.parse(text)
     except SyntaxError:
-        return found
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Lambda):
-            found.setdefault(node.lineno, []).append(node)
-    return found
+        return []
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]

@@ -275,11 +275,9 @@ def test_a_localtime_that_is_truncated_at_the_end_of_a_line_is_refused(machine: 
 def no_tzdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The tzdata package without its files, as some images strip it."""
     monkeypatch.setattr(zone_files, "files", lambda _: tmp_path / "no_tzdata")
-    for table in (zone_files._names, zone_files._aliases):
-        table.cache_clear()
+    zone_files._table.cache_clear()
     yield
-    for table in (zone_files._names, zone_files._aliases):
-        table.cache_clear()
+    zone_files._table.cache_clear()
 
 
 @pytest.mark.usefixtures("no_tzdata")

@@ -296,7 +296,7 @@ class Builder(schedule.Job):
             if name.isidentifier():
                 advice = f"Import it, and write do({', '.join([name, *map(shown, args)])})"
             raise self._error(f"do() needs a job class or a function, but got {function!r}. {advice}")
-        self._checked(check_call, function, args, kwargs)
+        self._checked(check_call, "do", function, args, kwargs)
         return Call(function, args, kwargs)
 
     def _check(self) -> None:

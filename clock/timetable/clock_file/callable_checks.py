@@ -24,14 +24,7 @@ def check_called(where: str, what: str, function: Any, *names: str) -> None:
         raise DeclarationError(
             f"{where}{what} got {name_of(function)}, a job class; it must be a function, which may push the job"
         )
-    _check(where, what, function, names, {}, ", ".join(names))
-
-
-def check_call(
-    where: str, function: Callable[..., object], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> None:
-    """Check a function that is called with these arguments. Raises DeclarationError, which starts with `where`."""
-    _check(where, "do", function, args, kwargs, called("", args, kwargs)[1:-1])
+    check_call(where, what, function, names, {}, ", ".join(names))
 
 
 def check_source(where: str, function: Any) -> None:
@@ -40,8 +33,23 @@ def check_source(where: str, function: Any) -> None:
         check_called(where, "sync_events", function)
 
 
-def check_plain(where: str, what: str, function: Any) -> None:
-    """Check that a call does the work, and does not only prepare it. Raises DeclarationError."""
+_NOT_PLAIN: Mapping[str, Callable[[object], bool]] = {
+    "an async function": inspect.iscoroutinefunction,
+    "an async generator": inspect.isasyncgenfunction,
+    "a generator": inspect.isgeneratorfunction,
+}
+_NOT_PLAIN_FLAGS = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
+
+
+def check_call(
+    where: str, what: str, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], words: str | None = None
+) -> None:
+    """Check a function that is called with these arguments, in `words` if not in their own.
+
+    Raises DeclarationError, which starts with `where`; `what` names the function's purpose.
+    """
+    if not kwargs and _surely_takes(function, len(args)):
+        return
     if isinstance(function, type) and hasattr(function, "perform"):
         name = name_of(function)
         raise DeclarationError(
@@ -53,22 +61,6 @@ def check_plain(where: str, what: str, function: Any) -> None:
                 f"{where}{what} got {name_of(function)}, {kind}, which does nothing when called; "
                 "it must be a plain function, or a job"
             )
-
-
-_NOT_PLAIN: Mapping[str, Callable[[object], bool]] = {
-    "an async function": inspect.iscoroutinefunction,
-    "an async generator": inspect.isasyncgenfunction,
-    "a generator": inspect.isgeneratorfunction,
-}
-_NOT_PLAIN_FLAGS = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
-
-
-def _check(
-    where: str, what: str, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], words: str
-) -> None:
-    if not kwargs and _surely_takes(function, len(args)):
-        return
-    check_plain(where, what, function)
     try:
         takes = inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):  # some built-in functions have no signature
@@ -77,8 +69,9 @@ def _check(
         takes.bind(*args, **kwargs)
     except TypeError as error:
         bare = takes.replace(return_annotation=inspect.Signature.empty)
+        given = called("", args, kwargs)[1:-1] if words is None else words
         raise DeclarationError(
-            f"{where}{what} got {name_of(function)}, which takes {bare} and is called with ({words}): {error}"
+            f"{where}{what} got {name_of(function)}, which takes {bare} and is called with ({given}): {error}"
         ) from None
 
 

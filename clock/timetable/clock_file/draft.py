@@ -138,11 +138,6 @@ class Entry:
             )
         return Handle(draft.handler, str(self.name))
 
-    def made_name(self, action: Action) -> str:
-        """The name of an event without a given name: its action and its schedule."""
-        zone = "" if self.zone is None else f" in {self.zone}"
-        return shortened(f"{action} {self.schedule}{zone}")
-
     def declaration(self, zone: tzinfo) -> str:
         """All that the due instants depend on, in words."""
         return _shared(f"{self.schedule} in {zone_name(zone)}{self.adjustments.words()}")
@@ -225,7 +220,9 @@ def _names(
         return (entry.declaration(settings.tz), *(str(other or "") for other in others))
 
     for place in sorted((place for place, name in enumerate(names) if not name), key=distinct):
-        names[place] = numbered(entries[place].made_name(actions[place]), known)
+        entry = entries[place]
+        zone = "" if entry.zone is None else f" in {entry.zone}"
+        names[place] = numbered(shortened(f"{actions[place]} {entry.schedule}{zone}"), known)
         known[names[place]] = None
     return names
 
@@ -273,7 +270,7 @@ def not_loading() -> SystemExit | DeclarationError:
     frame = _caller()
     file = frame.f_code.co_filename
     program = "clockd" if Path("clock.py").exists() else "clock"  # `python -m clock` would run that file
-    advice = f"{where()}: events work only in a clock file; run it with: python -m {program} {_shown(file)}"
+    advice = f"{where()}: events work only in a clock file; run it with: python -m {program} {shown(file)}"
     if frame.f_globals.get("__name__") == "__main__" and Path(file).is_file():
         return SystemExit(f"clock: {advice}")
     return DeclarationError(advice)
@@ -288,7 +285,7 @@ def is_caller_the_file() -> bool:
 def where() -> str:
     """File and line of the present declaration: the nearest caller outside this package."""
     frame = _caller()
-    return _shared(f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}")
+    return _shared(f"{shown(frame.f_code.co_filename)}:{frame.f_lineno}")
 
 
 @lru_cache(maxsize=4096)
@@ -309,7 +306,8 @@ def _is_ours(filename: str) -> bool:
     return filename.startswith(_PACKAGE) or filename == schedule.__file__
 
 
-def _shown(filename: str) -> str:
+def shown(filename: str) -> str:
+    """The path of a file, relative to the current folder if it is under it."""
     return filename.removeprefix(os.getcwd().rstrip(os.sep) + os.sep)  # noqa: PTH109  # this runs for each declaration
 
 

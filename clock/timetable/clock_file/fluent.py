@@ -43,8 +43,9 @@ from clock.timetable.triggers.intervals import (
 from clock.timetable.triggers.wall_times import Dst
 from clock.timetable.triggers.zone_offsets import DAY, HOUR, MINUTE
 
-_UNIT_WORDS = (
+_WORDS = (
     "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks", *WEEKDAYS,
+    "weekday", "weekend", "month", "months", "on", "at", "to",
 )  # fmt: skip
 _HOUR_OUT_OF_RANGE = "Invalid number of hours ({} is not between 0 and 23)"  # schedule omits the number
 _UNITS = {"seconds": 1, "minutes": MINUTE, "hours": HOUR, "days": DAY, "weeks": 7 * DAY}
@@ -73,17 +74,7 @@ class FluentJob(Builder):
     sunday: FluentJob
 
     _form = "every(...)"
-    _words_of_form = (
-        *_UNIT_WORDS,
-        "weekday",
-        "weekend",
-        "month",
-        "months",
-        "on",
-        "at",
-        "to",
-        *Builder._words_of_form,
-    )
+    _words_of_form = (*_WORDS, *Builder._words_of_form)
     _unit: str | None = None
 
     def __init__(self, interval: float, scheduler: schedule.Scheduler, *, source: str | None = None) -> None:

@@ -76,8 +76,8 @@ def read_rrule(where: str, given: object) -> Written:
         raise DeclarationError(
             f"{where}rrule is {given!r:.200}: {error}. Write a rule of iCalendar such as 'FREQ=MONTHLY;BYDAY=-1FR'"
         ) from None
-    words = f"calendar rule {rule.text}"
-    return Written("rrule", words, lambda zone, _name, dst: Rrule(rule, zone, dst), rule.zone, _RULE_HAS_TIME)
+    words, has_time = f"calendar rule {rule.text}", "write BYHOUR and BYMINUTE, or DTSTART"
+    return Written("rrule", words, lambda zone, _name, dst: Rrule(rule, zone, dst), rule.zone, has_time)
 
 
 def read_sun(where: str, given: object) -> Written:
@@ -89,8 +89,6 @@ def read_sun(where: str, given: object) -> Written:
         raise DeclarationError(f"{where}sun is {given!r:.100}: {error}") from None
     return Written("sun", sun.words(), lambda _zone, _name, _dst: sun, has_time="the sun gives the time")
 
-
-_RULE_HAS_TIME = "write BYHOUR and BYMINUTE, or DTSTART"
 
 KINDS: Mapping[str, Callable[[str, object], Written]] = {"cron": read_cron, "rrule": read_rrule, "sun": read_sun}
 

@@ -161,23 +161,23 @@ class Except:
                     yield due
                     continue
                 # The days in between are skipped at once: an event may be due every second of a fortnight.
-                after, previous = days.start_of(days.open_from(day) or day + LONGEST_BREAK_DAYS) - 1, due
+                after, previous = days.start_of(days.first_open(day, 1) or day + LONGEST_BREAK_DAYS) - 1, due
                 break
             else:
                 return
 
     def _moved_on(self, days: _OpenDays, after: int, end: int, anchor: int) -> Iterator[tuple[int, int]]:
         day = days.day_of(after) - 1
-        start = days.start_of(days.open_until(day) or day - LONGEST_BREAK_DAYS)
+        start = days.start_of(days.first_open(day, -1) or day - LONGEST_BREAK_DAYS)
         for due in self.trigger.due_between(min(after, start), end, anchor, None):
             day = days.day_of(due)
-            if (to := days.open_from(day)) is not None:
+            if (to := days.first_open(day, 1)) is not None:
                 yield due, due if to == day else days.moved(due, to)
 
     def _moved_back(self, days: _OpenDays, after: int, end: int, anchor: int) -> Iterator[tuple[int, int]]:
         for due in self.trigger.due_between(after, end + LONGEST_BREAK_DAYS * DAY, anchor, None):
             day = days.day_of(due)
-            to = days.open_until(day)
+            to = days.first_open(day, -1)
             # If the clocks go back over midnight, a day may start after the next one, but never by two days.
             earliest = days.start_of((to or day) - 1)
             if earliest > end:
@@ -203,14 +203,9 @@ class _OpenDays:
     """The days that are not excepted. Each is computed once."""
 
     def __init__(self, name: str, excepted: Callable[[date], object], offsets: Offsets) -> None:
-        self._name = name
-        self._excepted = excepted
         self._offsets = offsets
         self._closed = range(0)  # the last row that was too long, so each day of it is looked at only once
-        self.is_open = lru_cache(maxsize=None)(self._ask)
-
-    def _ask(self, day: int) -> bool:
-        return is_open(self._name, self._excepted, date_of(day))
+        self.is_open = lru_cache(maxsize=None)(lambda day: is_open(name, excepted, date_of(day)))
 
     def day_of(self, instant: int) -> int:
         """The day that the zone's clock shows."""
@@ -224,15 +219,8 @@ class _OpenDays:
         """The instant of the same time of day on another day."""
         return self._offsets.instant_of(day * DAY + (instant + self._offsets.at(instant)) % DAY)
 
-    def open_from(self, day: int) -> int | None:
-        """The first open day from `day` on; None: the row of excepted days is too long."""
-        return self._first_open(day, 1)
-
-    def open_until(self, day: int) -> int | None:
-        """The last open day up to `day`; None: the row of excepted days is too long."""
-        return self._first_open(day, -1)
-
-    def _first_open(self, day: int, step: int) -> int | None:
+    def first_open(self, day: int, step: int) -> int | None:
+        """The first open day from `day` on, in steps of 1 or -1; None: the row of excepted days is too long."""
         beyond = day + step * LONGEST_BREAK_DAYS
         at = day
         while (beyond - at) * step > 0:

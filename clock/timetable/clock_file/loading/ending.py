@@ -22,13 +22,13 @@ from contextlib import (
 )
 from ctypes import PyDLL, c_ulong, py_object
 from os import _exit  # loading replaces os._exit
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any, NoReturn
 
 from clock.clocks import SystemClock
 from clock.errors import ClockError, DeclarationError
 from clock.shutdown import left_running
-from clock.timetable.clock_file.loading.loop_lines import swallower, waiting
+from clock.timetable.clock_file.loading.loop_lines import stack, swallower, waiting
 from clock.timetable.clock_file.loading.source_file import SourceFile
 
 LOOK_SECONDS = 0.1  # how often threads are looked at
@@ -132,12 +132,12 @@ class Ending:
         return any(
             code.co_name in names and code.co_filename == self.source.file
             for thread in threads
-            for code in (*_targets(thread), *(frame.f_code for frame in _stack(frames.get(thread.ident or 0))))
+            for code in (*_targets(thread), *(frame.f_code for frame in stack(frames.get(thread.ident or 0))))
         )
 
     def _line(self, line: int) -> int:
         """The line of the file that the loading thread is at; `line` if it is in none."""
-        frames = _stack(sys._current_frames().get(self._loader))
+        frames = stack(sys._current_frames().get(self._loader))
         return next((frame.f_lineno for frame in frames if frame.f_code.co_filename == self.source.file), line)
 
     def _watch(self) -> None:
@@ -165,13 +165,6 @@ def leave(text: str) -> NoReturn:
     """Print an error and end the process at once: the file's own code cannot be ended in another way."""
     print(f"clock: {text}", file=sys.__stderr__)  # no thread is left to raise it in
     _exit(1)
-
-
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
-    """The frames of a thread, innermost first."""
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
 
 
 def _targets(thread: threading.Thread) -> Iterator[CodeType]:

@@ -150,7 +150,7 @@ def _in_module(error: ClockError, source: SourceFile) -> str:
         for frame, line in traceback.walk_tb(error.__traceback__)
         if str(frame.f_globals.get("__name__")).partition(".")[0] not in _PASSED
     )
-    return "" if file == source.file else f"{_shown(Path(file))}:{line}: "
+    return "" if file == source.file else f"{draft.shown(file)}:{line}: "
 
 
 def _syntax_error(error: SyntaxError, source: SourceFile) -> str:
@@ -158,11 +158,5 @@ def _syntax_error(error: SyntaxError, source: SourceFile) -> str:
     if error.filename is None or not Path(error.filename).is_file():
         return f"{_raised_at(error, source)}: {_described(error)}"
     line = f": {error.text.strip()}" if error.text else ""
-    at = f"{_shown(Path(error.filename))}:{error.lineno or 1}"
+    at = f"{draft.shown(error.filename)}:{error.lineno or 1}"
     return f"{at}: {type(error).__name__}: {error.msg}{line}"
-
-
-def _shown(module: Path) -> Path:
-    """The path of a module, relative to the current folder if it is under it."""
-    here = Path.cwd()
-    return module.relative_to(here) if module.is_relative_to(here) else module

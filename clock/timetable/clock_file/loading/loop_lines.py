@@ -29,16 +29,22 @@ def waiting(tree: ast.Module, line: int) -> str:
 def swallower(frame: FrameType | None) -> str:
     """File and line of the handler that catches SystemExit around the innermost frame."""
     place = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
-    while frame is not None:
+    for outer in stack(frame):
         try:
-            tree = ast.parse(Path(frame.f_code.co_filename).read_bytes())
+            tree = ast.parse(Path(outer.f_code.co_filename).read_bytes())
         except (OSError, SyntaxError, ValueError):
             tree = ast.Module([], [])
-        lines = [line for node in _around(tree, frame.f_lineno) for line in _catching_lines(node)]
+        lines = [line for node in _around(tree, outer.f_lineno) for line in _catching_lines(node)]
         if lines:
-            return f"{frame.f_code.co_filename}:{lines[0]}"
-        frame = frame.f_back
+            return f"{outer.f_code.co_filename}:{lines[0]}"
     return place
+
+
+def stack(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames of a thread, innermost first."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _around(tree: ast.Module, line: int) -> list[ast.stmt]:

@@ -63,7 +63,8 @@ def zone_of_content(content: bytes, linked: Sequence[str], noted: str, *, root: 
     own = _zone_of_file(content)
     name = next((name for name in linked if agrees_with(name, own, _SETTLED)), "")
     if not name:
-        same = sorted(_names_of(content, root, file), key=lambda name: (name != noted, name in _aliases(), name))
+        aliases = [line.split()[2] for line in _table("zoneinfo/tzdata.zi").splitlines() if line.startswith("L ")]
+        same = sorted(_names_of(content, root, file), key=lambda name: (name != noted, name in aliases, name))
         name = same[0] if same else noted
     if not name or (name == noted and not agrees_with(name, own, _LAST)):
         return zone_of_posix(str(own)) or own
@@ -114,7 +115,7 @@ def _rule_of(content: bytes) -> str:
 def _names_of(content: bytes, root: Path, file: Path) -> Iterator[str]:
     """The zones of the tz database with this content."""
     folders = [root / folder.lstrip("/") for folder in TZPATH]
-    for name in _names():
+    for name in _table("zones").split():
         if any(_has(folder / name, content, file) for folder in folders) or _packaged(name) == content:
             yield name
 
@@ -134,18 +135,7 @@ def _packaged(name: str) -> bytes | None:
         return None
 
 
-@lru_cache(maxsize=1)
-def _names() -> tuple[str, ...]:
-    return tuple(_table("zones").split())
-
-
-@lru_cache(maxsize=1)
-def _aliases() -> frozenset[str]:
-    """The names that are links to other zones."""
-    lines = map(str.split, _table("zoneinfo/tzdata.zi").splitlines())
-    return frozenset(words[2] for words in lines if words[:1] == ["L"])
-
-
+@lru_cache(maxsize=2)
 def _table(name: str) -> str:
     try:
         return files(tzdata).joinpath(name).read_text(encoding="utf-8")
