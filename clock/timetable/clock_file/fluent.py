@@ -243,10 +243,8 @@ class FluentJob(Builder):
         ]
         if self._calendar:
             triggers.append(CalendarDays(zone, self._days(name), times or None, self.interval, dst))
-        elif times:
-            triggers += self._at_triggers(times, zone, dst)
-        elif not triggers:
-            triggers.append(self._plain(zone, name, dst))
+        elif times or not triggers:
+            triggers += self._in_unit(times, zone, name, dst)
         return united(triggers)
 
     def _days(self, name: str) -> MonthDays:
@@ -257,27 +255,23 @@ class FluentJob(Builder):
             return days_on(self._month_days)
         return WORKING_DAYS if self._calendar == "weekday" else WEEKEND_DAYS
 
-    def _plain(self, zone: tzinfo, name: str, dst: Dst) -> Trigger:
+    def _in_unit(self, times: tuple[int, ...], zone: tzinfo, name: str, dst: Dst) -> list[Trigger]:
+        """The triggers for times in seconds from the unit's start; without times, for the unit alone."""
         unit = _UNITS[self.unit or "days"]
         if self.latest is not None:
-            return RandomGaps(name, self.interval, self.latest, unit)
+            return [RandomGaps(name, self.interval, self.latest, unit)]
         if self.start_day:
-            return Days(zone, 7, weekday=WEEKDAYS.index(self.start_day), dst=dst)
+            return [Days(zone, 7, times or None, WEEKDAYS.index(self.start_day), dst=dst)]
         if unit >= DAY:
-            return Days(zone, self.interval * unit // DAY, first=1, dst=dst)
-        return Elapsed(self.interval * unit)
-
-    def _at_triggers(self, times: tuple[int, ...], zone: tzinfo, dst: Dst) -> list[Trigger]:
-        """The triggers for times in the unit, each in seconds from the unit's start."""
-        if self.start_day:
-            return [Days(zone, 7, times, WEEKDAYS.index(self.start_day), dst=dst)]
-        if self.unit == "days":
-            return [Days(zone, self.interval, times, first=int(self.interval > 1), dst=dst)]
-        if self.unit == "hours" and self.interval == 1:
+            first = int(self.interval > 1 or not times)
+            return [Days(zone, self.interval * unit // DAY, times or None, first=first, dst=dst)]
+        if not times:
+            return [Elapsed(self.interval * unit)]
+        if unit == MINUTE:
+            return [Minutes(self.interval, second) for second in times]
+        if self.interval == 1:
             return [EachHour(zone, times, dst)]
-        if self.unit == "hours":
-            return [Hours(zone, self.interval, mark) for mark in times]
-        return [Minutes(self.interval, second) for second in times]
+        return [Hours(zone, self.interval, mark) for mark in times]
 
 
 def _is_plain(at: At) -> bool:

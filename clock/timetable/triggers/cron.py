@@ -113,12 +113,7 @@ def _days(day: str, months: frozenset[int], weekday: str) -> DayRule:
         return EveryDay()  # many times faster than a search
     both = day.startswith(_STARS) or weekday.startswith(_STARS) or "&" in day[-1] + weekday[-1]
     day, weekday = day.removesuffix("&"), weekday.removesuffix("&")
-    plain, tests = days_of_month(day)
-    is_weekday = weekdays(weekday)
-
-    def is_day(at: date) -> bool:
-        return at.day in plain or any(test(at) for test in tests)
-
+    is_day, is_weekday = days_of_month(day), weekdays(weekday)
     if not both:
         return matching(lambda at: is_day(at) or is_weekday(at), MonthsOfYear(months))
     if not any(map(is_day, _dates(months))):

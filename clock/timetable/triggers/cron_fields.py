@@ -93,20 +93,10 @@ def numbers(field: Field, text: str) -> frozenset[int]:
     return frozenset(value % 24 if field is HOUR else value for value in found)
 
 
-def days_of_month(text: str) -> tuple[frozenset[int], list[IsOn]]:
-    """The day-of-month field: the plain numbers, and tests for the other days. Raises ValueError."""
-    plain: set[int] = set()
-    tests: list[IsOn] = []
-    for term in text.split(","):
-        if nearest := re.fullmatch(r"(\d+)w", term):
-            tests.append(_nearest_weekday(DAY.number(nearest[1], term)))
-        elif term in ("lw", "wl"):
-            tests.append(_last_weekday)
-        elif re.fullmatch(r"l-\d+", term):
-            DAY.refuse(term, f"write -{int(term[2:]) + 1} for the day {term[2:]} days before the last")
-        else:
-            _add_days(term, plain, tests)
-    return frozenset(plain), tests
+def days_of_month(text: str) -> IsOn:
+    """The day-of-month field as a test. Raises ValueError."""
+    tests = [_day_of_month(term) for term in text.split(",")]
+    return lambda day: any(is_on(day) for is_on in tests)
 
 
 def weekdays(text: str) -> IsOn:
@@ -166,14 +156,20 @@ def _places(day: date) -> tuple[int, int]:
     return (day.day + 6) // 7, -((_length_of_month(day) - day.day) // 7 + 1)
 
 
-def _add_days(term: str, plain: set[int], tests: list[IsOn]) -> None:
+def _day_of_month(term: str) -> IsOn:
+    if nearest := re.fullmatch(r"(\d+)w", term):
+        return _nearest_weekday(DAY.number(nearest[1], term))
+    if term in ("lw", "wl"):
+        return _last_weekday
+    if re.fullmatch(r"l-\d+", term):
+        DAY.refuse(term, f"write -{int(term[2:]) + 1} for the day {term[2:]} days before the last")
     [(_, parts)] = _terms(DAY, term)
     first, last, step = parts["first"], parts["last"], _step(DAY, parts)
     if parts["nth"]:
         DAY.refuse(term)
     if not _is_from_end(first):
-        plain.update(DAY.values(first, "31" if last and _is_from_end(last) else last, step, term))
-        return
+        days = frozenset(DAY.values(first, "31" if last and _is_from_end(last) else last, step, term))
+        return lambda day: day.day in days
     if step and last is None:
         DAY.refuse(term, "a step from the end of the month needs a range, as in -7-L/2")
     start = _from_end(first, term)
@@ -181,7 +177,7 @@ def _add_days(term: str, plain: set[int], tests: list[IsOn]) -> None:
     if stop < start:
         DAY.refuse(term, "a range from the end must end later than it starts, as in -7-L")
     ends = range(start, stop + 1, step or 1)
-    tests.append(lambda day: day.day - _length_of_month(day) - 1 in ends)
+    return lambda day: day.day - _length_of_month(day) - 1 in ends
 
 
 def _is_from_end(text: str) -> bool:

@@ -45,7 +45,10 @@ def machine_zone(environ: Mapping[str, str], root: Path = Path("/")) -> MachineZ
     value = _COUNTED.sub("", environ["TZ"].removeprefix(":"))
     if not value:
         return _of_empty_tz(root)
-    zone = _of_path(value, root) or _named(value) or zone_of_posix(value)
+    if value == "localtime":  # many zoneinfo folders link that
+        value = "/etc/localtime"
+    is_path = value.startswith("/")
+    zone = _of_file(root / value.lstrip("/"), root) if is_path else _named(value) or zone_of_posix(value)
     if zone is None:
         near = get_close_matches(value, available_timezones(), 1)
         hint = "".join(f" (did you mean {name!r}?)" for name in near)
@@ -73,13 +76,6 @@ def _of_empty_tz(root: Path) -> MachineZone:
             f"the environment variable TZ is empty, which means UTC, but /etc/localtime is {other.zone}"
         )
     return MachineZone(UTC, "the environment variable TZ is empty")
-
-
-def _of_path(value: str, root: Path) -> tzinfo | None:
-    """The zone of a `TZ` that is a path, or "localtime": many zoneinfo folders link that to /etc/localtime."""
-    if value == "localtime":
-        value = "/etc/localtime"
-    return _of_file(root / value.lstrip("/"), root) if value.startswith("/") else None
 
 
 def _of_file(file: Path, root: Path) -> tzinfo:
