@@ -26,7 +26,8 @@ from redis import Redis
 from benchmarks.workers.running import server
 from clock import Job
 from clock.clocks import SystemClock, from_ms, to_ms
-from clock.inspection import RETRY, FoundJob, QueueJobs, WaitingSet, trim_dead
+from clock.inspection.jobs.job_sets import RETRY, QueueJobs, WaitingSet, trim_dead
+from clock.inspection.jobs.jobs import FoundJob
 from clock.inspection.jobs.pages import set_place
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer

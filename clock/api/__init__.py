@@ -18,11 +18,13 @@ from clock.api.queues import Queue
 from clock.api.schedules import Schedule, ScheduleChange, Schedules
 from clock.api.stats import Counts, Day, Stats
 from clock.errors import InvalidCursor, SearchIncomplete
-from clock.inspection import ClockView, FoundJob, JobFilter, QueueView, WorkerView
 from clock.inspection.jobs.batches import BatchView
 from clock.inspection.jobs.busy import BusyJob
+from clock.inspection.jobs.job_sets import QueueView
+from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.jobs.limits import LimitView
 from clock.inspection.jobs.pages import Page, Progress
+from clock.inspection.processes import ClockView, WorkerView
 from clock.ticker import BackfilledRun, BackfillPlan, PlannedRun
 
 __all__ = [

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
 from clock.errors import JobError
-from clock.inspection import JobFilter
+from clock.inspection.jobs.jobs import JobFilter
 from clock.job.delays import due_at, in_seconds
 from clock.printable import brief
 

@@ -11,7 +11,7 @@ from clock.api.checks import check_count
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import now
 from clock.errors import InvalidCursor, JobError
-from clock.inspection import FoundJob, JobFilter
+from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Act, Order, Page, Place, Progress
 from clock.printable import brief
 from clock.store import Redis

@@ -11,9 +11,10 @@ from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, instant, now
 from clock.clocks import SystemClock
 from clock.errors import JobError, SearchIncomplete
-from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, QueueJobs, SetName, WaitingSet
 from clock.inspection.jobs.busy import claimed_jobs
 from clock.inspection.jobs.job_history import Moment, moments
+from clock.inspection.jobs.job_sets import DEAD, RETRY, SCHEDULE, QueueJobs, SetName, WaitingSet
+from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.jobs.limits import delete_blocked, find_blocked
 from clock.inspection.jobs.pages import Place, parked_place, queue_place, set_place
 from clock.job.delays import Time, due_at

@@ -11,7 +11,8 @@ from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
 from clock.api.job_place import JobPlace, OnProgress, named
 from clock.errors import JobError
-from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, SetName, WaitingSet
+from clock.inspection.jobs.job_sets import DEAD, RETRY, SCHEDULE, SetName, WaitingSet
+from clock.inspection.jobs.jobs import FoundJob
 from clock.inspection.jobs.pages import Act, Progress, set_place
 from clock.job.delays import Time, due_at
 from clock.store import Redis

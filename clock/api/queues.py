@@ -10,8 +10,8 @@ from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
 from clock.api.job_place import JobPlace, OnProgress, named
 from clock.errors import JobError
-from clock.inspection import FoundJob, QueueJobs, QueueView, queues
-from clock.inspection.jobs.job_sets import free_locks_of
+from clock.inspection.jobs.job_sets import QueueJobs, QueueView, free_locks_of, queues
+from clock.inspection.jobs.jobs import FoundJob
 from clock.inspection.jobs.pages import Progress, queue_place
 from clock.printable import brief, is_utf8
 from clock.store import Redis, repairs

@@ -10,7 +10,8 @@ from typing import Literal
 from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, now
 from clock.errors import JobError
-from clock.inspection import queues, workers
+from clock.inspection.jobs.job_sets import queues
+from clock.inspection.processes import workers
 from clock.printable import brief
 from clock.store import Redis, listing, repairs
 

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from clock.clocks import Clock
 from clock.errors import StoreError
 from clock.health.probes import LeaderSigns
-from clock.inspection import queues
+from clock.inspection.jobs.job_sets import queues
 from clock.job.job_run import JobRun, RunListener
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing

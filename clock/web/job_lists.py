@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from math import isnan
 
 from clock.errors import InvalidCursor
-from clock.inspection import FoundJob, JobFilter, SetName
 from clock.inspection.jobs import pages
+from clock.inspection.jobs.job_sets import SetName
+from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.opening import Redis
 from clock.job.payload import seconds
 from clock.web.formatting import LONGEST_BLOCK

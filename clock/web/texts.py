@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clock.inspection import DecisionKind
+from clock.inspection.events.event_rows import DecisionKind
 
 FOLDER = Path(__file__).parent / "texts"
 

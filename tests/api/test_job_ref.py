@@ -8,7 +8,7 @@ from redis import Redis
 from clock import JobResult, api
 from clock.clocks import from_ms
 from clock.errors import ResultMissing
-from clock.inspection import WaitingSet
+from clock.inspection.jobs.job_sets import WaitingSet
 from clock.store.jobs.in_progress import InProgress
 from tests.api.conftest import Payload
 

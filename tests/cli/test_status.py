@@ -14,7 +14,7 @@ from click.testing import Result
 from redis import Redis
 
 from clock.errors import ConfigurationError, StoreUnavailable
-from clock.inspection import Status, status
+from clock.inspection.status import Status, status
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.address import masked
 from clock.timetable import load

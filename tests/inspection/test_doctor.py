@@ -9,9 +9,9 @@ from redis.retry import Retry
 
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
-from clock.inspection import Circumstances, Finding, Grade, examine
 from clock.inspection.doctor import doctor
-from clock.inspection.doctor.doctor import adopt_jobs, forget_events
+from clock.inspection.doctor.doctor import Circumstances, adopt_jobs, examine, forget_events
+from clock.inspection.doctor.finding import Finding, Grade
 from clock.store import listing
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import forget_event

@@ -3,7 +3,8 @@ import json
 import pytest
 from redis import Redis
 
-from clock.inspection import DEAD, RETRY, FoundJob, JobFilter, QueueJobs, WaitingSet, queues
+from clock.inspection.jobs.job_sets import DEAD, RETRY, QueueJobs, WaitingSet, queues
+from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.jobs.pages import queue_place, set_place
 from tests.inspection.conftest import NOW_SECONDS, Payload
 

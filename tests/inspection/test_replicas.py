@@ -8,7 +8,8 @@ import pytest
 from redis import Redis
 
 from clock.config import Config
-from clock.inspection import Circumstances, Finding, Grade, examine
+from clock.inspection.doctor.doctor import Circumstances, examine
+from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.doctor.server import replicas_findings
 from clock.store.server.checks.losses import warn_of_losses
 from clock.store.server.connection import connect

@@ -15,9 +15,12 @@ from clock.cli.app import cli
 from clock.clocks import from_ms
 from clock.config import Config
 from clock.errors import ClockError, StoreError
-from clock.inspection import Circumstances, Grade, examine, status, trim_dead
+from clock.inspection.doctor.doctor import Circumstances, examine
+from clock.inspection.doctor.finding import Grade
+from clock.inspection.jobs.job_sets import trim_dead
 from clock.inspection.moving import empty_shard
 from clock.inspection.shards import left_shards, shard_views, shards_findings
+from clock.inspection.status import status
 from clock.job.results import JobResult
 from clock.store import keys
 from clock.store.jobs.dead import DeadLimits

@@ -9,10 +9,11 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.errors import StoreError, StoreUnavailable
-from clock.inspection import Circumstances, Status, examine, status
+from clock.inspection.doctor.doctor import Circumstances, examine
 from clock.inspection.events.shown_actions import shown_fields
 from clock.inspection.jobs.busy import Progress
 from clock.inspection.processes import LATE_SECONDS
+from clock.inspection.status import Status, status
 from clock.store import listing
 from clock.store.ledger.clock_register import ClockRegister
 from clock.store.ledger.ledger import RedisLedger

@@ -9,7 +9,8 @@ from redis import Redis
 
 from clock import Batch, Job
 from clock.clocks import SystemClock, from_ms
-from clock.inspection import FoundJob, QueueJobs, WaitingSet
+from clock.inspection.jobs.job_sets import QueueJobs, WaitingSet
+from clock.inspection.jobs.jobs import FoundJob
 from clock.job.push.client import using_clock
 from clock.problems import Problems
 from clock.store import keys, repairs

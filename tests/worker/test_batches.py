@@ -14,9 +14,10 @@ from clock import Batch, BatchDone, Discard, Job, Limit, Unique
 from clock.api import BatchRef, JobRef, Queue
 from clock.clocks import from_ms, to_ms
 from clock.errors import ArgumentsError, JobError
-from clock.inspection import Grade, QueueJobs, WaitingSet
 from clock.inspection.doctor.deep import children_finding, correct_children
+from clock.inspection.doctor.finding import Grade
 from clock.inspection.jobs.batches import open_batches
+from clock.inspection.jobs.job_sets import QueueJobs, WaitingSet
 from clock.inspection.jobs.pages import queue_place, set_place
 from clock.job.flow import batch as batch_module
 from clock.job.push.client import using_clock

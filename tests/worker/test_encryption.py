@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from clock import Job, server_middleware
-from clock.inspection import status
+from clock.inspection.status import status
 from clock.job.encryption import VARIABLE, key_ids, new_key
 from clock.store.jobs.delayed import Delayed
 from clock.worker.maintenance.recovery import unpark

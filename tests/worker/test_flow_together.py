@@ -9,8 +9,8 @@ from redis import Redis
 
 from clock import Batch, Job, JobResult, Limit, Rate, Unique
 from clock.api import BatchRef, JobRef
-from clock.inspection import QueueJobs, WaitingSet
 from clock.inspection.doctor.deep import violations, wrong_children
+from clock.inspection.jobs.job_sets import QueueJobs, WaitingSet
 from clock.inspection.jobs.limits import delete_blocked
 from clock.inspection.jobs.pages import Place, queue_place, set_place
 from clock.job.push.client import using_clock

@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from clock import Job
 from clock.clocks import to_ms
 from clock.errors import StoreError
-from clock.inspection import status
+from clock.inspection.status import status
 from clock.job.middleware.metrics import METRICS
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer

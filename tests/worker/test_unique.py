@@ -15,8 +15,9 @@ from clock import Job, NotUnique, Unique
 from clock.api import JobRef, Queue
 from clock.clocks import SystemClock, to_ms
 from clock.errors import JobError
-from clock.inspection import Grade, WaitingSet
 from clock.inspection.doctor.deep import free_lost_locks, locks_finding
+from clock.inspection.doctor.finding import Grade
+from clock.inspection.jobs.job_sets import WaitingSet
 from clock.job.push.client import using_clock
 from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.unique_locks import Lock, LockedPush, held, push_kept_out

@@ -16,6 +16,7 @@ from clock.inspection.events.shown_actions import shown_action
 from clock.store import Redis
 from clock.store.ledger import event_rows, history
 from clock.store.ledger.decision import MISSED_KEPT_MS
+from clock.store.ledger.decision import DecisionKind as DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.event_rows import StoredEvent
 from clock.store.ledger.history import is_failure

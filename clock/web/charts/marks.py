@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from clock.inspection import DecisionKind
+from clock.inspection.events.event_rows import DecisionKind
 from clock.web.charts.plot import svg
 
 KINDS = tuple(kind.value for kind in DecisionKind)

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 from clock.clocks import from_ms
-from clock.inspection import FoundJob, QueueJobs, SetName, WaitingSet
 from clock.inspection.events.event_rows import event_history
 from clock.inspection.events.repairs import cancel_running
 from clock.inspection.jobs.busy import busy_jobs
+from clock.inspection.jobs.job_sets import QueueJobs, SetName, WaitingSet
+from clock.inspection.jobs.jobs import FoundJob
 from clock.job.payload import instant, seconds
 from clock.web.access import Permission
 from clock.web.action import Action, Change, Question

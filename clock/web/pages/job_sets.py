@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from clock.inspection import JobFilter, SetName, WaitingSet
+from clock.inspection.jobs.job_sets import SetName, WaitingSet
+from clock.inspection.jobs.jobs import JobFilter
 from clock.inspection.jobs.pages import after_removal, set_place
 from clock.job.payload import seconds
 from clock.web.action import Action, Question, back_of, note, went_back

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from clock.api import Queue
-from clock.inspection import QueueJobs, QueueView
+from clock.inspection.jobs.job_sets import QueueJobs, QueueView
 from clock.inspection.jobs.pages import queue_place
 from clock.web.action import Action, Change, Question
 from clock.web.job_lists import QUEUE, job_json, job_page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from clock.inspection import Grade
+from clock.inspection.doctor.finding import Grade
 from clock.web.page import Page, Visit
 
 ORDER = (Grade.BAD, Grade.WARNING, Grade.GOOD)

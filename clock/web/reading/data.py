@@ -10,7 +10,8 @@ from functools import partial
 
 from clock.clocks import Clock
 from clock.errors import SourceFailed
-from clock.inspection import Circumstances, Finding, Status, examine, status
+from clock.inspection.doctor.doctor import Circumstances, examine
+from clock.inspection.doctor.finding import Finding
 from clock.inspection.events.event_rows import (
     EventRow,
     event_names,
@@ -21,6 +22,7 @@ from clock.inspection.events.event_rows import (
 )
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import Redis
+from clock.inspection.status import Status, status
 from clock.lint.rules import Finding as Hazard
 from clock.lint.rules import event_findings
 from clock.rehearsal.forecast import Forecast, forecast, load_of, measured_seconds

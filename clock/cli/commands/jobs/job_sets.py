@@ -27,7 +27,7 @@ from clock.cli.job_arguments import (
 from clock.cli.opening import Opened, with_redis
 from clock.cli.output import echo, json_option
 from clock.cli.times import later
-from clock.inspection import trim_dead
+from clock.inspection.jobs.job_sets import trim_dead
 from clock.job.payload import seconds
 from clock.printable import counted, duration, local_time
 from clock.store.jobs.dead import DeadLimits

@@ -17,7 +17,6 @@ from clock.cli.job_arguments import confirm, yes_option
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_json, echo_wrapped, json_option
-from clock.inspection import Circumstances, Grade, examine
 from clock.inspection.doctor.deep import (
     children_finding,
     correct_children,
@@ -26,7 +25,8 @@ from clock.inspection.doctor.deep import (
     limits_finding,
     locks_finding,
 )
-from clock.inspection.doctor.doctor import adopt_jobs, forget_events
+from clock.inspection.doctor.doctor import Circumstances, adopt_jobs, examine, forget_events
+from clock.inspection.doctor.finding import Grade
 from clock.store import Redis
 
 _COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}

@@ -19,10 +19,11 @@ from clock.cli.timetables import load_timetable, timetable_if_any
 from clock.clocks import from_ms
 from clock.config import Config
 from clock.errors import StoreUnavailable
-from clock.inspection import EventRow, Status, WorkerView
-from clock.inspection import status as look
-from clock.inspection.events.event_rows import due_of, events
+from clock.inspection.events.event_rows import EventRow, due_of, events
 from clock.inspection.events.schedules import unlisted_rows, with_stored_events
+from clock.inspection.processes import WorkerView
+from clock.inspection.status import Status
+from clock.inspection.status import status as look
 from clock.printable import counted, duration, local_time
 from clock.shutdown import handling
 from clock.store import Redis
