@@ -68,10 +68,7 @@ def import_jobs(*paths: Path, root: Path | None = None) -> list[str]:
 
 
 def look_at_jobs(*paths: Path) -> None:
-    """Import the modules at `paths` as `import_jobs` does, but drop the jobs that they push while imported.
-
-    For commands that only look at an application. Raises ConfigurationError.
-    """
+    """`import_jobs` for commands that only look at an application: jobs that the modules push are dropped."""
     with dropping():
         import_jobs(*paths)
 
@@ -90,7 +87,7 @@ def _import_all(path: Path, root: Path) -> list[str]:
     for module in [path] if path.is_file() else _modules_under(path):
         parts = module.relative_to(root).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        if "." in module.stem or any("." in part for part in parts[:-1]):
+        if any("." in part for part in parts):
             logger.warning("Skipping %s: a module's name cannot contain a dot", module)
             continue
         import_job_module(name, module)

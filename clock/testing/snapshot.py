@@ -10,7 +10,8 @@ import difflib
 import os
 import re
 import sys
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from clock.clocks import SystemClock
@@ -40,7 +41,9 @@ def assert_timeline(
     known = path.read_text(encoding="utf-8") if path.exists() else None
     start, end = _span(path, known, timetable)
     start, end = start_time or start, end_time or end
-    found = text_of(timetable, start, end)
+    timeline = run(timetable, start_time=start, end_time=end).timeline
+    head = f"# What fires from {timeline.start:{_FORMAT}} to {timeline.end:{_FORMAT}} ({timeline.zone})."
+    found = f"{head}\n\n{timeline.listing()}"
     if getattr(sys.modules.get("_clock_pytest"), "is_updating", False):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(found, encoding="utf-8")
@@ -53,24 +56,13 @@ def assert_timeline(
         )
 
 
-def text_of(timetable: Timetable, start: datetime, end: datetime) -> str:
-    """The snapshot's text."""
-    timeline = run(timetable, start_time=start, end_time=end).timeline
-    head = f"# What fires from {timeline.start:{_FORMAT}} to {timeline.end:{_FORMAT}} ({timeline.zone})."
-    return f"{head}\n\n{timeline.listing()}"
-
-
 def _span(path: Path, known: str | None, timetable: Timetable) -> tuple[datetime, datetime]:
     if known is None:
-        today = SystemClock().now().astimezone(timetable.settings.tz).replace(tzinfo=None)
-        first = (today.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(days=32)).replace(
-            day=1
-        )
+        today = SystemClock().now().astimezone(timetable.settings.tz).date()
+        first = datetime.combine(today.replace(day=1) + timedelta(days=32), time()).replace(day=1)
         return first, (first + timedelta(days=32)).replace(day=1)
     head = _HEAD.match(known)
-    try:
+    with suppress(ValueError):
         if head is not None:
             return datetime.strptime(head[1], _FORMAT), datetime.strptime(head[2], _FORMAT)  # in the file's zone
-    except ValueError:
-        pass
     raise ConfigurationError(f"{path}:1: not a snapshot of assert_timeline; remove it, or use another path")

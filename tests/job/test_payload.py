@@ -11,6 +11,7 @@ from redis import Redis
 
 from clock import Job, client_middleware
 from clock.errors import ArgumentsError
+from clock.job.options import Order
 from clock.job.payload import Payload, decode, encode_again, encode_checked
 from clock.job.push.arguments import DEEPEST, check_json
 from clock.job.push.bulk_arguments import check_all, encode_all
@@ -52,8 +53,8 @@ def read(text: str) -> Payload:
 
 @given(st.lists(st.lists(json_values, max_size=3), min_size=1, max_size=5))
 def test_arguments_arrive_as_they_were_pushed_one_by_one_and_in_bulk(batches: list[list[Any]]) -> None:
-    jids, parcels = pack_all(KeepThingsJob, {}, batches, None, 1795521600.0)
-    alone = [pack_one(KeepThingsJob, {}, args, None, 1795521600.0)[1][0].payloads[0] for args in batches]
+    jids, parcels = pack_all(Order(KeepThingsJob), batches, None, 1795521600.0)
+    alone = [pack_one(Order(KeepThingsJob), args, 1795521600.0)[1][0].payloads[0] for args in batches]
 
     check_all("KeepThingsJob", KeepThingsJob.perform, batches)
     for args, jid, together, single in zip(batches, jids, parcels[0].payloads, alone, strict=True):
@@ -67,7 +68,7 @@ def test_a_payload_that_middleware_has_seen_is_the_same(args: list[Any]) -> None
     before = client_middleware.entries
     client_middleware.add(lambda job, payload, queue: None)
     try:
-        _, [parcel] = pack_one(KeepThingsJob, {}, args, None, 1795521600.0)
+        _, [parcel] = pack_one(Order(KeepThingsJob), args, 1795521600.0)
     finally:
         client_middleware.entries = before
 

@@ -9,7 +9,7 @@ from dataclasses import is_dataclass
 from functools import cache
 
 from clock.errors import ArgumentsError
-from clock.printable import brief
+from clock.printable import brief, counted
 
 PLAIN = frozenset({type(None), bool, int, float, str})
 _SURELY_JSON = PLAIN - {float}  # there are floats that JSON does not have
@@ -99,12 +99,9 @@ def check_arity(job: str, perform: Callable[..., object], args: Sequence[object]
     if count < low:
         wrong = f"argument {count + 1}, {own[count].name}, is missing; pass it"
     else:
-        wrong = (
-            f"argument {int(high) + 1}, {brief(args[int(high)])}, is one too many; "
-            "remove it, or add a parameter to perform"
-        )
-    noun = "argument" if count == 1 else "arguments"
-    raise ArgumentsError(f"{job}: {where}perform{takes} cannot take {count} {noun}: {wrong}")
+        surplus = f"argument {int(high) + 1}, {brief(args[int(high)])}, is one too many"
+        wrong = f"{surplus}; remove it, or add a parameter to perform"
+    raise ArgumentsError(f"{job}: {where}perform{takes} cannot take {counted(count, 'argument')}: {wrong}")
 
 
 @cache

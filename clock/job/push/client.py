@@ -20,7 +20,6 @@ from itertools import chain, repeat
 from clock.clocks import Clock, SystemClock
 from clock.errors import ArgumentsError, BatchDone, JobError, NotFaked, NotUnique
 from clock.job.context import JobClass, OnCommit
-from clock.job.delays import due_at
 from clock.job.encryption import check_secret
 from clock.job.flow.unique import unique_of
 from clock.job.middleware.defaults import client_middleware_for
@@ -201,15 +200,7 @@ def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -
 
     Raises ArgumentsError; ValueError for an invalid time.
     """
-    job, due = order.job, None
-    args = checked(order, args, kwargs)
-    time = now()
-    if order.when is not None:
-        try:
-            due = due_at(order.when, time)
-        except ValueError as error:
-            raise ValueError(f"{job.wire_name}: {error}") from None
-    jid, parcels = pack_one(job, order.options, args, due, time)
+    jid, parcels = pack_one(order, checked(order, args, kwargs), now())
     return jid, _with_options(order, parcels)
 
 
@@ -236,7 +227,7 @@ def check(order: Order, args: Sequence[object]) -> None:
     if order.options.get("encrypt", order.job.encrypt):
         check_secret(name, args)
     if any(order.options.get(rule, getattr(order.job, rule)) for rule in RULES):
-        check_rules_of(order.job, order.options, args)
+        check_rules_of(order, args)
 
 
 def checked(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Sequence[object]:
@@ -274,7 +265,7 @@ def packed_all(
     def made() -> Iterator[list[Parcel]]:
         for start in range(0, len(batches), BULK_BATCH):
             part = slice(start, start + BULK_BATCH)
-            some, parcels = pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
+            some, parcels = pack_all(order, batches[part], due[part] if due else None, time)
             jids.extend(some)
             if parcels:  # else middleware has stopped all of them
                 yield _with_options(order, parcels)

@@ -17,10 +17,7 @@ from clock.job.push.payload_builder import payload_as_read
 
 
 def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
-    """Run the job, also within a running event loop.
-
-    Returns the result of `perform`, or None if the job was dropped.
-    """
+    """Run the job, also within a running event loop; the result of `perform`, None if the job was dropped."""
     try:
         return run_here(job, context, middleware)
     except Discard:
@@ -50,5 +47,5 @@ async def await_here(job: JobClass, context: Context, middleware: Sequence[Serve
 def inline_context(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Context | None:
     """The payload that a worker would get for these arguments; None if client middleware stopped the push."""
     args = client.checked(order, args, kwargs)
-    payload = payload_as_read(order.job, order.options, args, client.now())
+    payload = payload_as_read(order, args, client.now())
     return None if payload is None else Context(payload, queue=str(payload["queue"]), clock=client.clock())

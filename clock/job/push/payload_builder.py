@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,7 @@ from clock.job.flow.limits import depends_on_arguments, rule_fields
 from clock.job.flow.unique import Unique
 from clock.job.middleware.chain import ClientMiddleware, allows
 from clock.job.middleware.defaults import client_middleware_for
-from clock.job.options import Signature, payload_fields
+from clock.job.options import Order, Signature, payload_fields
 from clock.job.payload import Payload, decode, encode, encode_checked, new_jid
 from clock.job.push import filling
 from clock.job.push.arguments import check_json
@@ -32,26 +32,26 @@ from clock.store.ledger import held_pushes
 _MISTAKES = (TypeError, NameError, AttributeError, LookupError, ArithmeticError, ValueError)
 
 
-def pack_one(
-    job: JobClass, over: Mapping[str, Any], args: Sequence[object], due: float | None, now: float
-) -> tuple[str, list[Parcel]]:
+def pack_one(order: Order, args: Sequence[object], now: float) -> tuple[str, list[Parcel]]:
     """The jid of one job and its parcel; '' and no parcel if middleware stopped the push.
 
-    `over` are options that replace the class's; `due` and `now` are float seconds since 1970, due None: at once.
+    `now` is in float seconds since 1970. Raises ValueError for an invalid time.
     """
-    fields = payload_fields(job, over)
-    return _packed(job, fields, client_middleware_for(fields), args, due, now)
+    due = None
+    if order.when is not None:
+        try:
+            due = due_at(order.when, now)
+        except ValueError as error:
+            raise ValueError(f"{order.job.wire_name}: {error}") from None
+    fields = payload_fields(order.job, order.options)
+    return _packed(order.job, fields, client_middleware_for(fields), args, due, now)
 
 
 def pack_all(
-    job: JobClass,
-    over: Mapping[str, Any],
-    batches: Sequence[Sequence[object]],
-    due: Sequence[float] | None,
-    now: float,
+    order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None, now: float
 ) -> tuple[list[str], list[Parcel]]:
     """The jids and parcels of many jobs, each with its own list of arguments and its own time in `due`."""
-    fields = payload_fields(job, over)
+    job, fields = order.job, payload_fields(order.job, order.options)
     middleware = client_middleware_for(fields)
     is_plain = held_pushes.current() is None and filling.current() is None and not middleware
     if is_plain and fields.keys().isdisjoint({"encrypt", "unique", "then"}) and not depends_on_arguments(fields):
@@ -89,12 +89,12 @@ def _with_rules(job: JobClass, payload: Payload, args: Sequence[object]) -> Payl
     return {**rules, **jid, **payload, **rules}
 
 
-def check_rules_of(job: JobClass, over: Mapping[str, Any], args: Sequence[object]) -> None:
+def check_rules_of(order: Order, args: Sequence[object]) -> None:
     """Check that the functions in the job's rules accept these arguments. Raises JobError.
 
     A function may fail for a reason that can be gone at the push: a database that does not answer.
     """
-    fields = payload_fields(job, over)
+    job, fields = order.job, payload_fields(order.job, order.options)
     single = [{option: [rule]} for option in ("limits", "rates") for rule in fields.get(option, ())]
     checks: list[Callable[[], object]] = [partial(_set_lock, job, {**fields, "jid": ""}, args)]
     checks += [partial(rule_fields, job, rules, args) for rules in (*single, fields)]
@@ -106,9 +106,9 @@ def check_rules_of(job: JobClass, over: Mapping[str, Any], args: Sequence[object
                 raise
 
 
-def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
+def payload_as_read(order: Order, args: Sequence[object], now: float) -> Payload | None:
     """The payload of a job pushed now, as a worker would read it; None if client middleware stopped the push."""
-    fields = payload_fields(job, over)
+    job, fields = order.job, payload_fields(order.job, order.options)
     if "then" in fields:
         raise JobError(f"{job.wire_name}: perform_inline pushes no following job; remove then=, or push the job")
     jid = fields.get("jid") or new_jid()
@@ -152,13 +152,7 @@ def _packed(
         return "", []
     if payload.get("encrypt"):
         payload["args"] = encrypted_args(payload)
-    parcel = _parcel(job, payload, bool(middleware), now)
-    if not stays_at_home(job, payload):
-        parcel.jids = [str(payload["jid"])]
-    if lock is not None:
-        lock.jid = str(payload["jid"])
-        parcel.locks = [lock]
-    return str(payload["jid"]), [parcel]
+    return str(payload["jid"]), [_parcel(job, payload, lock, bool(middleware), now)]
 
 
 def _jid_for(fields: Payload, args: Sequence[object]) -> str:
@@ -186,19 +180,26 @@ def _set_lock(job: JobClass, payload: Payload, args: Sequence[object]) -> Lock |
     return lock
 
 
-def _parcel(job: JobClass, payload: Payload, changed: bool, now: float) -> Parcel:
-    """The parcel of a payload, by the queue and the time that it holds now: middleware may have `changed` them."""
+def _parcel(job: JobClass, payload: Payload, lock: Lock | None, changed: bool, now: float) -> Parcel:
+    """The parcel of a payload, as it is now: middleware may have `changed` its jid, queue and time."""
     queue = queue_name(payload.get("queue"))
     if queue is None:
         given = f"{payload.get('queue')!r:.60}"
         raise JobError(
             f"{job.wire_name}: client middleware put {given} instead of a queue name; it must be {NAME_RULE}"
         )
-    at = due_as_put(payload.pop("at", None), now)
+    at, jid = due_as_put(payload.pop("at", None), now), str(payload["jid"])
+    if at <= now:
+        payload["enqueued_at"] = now
+    parcel = Parcel(queue, [_text(job, payload, changed)])
     if at > now:
-        return Parcel(queue, [_text(job, payload, changed)], [at], is_near=at - now < LOOK_SECONDS)
-    payload["enqueued_at"] = now
-    return Parcel(queue, [_text(job, payload, changed)])
+        parcel.at, parcel.is_near = [at], at - now < LOOK_SECONDS
+    if not stays_at_home(job, payload):
+        parcel.jids = [jid]
+    if lock is not None:
+        lock.jid = jid
+        parcel.locks = [lock]
+    return parcel
 
 
 def _packed_at_once(
@@ -275,7 +276,8 @@ def payload_text(signature: Signature, jid: str, now: float) -> str:
     if order.on_commit or order.at_front or order.durable or "jid" in order.options:
         raise JobError(f"{name}: a job that follows another one cannot have jid, at_front, durable or a commit")
     with held_pushes.holding_in(None):  # the firing does not push it
-        _, parcels = pack_one(order.job, {**order.options, "jid": jid}, signature.args, now + 1, now)
+        later = Order(order.job, {**order.options, "jid": jid}, when=1.0)
+        _, parcels = pack_one(later, signature.args, now)
     for parcel in parcels:
         if parcel.locks and parcel.locks[0].key:
             raise JobError(f"{name}: a job that follows another one cannot be unique; write .set(unique=False)")
