@@ -46,14 +46,10 @@ def _order(job_class: str, args: object, options: dict[str, Any]) -> Setter[Any]
     return Setter[Any].of(_foreign(job_class), options)
 
 
-def _perform(self: object, *args: Any) -> None:
-    """Never called."""
-
-
 #: The attributes of a class that this process does not have: the defaults of all options. The worker that has the
 #: class checks whether the job iterates.
 _FOREIGN = {name: vars(Job)[name] for name in OPTIONS if name in vars(Job)}
-_FOREIGN |= {"perform": _perform, "_iterates": True, "_checked_rules": ()}
+_FOREIGN |= {"perform": lambda self, *args: None, "_iterates": True, "_checked_rules": ()}
 
 
 @cache

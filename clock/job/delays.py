@@ -47,10 +47,7 @@ def due_at(when: Time, now: float) -> float:
 
 
 def due_as_put(at: object, now: float) -> float:
-    """When a job is due by the `at` of a payload that client middleware has seen; None: `now`.
-
-    Ours are floats; a middleware may have put there whatever `due_at` takes. Raises ValueError.
-    """
+    """When a job is due by a payload's `at`, which middleware may have set; None: `now`. Raises ValueError."""
     if at is None:
         return now
     return at if isinstance(at, float) and at <= LATEST else due_at(cast("Time", at), now)

@@ -61,10 +61,7 @@ def check_secret(job: str, args: Sequence[object]) -> None:
 
 
 def encrypted_args(payload: Mapping[str, object]) -> list[object]:
-    """The arguments of a payload, the last one encrypted with the newest key.
-
-    Raises ArgumentsError if the last one is not a dict, EncryptionKeyMissing, ConfigurationError.
-    """
+    """A payload's arguments, the last one encrypted with the newest key. Raises JobError, ConfigurationError."""
     args = payload["args"]
     args = list(args) if isinstance(args, list) else []
     check_secret(str(payload["class"]), args)
@@ -81,10 +78,7 @@ def encrypted_args(payload: Mapping[str, object]) -> list[object]:
 
 
 def decrypted_args(payload: Mapping[str, object]) -> list[object] | None:
-    """The arguments of a payload with the last one decrypted; None: nothing in it is encrypted.
-
-    Raises EncryptionKeyMissing, UndecryptableArgument.
-    """
+    """A payload's arguments with the last one decrypted; None: it is not encrypted. Raises JobError."""
     args = payload.get("args")
     if not isinstance(args, list) or not is_encrypted(payload):
         return None

@@ -31,11 +31,7 @@ def seconds(instant: datetime) -> float:
 
 
 def instant(value: object) -> float | None:
-    """A time of a payload in seconds, or None if it is not a time. Sidekiq 8 writes integer milliseconds.
-
-    >>> instant(1795479891.5), instant(1795479891500), instant("soon")
-    (1795479891.5, 1795479891.5, None)
-    """
+    """A time of a payload in seconds, or None if it is not a time. Sidekiq 8 writes integer milliseconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value / 1000 if isinstance(value, int) else value
@@ -70,10 +66,7 @@ def queue_of(payload: object) -> str:
 
 
 def decode(text: bytes) -> object:
-    """The value of some JSON. Raises ValueError; also for NaN and numbers out of range, which no JSON can hold.
-
-    Raises RecursionError for lists and objects that are nested too deeply.
-    """
+    """The value of some JSON. Raises ValueError, also for NaN; RecursionError if it is nested too deeply."""
     try:
         return _fast_decoder.decode(text)
     except (ValueError, RecursionError):

@@ -23,11 +23,8 @@ def hidden_places(job: str, perform: Callable[..., object], names: Sequence[str]
     >>> hidden_places("LogInJob", perform, ["password"])
     [1, 'password']
     """
-    parameters = [
-        name
-        for name, parameter in list(inspect.signature(perform).parameters.items())[1:]
-        if parameter.kind is not inspect.Parameter.VAR_POSITIONAL
-    ]
+    own = [*inspect.signature(perform).parameters.values()][1:]
+    parameters = [one.name for one in own if one.kind is not one.VAR_POSITIONAL]
     for name in names:
         if name not in parameters:
             raise JobError(

@@ -48,10 +48,7 @@ _HINTS = {
 def checked_arguments(
     job: str, perform: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> Sequence[object]:
-    """The arguments of one push by position: `perform`, a plain function, takes them and JSON can hold them.
-
-    Raises ArgumentsError, which names the job, the argument's position, its value, and what to do.
-    """
+    """The arguments of one push by position, which `perform` takes and JSON can hold. Raises ArgumentsError."""
     if kwargs:
         args = _by_position(job, perform, args, kwargs)
     low, high = arity(perform)

@@ -29,10 +29,7 @@ _TOO_LONG = 2**MOST_BITS
 
 
 def check_all(job: str, perform: Callable[..., object], batches: Sequence[Sequence[object]]) -> None:
-    """Check each list of arguments, all before any is pushed.
-
-    Raises ArgumentsError, which names job, place among the lists, position, value, and what to do.
-    """
+    """Check each list of arguments, all before any is pushed. Raises ArgumentsError, which names the mistake."""
     if not set(map(type, batches)) <= _LISTS:
         stray = next(args for args in batches if type(args) not in _LISTS)
         raise ArgumentsError(

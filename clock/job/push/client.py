@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import replace
 from functools import cache, partial
 from itertools import chain, repeat
 
@@ -196,10 +195,7 @@ def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> 
 
 
 def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[str, list[Parcel]]:
-    """The jid of a job and the parcel with it; '' and no parcel if client middleware stopped it.
-
-    Raises ArgumentsError; ValueError for an invalid time.
-    """
+    """The jid of a job and its parcel; '' and none if middleware stopped it. Raises ArgumentsError, ValueError."""
     jid, parcels = pack_one(order, checked(order, args, kwargs), now())
     return jid, _with_options(order, parcels)
 
@@ -214,8 +210,8 @@ def _with_options(order: Order, parcels: list[Parcel]) -> list[Parcel]:
             raise JobError(f"{name}: at_front is not for unique jobs; remove it, or set unique=False")
         if held_pushes.current() or any(parcel.at is not None for parcel in parcels):
             raise JobError(f"{name}: at_front is for jobs that are enqueued now, not by an event")
-    if order.at_front or order.durable:
-        return [replace(parcel, at_front=order.at_front, durable=order.durable) for parcel in parcels]
+    for parcel in parcels:
+        parcel.at_front, parcel.durable = order.at_front, order.durable
     return parcels
 
 

@@ -47,14 +47,11 @@ def jid_after(name: str, event: str) -> str:
 
 
 CURRENT: ContextVar[Filling | None] = ContextVar("clock_batch", default=None)
+#: Returns the batch that receives what this thread or task pushes; None without one.
+current = CURRENT.get
 #: Returns the cursor, as JSON, of the item that an iterating job handles. A run that continues has other items
 #: before it, so what an item pushes is counted from its start.
 ITEM: ContextVar[Callable[[], str] | None] = ContextVar("clock_item", default=None)
-
-
-def current() -> Filling | None:
-    """The batch that receives what this thread or task pushes; None without one."""
-    return CURRENT.get()
 
 
 def named(jid: str) -> str:

@@ -53,10 +53,7 @@ class _NoPerform:
 
 
 class JobMethods:
-    """The methods of `Job` that programs call: each is a `Setter`'s.
-
-    The methods that a worker calls are in `Job` itself.
-    """
+    """The methods of `Job` that programs call: each is a `Setter`'s. Those that a worker calls are in `Job`."""
 
     perform: Any = _NoPerform()
     _prepared_push: PreparedPush | None = None

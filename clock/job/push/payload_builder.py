@@ -33,10 +33,7 @@ _MISTAKES = (TypeError, NameError, AttributeError, LookupError, ArithmeticError,
 
 
 def pack_one(order: Order, args: Sequence[object], now: float) -> tuple[str, list[Parcel]]:
-    """The jid of one job and its parcel; '' and no parcel if middleware stopped the push.
-
-    `now` is in float seconds since 1970. Raises ValueError for an invalid time.
-    """
+    """The jid of one job and its parcel; '' and no parcel if middleware stopped the push. Raises ValueError."""
     due = None
     if order.when is not None:
         try:
@@ -73,11 +70,8 @@ def pack_all(
 
 
 _in_bulk: ContextVar[bool] = ContextVar("clock_in_bulk", default=False)
-
-
-def is_bulk() -> bool:
-    """Whether the push that client middleware is called for is one of many."""
-    return _in_bulk.get()
+#: Returns whether the push that client middleware is called for is one of many.
+is_bulk = _in_bulk.get
 
 
 def _with_rules(job: JobClass, payload: Payload, args: Sequence[object]) -> Payload:

@@ -28,10 +28,7 @@ FIELD_PREFIX = "x_"  # for the application's fields in a payload; none of Sideki
 
 
 class Setter(Order, Generic[P]):
-    """The result of `SomeJob.set(...)`: it pushes that job with these options in the payload.
-
-    It has the methods of the job class, which raise the same errors.
-    """
+    """The result of `SomeJob.set(...)`: its methods, those of the job class, push that job with these options."""
 
     __slots__ = ()
 

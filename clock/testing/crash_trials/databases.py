@@ -70,19 +70,10 @@ class _SqliteCursor(sqlite3.Cursor):
 
 
 class _SqliteConnection(sqlite3.Connection):
-    """A connection whose commits, and its cursors' statements, are effects."""
+    """A connection whose commits, and its cursors' statements, are effects. It makes a cursor for its own ones."""
 
     def cursor(self, factory: Any = _SqliteCursor) -> Any:
         return super().cursor(factory)
-
-    def execute(self, sql: str, *args: Any) -> Any:
-        return self.cursor().execute(sql, *args)
-
-    def executemany(self, sql: str, *args: Any) -> Any:
-        return self.cursor().executemany(sql, *args)
-
-    def executescript(self, sql_script: str) -> Any:
-        return self.cursor().executescript(sql_script)
 
     def commit(self) -> None:
         if self.in_transaction:

@@ -43,10 +43,7 @@ def _remove(folder: Path, owner: int) -> None:
 
 @contextmanager
 def private_redis() -> Iterator[Redis]:
-    """An empty database of the embedded server, for this block alone.
-
-    Raises StoreError if the server cannot start, or all databases are in use.
-    """
+    """An empty database of the embedded server, for this block alone. Raises StoreError if none can be had."""
     check_installed("a world")
     if not _free:
         raise StoreError(f"{DATABASES} worlds are open, which is the limit; close them: with world(...) as w")

@@ -5,7 +5,7 @@ If the worker dies in between, the work is done but not acknowledged, which is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,7 +32,9 @@ OUTCOMES = ("done", "retry", "dead", "dropped", "parked", "killed", "interrupted
 
 #: The steps that are taken when the time of the job is over, and the outcome that each means if none is noted.
 _LATE_STEPS: Mapping[str, str | None] = {
+    "finish": None,
     "finish_with": None,
+    "free": None,
     "forget_cancellation": None,
     "park": "parked",
     "set_aside": "interrupted",
@@ -95,19 +97,14 @@ class _LateReports:
         self.error = None if run.error is None else f"{type(run.error).__name__}: {run.error}"
         self.calls.append(partial(self._outcomes.note, run))
 
-    def finish(self, slot: Slot, job: Claimed, seconds: float, frees: Sequence[tuple[str, str]] = ()) -> None:
-        self.calls.append(partial(self._fetcher.finish, slot, job, seconds, frees))
-
-    def free(self, slot: Slot) -> None:
-        self.calls.append(partial(self._fetcher.free, slot))
-
     def __getattr__(self, name: str) -> Any:
         """A step of the job, which is taken at once unless it is a late one."""
-        return partial(self._later, name) if name in _LATE_STEPS else getattr(self._moves, name)
+        step = getattr(self._fetcher if name in ("finish", "free") else self._moves, name)
+        return partial(self._later, name, step) if name in _LATE_STEPS else step
 
-    def _later(self, name: str, *args: Any, **options: Any) -> None:
+    def _later(self, name: str, step: Callable[..., object], *args: Any, **options: Any) -> None:
         self.outcome = self.outcome or _LATE_STEPS[name]
-        self.calls.append(partial(getattr(self._moves, name), *args, **options))
+        self.calls.append(partial(step, *args, **options))
 
 
 class _DirectMoves(JobMoves):
