@@ -15,7 +15,8 @@ from clock.django.discovery import import_jobs_of_applications
 from clock.django.project_settings import apply
 from clock.errors import ClockError
 from clock.job.registry import lookup
-from clock.lint.rules import Finding, Look, findings
+from clock.lint.finding import Finding, Look
+from clock.lint.rules import findings
 from clock.store.ledger.held_pushes import dropping
 from clock.store.server.application import check_url
 from clock.timetable import load

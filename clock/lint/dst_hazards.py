@@ -6,7 +6,7 @@ in the real zone. So each rule is reported as it really works.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import cast
@@ -31,7 +31,8 @@ class Hazard:
 def hazards_of(event: Event, start: datetime, end: datetime) -> Iterator[Hazard]:
     """The event's hazards from `start` to before `end`."""
     steady = cast(Trigger, _in_zone(event.trigger, UTC))
-    if steady == event.trigger or _has(event.trigger, (EachHour, Hours, Elapsed)):
+    counts_real_time = any(isinstance(part, EachHour | Hours | Elapsed) for part in _parts(event.trigger))
+    if steady == event.trigger or counts_real_time:
         return
     for change in zone_changes(event.zone, start, end):
         low = change.first - _DAY
@@ -77,24 +78,16 @@ def _in_zone(part: object, zone: tzinfo) -> object:
     return part
 
 
-def _has(part: object, kinds: tuple[type, ...]) -> bool:
-    """Whether the trigger is, or holds, one of these kinds."""
-    if isinstance(part, kinds):
-        return True
-    if isinstance(part, (tuple, list)):
-        return any(_has(item, kinds) for item in part)
+def _parts(part: object) -> Iterator[object]:
+    """The trigger and all that it holds."""
+    yield part
+    held: Iterable[object] = part if isinstance(part, (tuple, list)) else ()
     if is_dataclass(part) and not isinstance(part, type):
-        return any(_has(getattr(part, item.name), kinds) for item in fields(part))
-    return False
+        held = (getattr(part, item.name) for item in fields(part))
+    for each in held:
+        yield from _parts(each)
 
 
-def elapsed_periods(part: object) -> Iterator[timedelta]:
+def elapsed_periods(trigger: Trigger | None) -> Iterator[timedelta]:
     """The periods of elapsed time that a trigger counts by."""
-    if isinstance(part, Elapsed):
-        yield timedelta(seconds=part.period)
-    elif isinstance(part, (tuple, list)):
-        for item in part:
-            yield from elapsed_periods(item)
-    elif is_dataclass(part) and not isinstance(part, type):
-        for item in fields(part):
-            yield from elapsed_periods(getattr(part, item.name))
+    return (timedelta(seconds=part.period) for part in _parts(trigger) if isinstance(part, Elapsed))

@@ -8,7 +8,8 @@ import pytest
 
 from clock import testing
 from clock.lint.dst_hazards import hazards_of
-from clock.lint.rules import Finding, Look, differs, findings
+from clock.lint.finding import Finding, Look
+from clock.lint.rules import differs, findings
 from clock.timetable import load
 from clock.timetable.triggers.wall_times import Dst
 

@@ -23,7 +23,7 @@ from clock.inspection.events.event_rows import (
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import Redis
 from clock.inspection.status import Status, status
-from clock.lint.rules import Finding as Hazard
+from clock.lint.finding import Finding as Hazard
 from clock.lint.rules import event_findings
 from clock.rehearsal.forecast import Forecast, forecast, load_of, measured_seconds
 from clock.timetable import Event, Timetable, with_rows

@@ -15,7 +15,7 @@ from clock.job import IterableJob, registry
 from clock.job.encryption import decrypted_args
 from clock.job.position import FIELD
 from clock.job.push.arguments import check_arity
-from clock.lint.rules import Finding
+from clock.lint.finding import Finding
 from clock.printable import counted
 from clock.store import Redis, keys, listing
 from clock.store.jobs import scanning

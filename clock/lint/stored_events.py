@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from clock.errors import DeclarationError
 from clock.inspection.events.schedules import event_of
-from clock.lint.rules import Finding
+from clock.lint.finding import Finding
 from clock.store import Redis
 from clock.store.ledger import schedules, timetable_changes
 from clock.timetable import Timetable
