@@ -18,6 +18,7 @@ from clock.rehearsal.coincidence import coincidences
 FARTHEST_SECONDS = 4 * 86_400  # the farthest move of a firing
 ALONE_SECONDS = 86_400  # the farthest move, if an event fires once in the span
 
+Instants = tuple[int, ...]  # in seconds since 1970
 Move = tuple[int, int]  # old and new instant, in seconds since 1970
 
 
@@ -27,8 +28,8 @@ class Change:
 
     old: EventFacts | None
     new: EventFacts | None
-    gone: tuple[int, ...]
-    added: tuple[int, ...]
+    gone: Instants
+    added: Instants
     moved: tuple[Move, ...]
 
     @property
@@ -56,8 +57,8 @@ class Change:
     @property
     def is_any(self) -> bool:
         """Whether there is a change to report."""
-        there = self.old is not None and self.new is not None
-        return bool(not there or self.gone or self.added or self.moved or self.is_renamed or self.does_otherwise)
+        is_changed = self.is_renamed or self.does_otherwise
+        return bool(not (self.old and self.new) or self.gone or self.added or self.moved or is_changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,7 @@ def _renamed(old: Described, new: Described) -> dict[str, EventFacts]:
 def _changed(old: EventFacts | None, new: EventFacts | None) -> Change:
     before, after = set(old.fires if old else ()), set(new.fires if new else ())
     near = min(_near(sorted(before)), _near(sorted(after)))
-    gone, added, moved = _paired(sorted(before - after), sorted(after - before), near)
-    return Change(old, new, tuple(gone), tuple(added), tuple(moved))
+    return Change(old, new, *_paired(sorted(before - after), sorted(after - before), near))
 
 
 def _near(fires: Sequence[int]) -> int:
@@ -140,7 +140,7 @@ def _near(fires: Sequence[int]) -> int:
     return min(min(gaps) // 2, FARTHEST_SECONDS) if gaps else ALONE_SECONDS
 
 
-def _paired(before: Sequence[int], after: Sequence[int], near: int) -> tuple[list[int], list[int], list[Move]]:
+def _paired(before: Sequence[int], after: Sequence[int], near: int) -> tuple[Instants, Instants, tuple[Move, ...]]:
     """The firings that are removed, new, and moved."""
     gone: list[int] = []
     added: list[int] = []
@@ -156,7 +156,7 @@ def _paired(before: Sequence[int], after: Sequence[int], near: int) -> tuple[lis
         else:
             added.append(after[j])
             j += 1
-    return [*gone, *before[i:]], [*added, *after[j:]], moved
+    return (*gone, *before[i:]), (*added, *after[j:]), tuple(moved)
 
 
 def _collisions(old: Described, new: Described, names: Mapping[str, str]) -> Iterator[Collision]:
@@ -173,6 +173,6 @@ def _groups(of: Described) -> dict[tuple[str, ...], list[int]]:
 
 def _hazards(pairs: Sequence[tuple[EventFacts | None, EventFacts | None]]) -> Iterator[tuple[str, str]]:
     for before, after in pairs:
-        for text in after.hazards if after else ():
-            if before is None or text not in before.hazards:
-                yield after.name if after else "", text
+        if after:
+            known = before.hazards if before else ()
+            yield from ((after.name, text) for text in after.hazards if text not in known)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -10,8 +9,10 @@ from datetime import datetime, timedelta
 
 from clock.clocks import from_ms
 from clock.diff.comparison import Change, Difference
+from clock.printable import counted
 
 LEFT_OUT = ("schedules put at run time",)  # they are in Redis, which is not read
+_LEFT_OUT = f"Not compared: {', '.join(LEFT_OUT)}."
 _SHOWN = 3  # firings of a kind that are named for an event
 
 
@@ -20,8 +21,8 @@ def to_text(difference: Difference) -> str:
     lines = [_headline(difference)]
     for change in difference.changes:
         lines += ["", _title(change), *(f"  {line}" for line in _lines_of(change, difference))]
-    lines += ["", *(f"! {line}" for line in _warnings(difference))] if _has_warnings(difference) else []
-    return "\n".join([*lines, _left_out()]) + "\n"
+    warnings = [f"! {line}" for line in _warnings(difference)]
+    return "\n".join([*lines, *(["", *warnings] if warnings else []), _LEFT_OUT]) + "\n"
 
 
 def to_markdown(difference: Difference) -> str:
@@ -34,60 +35,47 @@ def to_markdown(difference: Difference) -> str:
             for change in difference.changes
         ]
     lines += ["", *(f"- :warning: {_cell(line)}" for line in _warnings(difference))]
-    return "\n".join(lines).rstrip() + f"\n\n{_left_out()}\n"
+    return "\n".join(lines).rstrip() + f"\n\n{_LEFT_OUT}\n"
 
 
-def to_json(difference: Difference) -> str:
-    """For programs: instants in ISO 8601 with the new file's offset."""
-    show = _Shown(difference).iso
-    return json.dumps(
-        {
-            "start": difference.new.start.isoformat(),
-            "end": difference.new.end.isoformat(),
-            "loses_firings": difference.loses_firings,
-            "events": [
-                {
-                    "event": change.name,
-                    "was": change.old.name if change.old else None,
-                    "keeps_state": change.keeps_state,
-                    "is_gone": change.new is None,
-                    "is_new": change.old is None,
-                    "schedule": [event.schedule if event else None for event in (change.old, change.new)],
-                    "action": [event.action if event else None for event in (change.old, change.new)],
-                    "gone": [show(at) for at in change.gone],
-                    "new": [show(at) for at in change.added],
-                    "moved": [[show(before), show(after)] for before, after in change.moved],
-                }
-                for change in difference.changes
-            ],
-            "collisions": [{**asdict(item), "first": show(item.first)} for item in difference.collisions],
-            "hazards": [{"event": event, "text": text} for event, text in difference.hazards],
-            "left_out": LEFT_OUT,
-        },
-        ensure_ascii=False,
-        indent=2,
-    )
+def to_data(difference: Difference) -> dict[str, object]:
+    """For programs, as JSON: instants in ISO 8601 with the new file's offset."""
+
+    def show(seconds: int) -> str:
+        return _local(seconds, difference).isoformat()
+
+    return {
+        "start": difference.new.start.isoformat(),
+        "end": difference.new.end.isoformat(),
+        "loses_firings": difference.loses_firings,
+        "events": [
+            {
+                "event": change.name,
+                "was": change.old.name if change.old else None,
+                "keeps_state": change.keeps_state,
+                "is_gone": change.new is None,
+                "is_new": change.old is None,
+                "schedule": [event.schedule if event else None for event in (change.old, change.new)],
+                "action": [event.action if event else None for event in (change.old, change.new)],
+                "gone": [show(at) for at in change.gone],
+                "new": [show(at) for at in change.added],
+                "moved": [[show(before), show(after)] for before, after in change.moved],
+            }
+            for change in difference.changes
+        ],
+        "collisions": [{**asdict(item), "first": show(item.first)} for item in difference.collisions],
+        "hazards": [{"event": event, "text": text} for event, text in difference.hazards],
+        "left_out": LEFT_OUT,
+    }
 
 
-def _left_out() -> str:
-    return f"Not compared: {', '.join(LEFT_OUT)}."
+def _local(seconds: int, difference: Difference) -> datetime:
+    """An instant on the clocks of the new file's zone."""
+    return from_ms(seconds * 1000).astimezone(difference.new.start.tzinfo)
 
 
-class _Shown:
-    """Instants on the clocks of the new file's zone."""
-
-    def __init__(self, difference: Difference) -> None:
-        self._zone = difference.new.start.tzinfo
-
-    def local(self, seconds: int) -> datetime:
-        return from_ms(seconds * 1000).astimezone(self._zone)
-
-    def iso(self, seconds: int) -> str:
-        return self.local(seconds).isoformat()
-
-    def words(self, seconds: int) -> str:
-        at = self.local(seconds)
-        return f"{at:%a %Y-%m-%d %H:%M:%S}".removesuffix(":00")
+def _words(seconds: int, difference: Difference) -> str:
+    return f"{_local(seconds, difference):%a %Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
 
 def _headline(difference: Difference) -> str:
@@ -109,7 +97,6 @@ def _title(change: Change) -> str:
 
 
 def _lines_of(change: Change, difference: Difference) -> Iterator[str]:
-    shown = _Shown(difference)
     if change.is_renamed and change.keeps_state:
         yield "renamed; it keeps its state"
     elif change.is_renamed and change.old:
@@ -119,31 +106,27 @@ def _lines_of(change: Change, difference: Difference) -> Iterator[str]:
             yield f"{change.old.schedule} -> {change.new.schedule}"
         if change.does_otherwise:
             yield f"runs {change.new.action}, no longer {change.old.action}"
-    if change.gone:
-        yield f"{_times(len(change.gone))} gone: {_some([shown.words(at) for at in change.gone])}"
-    if change.added:
-        yield f"{_times(len(change.added))} new: {_some([shown.words(at) for at in change.added])}"
-    yield from _moves(change.moved, shown)
+    for words, instants in (("gone", change.gone), ("new", change.added)):
+        if instants:
+            yield f"{counted(len(instants), 'run')} {words}: {_some([_words(at, difference) for at in instants])}"
+    yield from _moves(change.moved, difference)
 
 
-def _moves(moved: Sequence[tuple[int, int]], shown: _Shown) -> Iterator[str]:
+def _moves(moved: Sequence[tuple[int, int]], difference: Difference) -> Iterator[str]:
     """Firings that have moved, grouped by how far; with too many groups, all in one."""
     groups: dict[int, list[str]] = defaultdict(list)
     for before, after in moved:
-        is_same_day = shown.local(before).date() == shown.local(after).date()
-        then = f"{shown.local(after):%H:%M}" if is_same_day else shown.words(after)
-        groups[after - before].append(f"{shown.words(before)} -> {then}")
+        then = _local(after, difference)
+        is_same_day = _local(before, difference).date() == then.date()
+        shown = f"{then:%H:%M}" if is_same_day else _words(after, difference)
+        groups[after - before].append(f"{_words(before, difference)} -> {shown}")
     if len(groups) > _SHOWN:
         moves = [words for group in groups.values() for words in group]
         span = f"{_length(min(groups))} to {_length(max(groups))}"
-        yield f"{_times(len(moves))} moved by {span}: {_some(moves)}"
+        yield f"{counted(len(moves), 'run')} moved by {span}: {_some(moves)}"
         return
     for by, moves in groups.items():
-        yield f"{_times(len(moves))} moved by {_length(by)}: {_some(moves)}"
-
-
-def _times(count: int) -> str:
-    return f"{count:,} run" + ("s" if count > 1 else "")
+        yield f"{counted(len(moves), 'run')} moved by {_length(by)}: {_some(moves)}"
 
 
 def _some(words: Sequence[str]) -> str:
@@ -157,14 +140,9 @@ def _length(seconds: int) -> str:
     return f"{sign}{timedelta(seconds=abs(seconds))}"
 
 
-def _has_warnings(difference: Difference) -> bool:
-    return bool(difference.collisions or difference.hazards)
-
-
 def _warnings(difference: Difference) -> Iterator[str]:
-    shown = _Shown(difference)
     for item in difference.collisions:
-        times = f"{item.count} times, first {shown.words(item.first)}"
+        times = f"{item.count} times, first {_words(item.first, difference)}"
         yield f"{', '.join(item.events)} now run together: {times}"
     yield from (f"{event}: {text}" for event, text in difference.hazards)
 

@@ -1,13 +1,11 @@
-"""The firings of a clock file in a span, as plain data that can be compared and sent to another process."""
+"""The firings of a clock file in a span, as data that can be compared, and sent to another process as JSON."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 from clock.errors import ConfigurationError
 from clock.lint.dst_hazards import hazards_of
@@ -41,12 +39,6 @@ class Described:
     zone: str
     events: Mapping[str, EventFacts]
 
-    def to_json(self) -> str:
-        """All of it as JSON, for `from_json`."""
-        events = [asdict(event) for event in self.events.values()]
-        span = {"start": self.start.isoformat(), "end": self.end.isoformat(), "zone": self.zone}
-        return json.dumps({**span, "events": events}, ensure_ascii=False)
-
 
 def describe(timetable: Timetable, start: datetime, end: datetime) -> Described:
     """Rehearse the clock file between two aware datetimes. Raises ConfigurationError for more than `MOST_RUNS`."""
@@ -67,19 +59,3 @@ def describe(timetable: Timetable, start: datetime, end: datetime) -> Described:
         for event in timetable.events
     }
     return Described(history.start, history.end, str(timetable.settings.tz), events)
-
-
-def from_json(text: str) -> Described:
-    """The description in the output of `to_json`."""
-    found: dict[str, Any] = json.loads(text)
-    events = {
-        facts["name"]: EventFacts(**{name: _frozen(value) for name, value in facts.items()})
-        for facts in found["events"]
-    }
-    return Described(
-        datetime.fromisoformat(found["start"]), datetime.fromisoformat(found["end"]), found["zone"], events
-    )
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

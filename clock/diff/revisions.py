@@ -15,7 +15,9 @@ from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 
-from clock.diff.description import Described, from_json
+import msgspec
+
+from clock.diff.description import Described
 from clock.errors import ConfigurationError
 
 logger = logging.getLogger("clock.cli")
@@ -24,6 +26,7 @@ _PROGRAM = """
 import sys
 from datetime import datetime
 from pathlib import Path
+import msgspec
 from clock.errors import ClockError
 from clock.import_path import add_application
 from clock.diff.description import describe
@@ -31,7 +34,8 @@ from clock.rehearsal.sources import load_application
 add_application(Path(sys.argv[1]))  # conditions may import modules, too
 try:
     start, end = map(datetime.fromisoformat, sys.argv[2:])
-    sys.stdout.write(chr(0) + describe(load_application(sys.argv[1]), start, end).to_json())
+    described = describe(load_application(sys.argv[1]), start, end)
+    sys.stdout.buffer.write(b"\\0" + msgspec.json.encode(described))
 except ClockError as error:
     sys.exit(str(error))
 """
@@ -72,7 +76,7 @@ def describe_revision(name: str, start: datetime, end: datetime) -> Described:
             raise ConfigurationError(f"{name}: {lines[-1] if lines else 'it exited without output'}")
         for line in lines:
             logger.warning("%s: %s", name, line)
-        return from_json(done.stdout.decode().rpartition("\0")[2])
+        return msgspec.json.decode(done.stdout.rpartition(b"\0")[2], type=Described)
 
 
 def _git(name: str, *words: str) -> bytes:

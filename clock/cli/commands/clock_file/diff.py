@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.diff.comparison import compare
-from clock.diff.comparison_text import to_json, to_markdown, to_text
+from clock.diff.comparison_text import to_data, to_markdown, to_text
 from clock.diff.description import describe
 from clock.diff.revisions import describe_revision, is_revision
 from clock.timetable import Timetable
@@ -49,7 +48,7 @@ def diff(old: str, new: Path, begin: str | None, end: str, form: str, config: Pa
         before = describe(_loaded(Path(old), config), start, stop)
     difference = compare(before, after)
     if form == "json":
-        echo_json(json.loads(to_json(difference)))
+        echo_json(to_data(difference))
     else:
         echo_page(_FORMS[form](difference))
     if difference.loses_firings:
