@@ -18,7 +18,7 @@ from clock.store.ledger.decision import Decision, DecisionKind
 from clock.timetable import Event, Monitor, SyncedEvents, Timetable, monitored, schedule_for_monitor
 
 MOST_DEFINITIONS = 20_000  # that are kept: rows that are edited again and again must not fill the memory
-_FIRED = (DecisionKind.FIRED, DecisionKind.CAUGHT_UP)
+_STATES: Mapping[DecisionKind, State] = {DecisionKind.MISSED: "miss", DecisionKind.ERROR: "failure"}
 
 
 def senders_of(environ: Mapping[str, str], clock: Clock) -> Senders:
@@ -26,46 +26,21 @@ def senders_of(environ: Mapping[str, str], clock: Clock) -> Senders:
     return Senders(providers_in(environ), clock)
 
 
-class _LastReads:
-    """The events of the last two reads of a source. During a read, the clock still runs those of the read before.
-
-    The thread that reads rows writes it; the ticker reads it.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._latest: dict[str, Event] = {}  # guarded by _lock
-        self._before: dict[str, Event] = {}  # guarded by _lock
-
-    def begin(self) -> None:
-        """Start a read: the rows are loaded, and their events follow."""
-        with self._lock:
-            self._before, self._latest = self._latest, {}
-
-    def note(self, event: Event) -> None:
-        """Add an event of the read under way."""
-        with self._lock:
-            self._latest[event.name] = event
-
-    def get(self, name: str) -> Event | None:
-        """The event of that name."""
-        with self._lock:
-            return self._latest.get(name) or self._before.get(name)
-
-
 class MonitoredEvents:
     """The events of a timetable for reports, including the latest version of rows and run-time schedules.
 
     With `defines`, their monitors and jobs carry their definitions for a listener: Sentry's `monitor_config`. A
     definition compares the due instants of a year, which takes some ms, so it is made once for each schedule.
-    `timetable` is the one to run.
+    `timetable` is the one to run. It notes the events of the last two reads of each source: during a read, the
+    clock still runs those of the read before.
     """
 
     def __init__(self, timetable: Timetable, now: datetime, *, defines: bool) -> None:
         self._now = now
         self._defines = defines
         self._definitions: dict[tuple[str, Monitor], Mapping[str, object] | None] = {}
-        self._reads: list[_LastReads] = []
+        self._lock = threading.Lock()
+        self._reads: list[list[dict[str, Event]]] = []  # guarded by _lock; the last two of each source
         self.timetable = replace(
             timetable,
             events=[self._defined(event) for event in timetable.events],
@@ -74,21 +49,25 @@ class MonitoredEvents:
 
     def get(self, name: str) -> Event | None:
         """The event of that name: of the clock file, or of the last two reads of a source."""
-        found = (read.get(name) for read in self._reads)
-        return self.timetable.by_name.get(name) or next(filter(None, found), None)
+        with self._lock:
+            found = [events[name] for reads in self._reads for events in reads if name in events]
+        return self.timetable.by_name.get(name) or next(iter(found), None)
 
     def _followed(self, synced: SyncedEvents) -> SyncedEvents:
-        read = _LastReads()
-        self._reads.append(read)
+        reads: list[dict[str, Event]] = [{}, {}]
+        with self._lock:
+            self._reads.append(reads)
 
         def load() -> Iterable[object]:
             rows = synced.load()
-            read.begin()
+            with self._lock:
+                reads[:] = {}, reads[0]
             return rows
 
         def adjust(event: Event) -> Event:
             found = self._defined(event)
-            read.note(found)
+            with self._lock:
+                reads[0][event.name] = found
             return found
 
         return replace(synced, load=load, adjust_event=adjust)
@@ -118,12 +97,10 @@ def clock_reports(events: MonitoredEvents, put: Callable[[Report], object]) -> C
 
     def note(decision: Decision) -> None:
         event = events.get(decision.event)
-        if event is None or event.monitor is None or (decision.kind in _FIRED and event.enqueues):
+        if event is None or event.monitor is None or (decision.kind.fires and event.enqueues):
             return
-        state: State = "success"
-        if decision.kind in (DecisionKind.MISSED, DecisionKind.ERROR):
-            state = "miss" if decision.kind is DecisionKind.MISSED else "failure"
-        words = "" if decision.kind in _FIRED else f"{decision.kind.value}: {decision.detail.get('reason', '')}"
+        state = _STATES.get(decision.kind, "success")
+        words = "" if decision.kind.fires else f"{decision.kind.value}: {decision.detail.get('reason', '')}"
         run = f"{decision.event}@{decision.due_ms}"
         monitor = event.monitor
         put(Report(monitor.slug, state, run, decision.event, decision.due_ms, words, monitor.definition))

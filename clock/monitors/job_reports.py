@@ -68,16 +68,9 @@ def report_jobs(put: Put) -> None:
 
 
 def _of_job(payload: Mapping[str, Any], slug: str, state: State, message: str = "") -> Report:
-    firing = payload.get("clock")
+    firing, definition = payload.get("clock"), payload.get(DEFINITION)
     firing = firing if isinstance(firing, Mapping) else {}
     due = firing.get("due")
-    run, definition = str(payload.get("jid")), payload.get(DEFINITION)
-    return Report(
-        slug,
-        state,
-        run,
-        str(firing.get("event", "")),
-        due if isinstance(due, int) else None,
-        message,
-        definition if isinstance(definition, Mapping) else None,
-    )
+    due_ms = due if isinstance(due, int) else None
+    definition = definition if isinstance(definition, Mapping) else None
+    return Report(slug, state, str(payload.get("jid")), str(firing.get("event", "")), due_ms, message, definition)

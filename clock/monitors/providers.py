@@ -86,15 +86,14 @@ class Healthchecks:
         """
         if not self.api_key:
             return None
-        values: dict[str, object] = {
+        cron = {"schedule": schedule.cron, "tz": schedule.zone}
+        values = {
             "name": event,
             "slug": monitor.slug,
             "grace": int(max(monitor.grace, monitor.max_runtime).total_seconds()),
             "unique": ["slug"],
+            **(cron if schedule.cron else {"timeout": schedule.seconds}),
         }
-        values |= (
-            {"schedule": schedule.cron, "tz": schedule.zone} if schedule.cron else {"timeout": schedule.seconds}
-        )
         headers = {"X-Api-Key": self.api_key}
         return _json("POST", f"{self.api_url}/api/v3/checks/", values, headers, f"{self.name} {monitor.slug}")
 
@@ -148,9 +147,8 @@ class SentryCrons:
 
     def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> Request:
         """A check-in `ok` that creates or updates the monitor: it has no other call with the DSN alone."""
-        return self._check_in(
-            monitor.slug, {"status": "ok", "monitor_config": sentry_definition(monitor, schedule)}
-        )
+        values = {"status": "ok", "monitor_config": sentry_definition(monitor, schedule)}
+        return self._check_in(monitor.slug, values)
 
     def _check_in(self, slug: str, values: Mapping[str, object]) -> Request:
         found = {**values, "environment": self.environment}
@@ -165,10 +163,9 @@ def check_in_of(report: Report) -> tuple[str, str]:
 
 def sentry_definition(monitor: Monitor, schedule: MonitoredSchedule) -> dict[str, object]:
     """The `monitor_config` of a monitor for Sentry Crons."""
+    interval = {"type": "interval", "value": -(-schedule.seconds // 60), "unit": "minute"}
     return {
-        "schedule": {"type": "crontab", "value": schedule.cron}
-        if schedule.cron
-        else {"type": "interval", "value": -(-schedule.seconds // 60), "unit": "minute"},
+        "schedule": {"type": "crontab", "value": schedule.cron} if schedule.cron else interval,
         "timezone": schedule.zone,
         "checkin_margin": _minutes(monitor.grace.total_seconds()),
         "max_runtime": _minutes(monitor.max_runtime.total_seconds()),

@@ -103,13 +103,13 @@ class Sender:
         """Send what waits, for 5 s at most, and end the thread."""
         self._stop.set()
         self._arrived.set()
-        thread = self._thread
-        if thread is not None:
-            thread.join(DRAIN_SECONDS)
+        if self._thread:
+            self._thread.join(DRAIN_SECONDS)
 
     def _run(self) -> None:
         while True:
-            request = self._next()
+            with self._lock:
+                request = self._waiting.popleft() if self._waiting else None
             if request is not None:
                 self._try(request)
             elif self._stop.is_set():
@@ -117,10 +117,6 @@ class Sender:
             else:
                 self._arrived.wait(60)
                 self._arrived.clear()
-
-    def _next(self) -> Request | None:
-        with self._lock:
-            return self._waiting.popleft() if self._waiting else None
 
     def _try(self, request: Request) -> None:
         for pause in (*PAUSES, None):  # pragma: no branch  # the last one returns
