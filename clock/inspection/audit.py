@@ -1,4 +1,7 @@
-"""The audit log: who changed what by hand, when, and on which page or machine."""
+"""The audit log: who changed what by hand, when, and on which page or machine.
+
+Each function that takes a connection raises StoreUnavailable.
+"""
 
 from __future__ import annotations
 
@@ -57,10 +60,7 @@ def note_if_possible(redis: Redis, change: Change) -> None:
 
 
 def changes(redis: Redis, count: int, before: str = "") -> list[AuditEntry]:
-    """Up to `count` changes, the latest first, from before the entry with the id `before`.
-
-    Raises StoreUnavailable.
-    """
+    """Up to `count` changes, the latest first, from before the entry with the id `before`."""
     return [_entry(number, fields) for number, fields in audit.read(redis, count, before)]
 
 

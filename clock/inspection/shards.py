@@ -57,10 +57,7 @@ class ShardView:
 
 
 def shard_views(redis: Redis) -> list[ShardView]:
-    """The home and its shards; empty without shards. A shard that does not answer, or refuses, has a `fault`.
-
-    Raises StoreError if the home does not answer, or refuses.
-    """
+    """The home and its shards; empty without shards. Raises StoreError if the home refuses or does not answer."""
     if shards_of(redis) is None:
         return []
     named = zip(names_of(redis), every(redis), strict=True)
@@ -122,11 +119,10 @@ def _left(redis: Redis, name: str, address: Address | None) -> LeftShard:
     if address is None:
         return LeftShard(name)
     place = opened_at(redis, address)
-    return LeftShard(name, place, jobs_in(place))
+    return LeftShard(name, place, _jobs_in(place))
 
 
-def jobs_in(redis: Redis) -> int:
-    """How many jobs one place holds, those in progress included. Raises StoreUnavailable."""
+def _jobs_in(redis: Redis) -> int:
     sizes = listing.sizes(redis)
     ends = listing.queue_ends(redis, listing.queue_names(redis))
     held = listing.in_progress_sizes(redis)

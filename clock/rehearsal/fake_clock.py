@@ -77,10 +77,7 @@ class FakeClock:
                 return
 
     def travel_to(self, instant: datetime) -> None:
-        """Set the wall clock, forwards or back, as an administrator might. Does not shorten waits.
-
-        Raises ValueError for a naive datetime.
-        """
+        """Set the wall clock, forwards or back. Does not shorten waits. Raises ValueError for a naive datetime."""
         with self._changed:
             self._now = _in_utc(instant)
             self._changed.notify_all()

@@ -30,8 +30,10 @@ def moving_world(start: float) -> Iterator[Move]:
     Yields the function that moves it. The machine's zone stays as it is. Raises ConfigurationError if the
     `testing` extra is not installed.
     """
-    if _is_frozen():
-        with _nested_freeze(start) as frozen:
+    freezegun: Any = sys.modules.get("freezegun.api")
+    if freezegun is not None and freezegun.freeze_factories:  # the test itself runs under freezegun
+        instant, offset = from_ms(round(start * 1000)), freezegun.tz_offsets[-1]
+        with sys.modules["freezegun"].freeze_time(instant, tz_offset=offset) as frozen:
             yield lambda to: frozen.move_to(from_ms(round(to * 1000)))
     elif time_machine is None:
         raise ConfigurationError(
@@ -41,14 +43,3 @@ def moving_world(start: float) -> Iterator[Move]:
     else:
         with time_machine.travel(start, tick=False) as traveller:
             yield traveller.move_to
-
-
-def _is_frozen() -> bool:
-    """Whether the test runs under freezegun at this moment."""
-    freezegun = sys.modules.get("freezegun.api")
-    return freezegun is not None and bool(freezegun.freeze_factories)
-
-
-def _nested_freeze(start: float) -> Any:
-    offset = sys.modules["freezegun.api"].tz_offsets[-1]
-    return sys.modules["freezegun"].freeze_time(from_ms(round(start * 1000)), tz_offset=offset)

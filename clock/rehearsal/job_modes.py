@@ -168,10 +168,7 @@ class Collected(_WithoutRedis):
         return count
 
     def perform_one(self, job: JobClass) -> Any:
-        """Run the first job of a class; returns the result of `perform`.
-
-        Raises JobError if no job of it was collected.
-        """
+        """Run the first job of a class; returns the result of `perform`. Raises JobError without a job."""
         found = self._taken(lambda payload: payload["class"] == job.wire_name)
         if found is None:
             raise JobError(f"no {job.wire_name} was pushed in this fake(), or all have been run")

@@ -53,9 +53,7 @@ def timetable_to_run(settings: Config) -> Timetable:
 
 
 def loads(text: str) -> Timetable:
-    """The timetable of the text of a clock file; its imports are found from the current folder.
-
-    Raises DeclarationError.
+    """The timetable of the text of a clock file in the current folder. Raises DeclarationError.
 
     >>> loads("from clock import every; every().day.at('06:00').do(print).named('daily')").event("daily").name
     'daily'
@@ -67,10 +65,7 @@ def loads(text: str) -> Timetable:
 
 
 def read_ledger(url: str) -> MemoryLedger:
-    """The ledger in the Redis at `url`, for `run(ledger=...)`. Writes nothing.
-
-    Raises ConfigurationError, StoreUnavailable.
-    """
+    """The ledger in the Redis at `url`, for `run(ledger=...)`. Raises ConfigurationError, StoreUnavailable."""
     redis = connect(url)
     try:
         found = MemoryLedger(listing.ledger(redis))

@@ -128,13 +128,10 @@ class Timeline:
             raise ValueError(f"window is {window!r}; it must be a length of time: timedelta(hours=1)")
         if not self.rows:
             raise ValueError("nothing fires in this timeline")
-        best, low, size = (0, 0), 0, window.total_seconds()
-        for high, (seconds, _) in enumerate(self.rows):
-            while self.rows[low][0] <= seconds - size:
-                low += 1
-            if high + 1 - low > best[1] - best[0]:
-                best = (low, high + 1)
-        found = self.rows[best[0] : best[1]]
+        seconds = [seconds for seconds, _ in self.rows]
+        ends = [bisect_left(seconds, start + window.total_seconds()) for start in seconds]
+        first = max(range(len(ends)), key=lambda place: ends[place] - place)
+        found = self.rows[first : ends[first]]
         return Busiest(self.local(found[0][0]), len(found), tuple(dict.fromkeys(name for _, name in found)))
 
     def to_json(self) -> str:

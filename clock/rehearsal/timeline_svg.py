@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
+from itertools import groupby
 
 from clock.rehearsal.drawn_timeline import DrawnTimeline
 from clock.timetable.triggers.zone_offsets import zone_changes
@@ -95,14 +96,13 @@ def _bands(timeline: DrawnTimeline, often: list[str], places: dict[date, float],
     totals = {where: cell.total() for where, cell in _cells(timeline, often, 60).items()}
     most = max(totals.values(), default=1)
     for day, x in places.items():
-        hour = 0
-        while hour < 24:
-            first, count = hour, totals.get((day, hour), 0)
-            while hour < 24 and totals.get((day, hour), 0) == count:
-                hour += 1
+        counts = [totals.get((day, hour), 0) for hour in range(24)]
+        for count, run in groupby(range(24), key=counts.__getitem__):
+            hours = list(run)
             if count:
                 tone = round(0.12 + 0.3 * count / most, 2)
-                box = _Rect(x, _TOP + _HEIGHT * first / 24, max(column - 1, 1), _HEIGHT * (hour - first) / 24)
+                y, height = _TOP + _HEIGHT * hours[0] / 24, _HEIGHT * len(hours) / 24
+                box = _Rect(x, y, max(column - 1, 1), height)
                 yield box.svg("#667", f"{day}: {count} an hour", f' fill-opacity="{tone}"')
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -35,16 +36,13 @@ def to_chart(timeline: DrawnTimeline) -> str:
     hours = "".join(f"{hour:<6}" for hour in range(0, 24, 3))
     lines = [f"{'':16}{hours}"]
     for day in timeline.days():
-        row = "".join(_tone(counts[day, slot]) for slot in range(_SLOTS))
+        tones = (bisect_right(_LIMITS, counts[day, slot]) for slot in range(_SLOTS))
+        row = "".join(_TONES[tone] for tone in tones)
         lines.append(f"{day:%a %Y-%m-%d}{'!' if day in changes else ' '}|{row}| {totals[day]:,}")
     lines += [f"! {change}" for change in changes.values()]
     if hidden:
         lines.append(f"Not drawn, they fire too often: {', '.join(hidden)}")
     return "\n".join(lines) + "\n"
-
-
-def _tone(count: int) -> str:
-    return _TONES[sum(count >= limit for limit in _LIMITS)]
 
 
 def to_listing(timeline: DrawnTimeline) -> str:

@@ -89,10 +89,7 @@ def _persistence(redis: Redis, info: Info) -> Finding:
 
 
 def replicas_findings(redis: Redis, info: Info) -> Iterator[Finding]:
-    """Whether the server has enough replicas for `durable` and for its own `min-replicas-to-write`.
-
-    Raises StoreUnavailable.
-    """
+    """Whether the server has enough replicas for `durable` and for its own `min-replicas-to-write`."""
     good = str(info.get("min_slaves_good_slaves", ""))  # only there if min-replicas-to-write is set
     needed = listing.server_setting(redis, "min-replicas-to-write") if good.isdigit() else None
     if needed and 0 < int(good) < int(needed):  # 0: one of the server's faults

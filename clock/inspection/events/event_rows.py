@@ -66,8 +66,18 @@ class EventRow:
 
     @cached_property
     def next_due(self) -> datetime | None:
-        """The oldest undecided due instant; None: never, or unknown without a declaration."""
-        return _next_due(self.event, self.entry, self.now) if self.event else None
+        """The oldest undecided due instant; None: never, or unknown without a declaration.
+
+        Of an event that no clock has run yet, reckoned from now.
+        """
+        event, entry = self.event, self.entry
+        if event is None:
+            return None
+        if entry is None:
+            whole_second = self.now.replace(microsecond=0)
+            return event.next_after(whole_second, anchor=whole_second)
+        counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
+        return event.next_after(entry.decided, anchor=entry.anchor, previous=entry.previous, counted=counted)
 
     def is_overdue(self, now: datetime) -> bool:
         """Whether it should have fired by `now`, by more than the limit."""
@@ -191,15 +201,6 @@ def _row(name: str, event: Event | None, stored: StoredEvent, now: datetime) -> 
         now=now,
         outcome=stored.outcome,
     )
-
-
-def _next_due(event: Event, entry: Entry | None, now: datetime) -> datetime | None:
-    """The oldest due instant that is not decided; of an event that no clock has run yet, reckoned from now."""
-    if entry is None:
-        whole_second = now.replace(microsecond=0)
-        return event.next_after(whole_second, anchor=whole_second)
-    counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
-    return event.next_after(entry.decided, anchor=entry.anchor, previous=entry.previous, counted=counted)
 
 
 def event_history(redis: Redis, name: str, count: int) -> list[Record]:

@@ -42,10 +42,7 @@ class ReleaseChange:
 
 
 def release_changes(redis: Redis, count: int, before: str = "") -> list[ReleaseChange]:
-    """Up to `count` releases, the latest first, from before the release with the id `before`.
-
-    Raises StoreUnavailable.
-    """
+    """Up to `count` releases, the latest first, from before the one with the id `before`. Raises StoreError."""
     return [_change(number, entry) for number, entry in timetable_changes.read(redis, count, before)]
 
 

@@ -18,7 +18,6 @@ from clock.printable import brief, closest, is_utf8
 from clock.store import Redis, listing
 from clock.store.ledger import schedules
 from clock.store.ledger.event_rows import known_names
-from clock.store.ledger.schedules import StoredSchedule
 from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 
 READ_EVERY = timedelta(seconds=5)  # a change takes effect within this time
@@ -55,10 +54,7 @@ def with_stored_events(timetable: Timetable, redis: Redis, require: Sequence[Pat
 
 
 def unlisted_rows(redis: Redis, timetable: Timetable) -> int:
-    """How many events of database rows the clock runs: `timetable` has their sources, not the events.
-
-    Raises StoreError.
-    """
+    """How many events of database rows, whose sources `timetable` has, the clock runs. Raises StoreError."""
     if all(synced.source == SOURCE for synced in timetable.synced):
         return 0
     return len(set(known_names(redis)) - timetable.by_name.keys() - listing.orphaned(redis).keys())
@@ -79,8 +75,10 @@ def job_of(row: Any) -> Any:
 def event_of(name: str, fields: Mapping[str, Any]) -> Event:
     """The event of a schedule, whose job is checked. Raises DeclarationError with all names that are close."""
     check_name(name)
-    if isinstance(fields.get("job"), str):
-        _check_known(fields["job"])
+    job = fields.get("job")
+    if isinstance(job, str) and not registry.knows(job):
+        hint = closest(job, registry.names(), "import its module first")
+        raise DeclarationError(f"no job class is named {job!r}; {hint}")
     read = read_rows(_source(list), [_row_of(name, fields)], Settings(tz=UTC))
     if read.errors:
         raise DeclarationError(str(read.errors[0]).removeprefix(f"{SOURCE}: "))
@@ -110,10 +108,7 @@ def next_runs(event: Event, now: datetime, count: int = 10) -> list[datetime]:
 
 
 def split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The timing, whose change starts the event again, and the other fields.
-
-    Durations become seconds, and datetimes become text.
-    """
+    """The timing, whose change starts the event again, and the other fields, both with values that JSON has."""
     given = {name: _listed(value) if name in _SETS else value for name, value in fields.items()}
     plain = {name: _plain(value) for name, value in given.items() if value is not None}
     timing = {name: value for name, value in plain.items() if name in TIMING}
@@ -141,11 +136,7 @@ def _rows(redis: Redis, require: tuple[Path, ...], import_jobs: ImportJobs = loo
     stored = schedules.read(redis)
     if stored and require:
         _imported(require, import_jobs)
-    return [_row(schedule) for schedule in stored]
-
-
-def _row(schedule: StoredSchedule) -> dict[str, Any]:
-    return {**_row_of(schedule.name, schedule.fields), "attributes": {"since": schedule.since}}
+    return [{**_row_of(one.name, one.fields), "attributes": {"since": one.since}} for one in stored]
 
 
 def _row_of(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,9 +163,3 @@ def _check_row(row: Mapping[str, Any]) -> None:
 @cache
 def _imported(require: tuple[Path, ...], import_jobs: ImportJobs) -> None:
     import_jobs(*(path for path in require if path.exists()))
-
-
-def _check_known(name: str) -> None:
-    if not registry.knows(name):
-        hint = closest(name, registry.names(), "import its module first")
-        raise DeclarationError(f"no job class is named {name!r}; {hint}")

@@ -23,7 +23,7 @@ LAMBDA = "<lambda>"
 def shown_action(action: Action, *, see_arguments: bool = True) -> str:
     """The action in words. Without `see_arguments` it is only the name of the job or of the function."""
     if isinstance(action, Enqueue):
-        return action.words(_args_of(action) if see_arguments else ())
+        return action.words(_shown(_rules_of(action.job), list(action.args)) if see_arguments else ())
     if see_arguments:
         return str(action)
     return _bare_name(action.function if isinstance(action, Call) else action.handler)
@@ -32,8 +32,7 @@ def shown_action(action: Action, *, see_arguments: bool = True) -> str:
 def shown_fields(fields: Mapping[str, Any], *, see_arguments: bool = True) -> Mapping[str, Any]:
     """The fields of a stored schedule. Without `see_arguments` they have no `args`.
 
-    If this process does not know the job class, it does not know the arguments that the class hides, so it hides
-    all of them.
+    All arguments of an unknown job class are hidden: this process does not know which of them the class hides.
     """
     if "args" not in fields:
         return fields
@@ -45,10 +44,6 @@ def shown_fields(fields: Mapping[str, Any], *, see_arguments: bool = True) -> Ma
 def hides_arguments(fields: Mapping[str, Any], *, see_arguments: bool = True) -> bool:
     """Whether a stored schedule has arguments that `shown_fields` does not show."""
     return shown_fields(fields, see_arguments=see_arguments).get("args") != fields.get("args")
-
-
-def _args_of(action: Enqueue) -> Sequence[object]:
-    return _shown(_rules_of(action.job), list(action.args))
 
 
 def _rules_of(job: Any) -> Mapping[str, Any]:

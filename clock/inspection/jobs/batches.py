@@ -25,8 +25,7 @@ SECONDS = 60.0  # of a deep check, at most
 class BatchView:
     """A batch: its state (open, sealed, done), and how many of its jobs are pending, done, and ended otherwise.
 
-    `fired` has the time of each event. `opener` is the jid of the job that
-    opened it.
+    `fired` has the time of each event. `opener` is the jid of the job that opened it.
     """
 
     bid: str

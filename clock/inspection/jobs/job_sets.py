@@ -47,10 +47,7 @@ class WaitingSet:
         return free_locks_of(self.redis, jobs, removed)
 
     def reschedule(self, jobs: Sequence[FoundJob], at: float) -> int:
-        """Set the due time of jobs to `at` (float seconds); dead jobs move to `schedule`.
-
-        Returns how many were still here.
-        """
+        """Set the due time of jobs to `at` (float seconds), dead jobs move to `schedule`; how many were here."""
         if self.name == DEAD:
             return self._each(jobs, lambda place, members: repairs.schedule_dead(place, members, at))
         return self._each(jobs, lambda place, members: repairs.reschedule(place, self.name, members, at))
