@@ -32,10 +32,7 @@ class Batches:
 
 
 class BatchRef:
-    """The batch with the id `bid`. Its methods raise StoreUnavailable.
-
-    Each has an awaitable twin, whose name starts with `a`.
-    """
+    """The batch with the id `bid`. Its methods raise StoreUnavailable. Each has an awaitable twin: `aview`."""
 
     def __init__(self, bid: str, *, redis: Redis | None = None) -> None:
         if not (is_utf8(bid) and bid):
@@ -69,10 +66,7 @@ class BatchRef:
 
 
 class Limits:
-    """All concurrency limits. Its methods raise StoreUnavailable.
-
-    Each has an awaitable twin, whose name starts with `a`.
-    """
+    """All concurrency limits. Its methods raise StoreUnavailable. Each has an awaitable twin, prefixed `a`."""
 
     def __init__(self, *, redis: Redis | None = None) -> None:
         self._redis = connected(redis)

@@ -20,10 +20,7 @@ OnProgress = Callable[[Progress], object]
 
 
 class JobPlace:
-    """A queue or a sorted set of jobs. Its methods raise StoreUnavailable.
-
-    Each method that reads Redis has an awaitable twin, whose name starts with `a`.
-    """
+    """A queue or a sorted set of jobs. Its methods raise StoreUnavailable, and have twins with the prefix `a`."""
 
     _changed_from: ClassVar[Order] = "first"  # the end at which a change of many jobs starts
 

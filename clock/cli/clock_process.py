@@ -51,10 +51,7 @@ def clock_process(
     on_stuck: Callable[[], object] = lambda: None,
     metrics: Metrics | None = None,
 ) -> ClockProcess:
-    """The clock of a timetable for this process, with `metrics` if given.
-
-    It opens a second connection, for the lease. Waits for Redis as `patiently` does.
-    """
+    """The clock of a timetable for this process. Opens a second connection, for the lease; waits for Redis."""
     clock = patiently(lambda: redis_clock(redis))
     timetable = with_schedules(timetable, redis, config.require, import_jobs)
     listeners: list[Callable[[Decision], object]] = []

@@ -33,10 +33,7 @@ def parents_folder() -> Path | None:
 def metrics_if_installed(
     redis: Redis, clock: Clock, *, children: Path | None = None, is_child: bool = False
 ) -> Metrics | None:
-    """The process's metrics; None: prometheus-client (the extra `metrics`) is not installed.
-
-    `children` is the folder of the child processes' counters, if this process reports for several.
-    """
+    """The process's metrics; None: prometheus-client is missing. `children`: the folder of their counters."""
     if importlib.util.find_spec("prometheus_client") is None:
         return None
     from clock.health.metrics import Metrics

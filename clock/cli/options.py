@@ -111,10 +111,7 @@ def settings(config: Path | None, **options: object) -> Config:
 
 
 def answering_settings(config: Path | None, **options: object) -> Config:
-    """The settings of a command that answers on stdout: its log goes to stderr, from warnings up by default.
-
-    Raises ConfigurationError.
-    """
+    """The settings of a command that answers on stdout: its log goes to stderr, from warnings up by default."""
     found = load_config(options, file=config)
     answering(found.log_format, found.log_level if options.get("log_level") else "warning")
     return found

@@ -56,10 +56,7 @@ def answers() -> TextIO:
 
 @contextmanager
 def _apart() -> Iterator[TextIO]:
-    """The stream for the answer.
-
-    Inside the block stdout is stderr, also for processes that the user's code starts.
-    """
+    """The stream for the answer. In the block stdout is stderr, also for processes that the user's code starts."""
     with ExitStack() as stack:
         answer = sys.stdout
         with suppress(OSError, AttributeError):  # a stream without a descriptor; a stderr that is closed

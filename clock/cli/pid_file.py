@@ -32,10 +32,7 @@ class PidFile:
     path: Path
 
     def holder(self) -> int | None:
-        """The process that the file names and that holds its lock; None: no such process.
-
-        Raises ConfigurationError if the path is not a pid file.
-        """
+        """The process that the file names and that has its lock, if there is one. Raises ConfigurationError."""
         try:
             file = open_own(self.path, os.O_RDONLY)
         except FileNotFoundError:
@@ -45,10 +42,7 @@ class PidFile:
             return pid if pid and _is_locked(file) and _has_open(pid, file) else None
 
     def take(self) -> io.FileIO:
-        """Lock the file for as long as the result is open, in this process or a child; it is created if missing.
-
-        Raises ClockError if another process holds it, ConfigurationError if it is not a pid file of this user.
-        """
+        """Lock the file while the result is open, here or in a child; create it if missing. Raises ClockError."""
         for _ in range(PATIENCE):
             file = open_own(self.path, os.O_RDWR | os.O_CREAT)
             if self._is_taken(file):
@@ -102,10 +96,7 @@ class PidFile:
 
 
 def open_own(path: Path, flags: int) -> io.FileIO:
-    """Open a regular file that has no other name, without following a link at its end.
-
-    Raises ConfigurationError if it is anything else or cannot be opened, FileNotFoundError if it is missing.
-    """
+    """Open a regular file that has no other name; no link. Raises ConfigurationError, FileNotFoundError."""
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     except FileNotFoundError:

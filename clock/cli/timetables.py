@@ -20,10 +20,7 @@ from clock.timetable.clock_file.loading.loader import make_importable
 
 
 def load_timetable(config: Config) -> Timetable:
-    """The timetable of the clock file and of the YAML files, whose jobs are imported. Raises DeclarationError.
-
-    The application's modules stay importable, for actions that import modules when they run.
-    """
+    """The timetable of the clock file and YAML. Actions can still import modules. Raises DeclarationError."""
     add_application(config.clock_file)
     return sources.timetable_of(config)
 
@@ -34,10 +31,7 @@ def all_events(config: Config, redis: Redis) -> Timetable:
 
 
 def in_its_folder(timetable: Timetable) -> Timetable:
-    """The timetable, after this process has changed to the folder that its file sets for its functions.
-
-    Connect first: the embedded Valkey is that of the current folder.
-    """
+    """The timetable, in the folder that its file sets. Connect first: the embedded Valkey belongs to a folder."""
     found = replace(timetable, path=timetable.path.absolute())
     os.chdir(timetable.folder)
     return found

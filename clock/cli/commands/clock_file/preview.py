@@ -84,10 +84,7 @@ def preview(
 
 
 def _rehearse(timetable: Timetable, span: Span, url: str | None, wanted: Sequence[str]) -> Timeline:
-    """The runs of the wanted events (empty: all), rehearsed a month at a time, with a progress bar on a terminal.
-
-    Raises ConfigurationError if there are more than MOST_RUNS.
-    """
+    """The runs of the wanted events (empty: all), rehearsed by months. Raises ConfigurationError for too many."""
     ledger = read_ledger(url) if url else None
     rows: list[tuple[int, str]] = []
     names: dict[str, None] = {}

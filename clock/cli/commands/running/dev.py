@@ -65,10 +65,7 @@ def _listening() -> socket.socket:
 
 
 def _run_processes(commands: Mapping[str, Sequence[str]], listener: socket.socket | None) -> int:
-    """Run the commands until one ends or a signal arrives. Returns the exit code for the shell.
-
-    `listener` is the socket that the dashboard inherits.
-    """
+    """Run the commands until one ends, or a signal. The dashboard inherits `listener`. Returns the exit code."""
     stop = threading.Event()
     processes: dict[str, subprocess.Popen[str]] = {}
 

@@ -159,12 +159,9 @@ def _options(config: Config, burst: bool) -> WorkerOptions:
 
 
 def _report_empty(redis: Redis, options: WorkerOptions, now: float) -> None:
-    """Print that no job waits in the queues of a burst: it would end silently if a name is misspelled.
-
-    Parked jobs, and delayed jobs that are due, come to their queues at the start of the worker.
-    """
+    """Print that no job waits in the queues of a burst: it would end silently if a name is misspelled."""
     delayed = Delayed(redis)
-    if earliest(delayed.first_due()) <= now or delayed.parked_classes():
+    if earliest(delayed.first_due()) <= now or delayed.parked_classes():  # they come to their queues at the start
         return
     names, known = [queue.name for queue in options.queues], listing.queue_names(redis)
     if any(end is None or end[0] for end in listing.queue_ends(redis, names)):
@@ -188,10 +185,7 @@ def _assignment(config: Config, name: str, post: ShardPost | None) -> Assignment
 
 @contextmanager
 def _leaving(process: Worker) -> Iterator[None]:
-    """End with the block, even if jobs still run: Python would wait for their executors' threads.
-
-    These jobs have been put back and run elsewhere.
-    """
+    """End with the block, even if jobs still run, which were put back: Python would wait for their threads."""
     exit_code = 0
     try:
         yield
@@ -228,10 +222,7 @@ def _reporting_to_monitors() -> AbstractContextManager[None]:
 
 
 def _run_several(config: Config) -> int:
-    """Run this command in several processes. Returns the exit code.
-
-    Raises ConfigurationError, StoreUnavailable.
-    """
+    """Run this command in several processes. Returns the exit code."""
     for capsule in config.capsules:
         logger.info("Starting %d processes for the capsule %s", config.processes, capsule)
     command = program.command([*sys.argv[1:], "--processes", "1"])  # the last one counts

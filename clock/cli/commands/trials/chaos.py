@@ -132,10 +132,7 @@ class Chaos:
     disturbances: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> FinalCheck:
-        """Start the application, disturb it, wait until it is idle, stop it, and check the result.
-
-        Raises ConfigurationError if no event of the file enqueues a job, or if a process does not start.
-        """
+        """Run the application, disturb it, wait until it is idle, stop it, check it. Raises ConfigurationError."""
         dice, clock, never = random.Random(self.plan.seed), self.clock, threading.Event()  # noqa: S311
         of_events = random.Random(self.plan.seed)  # noqa: S311  # how many runs fit depends on the machine
         events = [event for event in self.timetable.events if event.enqueues]

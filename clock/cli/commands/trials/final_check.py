@@ -35,8 +35,7 @@ class FinalCheck:
 def final_check(redis: Redis, timetable: Timetable, logged: Set[str]) -> FinalCheck:
     """Look through history and jobs of a trial's server. `logged` are the jids of jobs that ended by the logs.
 
-    No clock and no worker may run then: what moves between two reads would seem lost.
-    Raises StoreUnavailable.
+    No clock and no worker may run then: what moves between two reads would seem lost. Raises StoreUnavailable.
     """
     records = {event.name: list(history.read(redis, event.name)) for event in timetable.events}
     every: list[Record] = [record for some in records.values() for record in some]

