@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from itertools import islice
@@ -13,40 +14,35 @@ import click
 
 from clock.api import Conditions, FoundJob, JobSet, Queue
 from clock.cli.auditing import audit_jobs
-from clock.cli.opening import with_redis
+from clock.cli.opening import Opened, with_redis
 from clock.cli.options import Command, limit_option
 from clock.cli.output import Styled, echo, echo_json, echo_table, json_option, utc
 from clock.errors import ClockError
-from clock.job.payload import instant
-from clock.printable import printable, shortened_list
-from clock.store import Redis
+from clock.job.payload import instant, seconds
+from clock.printable import duration, printable, shortened_list
 from clock.timetable.typed_times import typed_length
 
 Place = Queue | JobSet
+DAY = 86_400.0  # seconds
 END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: another program's score may be later
 SHOWN_FROM = 2_000  # with this many jobs a progress bar is useful
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
 
 
-class Age(click.ParamType[float]):
-    """A length of time: `90s`, `15m`, `2 hours`, `7d`, `1w`."""
-
-    name = "age"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The seconds. Fails with the accepted forms."""
-        try:
-            return typed_length(str(value)).total_seconds()
-        except ValueError:
-            self.fail(f"{value!r} is not an age; write 90s, 15m, 2h, 7d or 1w", param, ctx)
+def _age(text: str) -> float:
+    """The seconds of `90s`, `15m`, `2 hours`, `7d`, `1w`."""
+    try:
+        return typed_length(text).total_seconds()
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not an age; write 90s, 15m, 2h, 7d or 1w") from None
 
 
 #: Condition: its option, type, metavar and help.
-_CONDITIONS: dict[str, tuple[str, click.ParamType[Any] | None, str, str]] = {
+_CONDITIONS: dict[str, tuple[str, Callable[[str], float] | None, str, str]] = {
     "class_": ("--class", None, "NAME", "Only jobs of this class; * matches anything."),
     "queue": ("--queue", None, "NAME", "Only jobs of this queue; * matches anything."),
-    "older_than": ("--older-than", Age(), "AGE", "Only jobs older than this: 90s, 15m, 2h, 7d ..."),
+    "older_than": ("--older-than", _age, "AGE", "Only jobs older than this: 90s, 15m, 2h, 7d ..."),
     "args": ("--args", None, "TEXT", "Only jobs whose arguments, as JSON, contain this text."),
     "error": ("--error", None, "TEXT", "Only jobs whose last error contains this text."),
 }
@@ -104,51 +100,62 @@ def one(place: Place, jid: str) -> FoundJob:
     return job
 
 
-class Selection:
-    """The jobs of a place that meet conditions. `audited` is the place's name in the audit log.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of jobs in words: the question with their number and place, the progress bar, the audit log."""
 
-    Raises UsageError without conditions, unless `everything` is set.
+    question: str
+    label: str
+    entry: str
+
+
+DELETION = Change("Delete {} of {} for good?", "Deleting", "delete_jobs")
+
+
+def change(
+    opened: Opened,
+    place: Place,
+    wanted: Conditions,
+    yes: bool,
+    kind: Change,
+    action: Callable[..., int],
+    *,
+    everything: bool = False,
+) -> int:
+    """Change the jobs that meet the conditions, after a confirmation, with a progress bar. Returns their number.
+
+    Raises UsageError without conditions, unless `everything` is set, and ClockError if a given jid is missing.
     """
-
-    def __init__(
-        self, redis: Redis, place: Place, wanted: Conditions, *, audited: str = "", everything: bool = False
-    ) -> None:
-        if not wanted and not everything:
-            raise click.UsageError(NO_CHOICE)
-        self._redis, self._place, self._wanted = redis, place, wanted
-        self._audited = audited or place.name
-
-    def change(self, action: Callable[..., int], question: str, yes: bool, label: str, entry: str) -> int:
-        """Change the jobs after a confirmation, with a progress bar and an entry in the audit log.
-
-        `question` has a place for the number of jobs. Returns the number of changed jobs. Raises ClockError if a
-        given jid is missing.
-        """
-        size = self._size()
-        confirm(question.format(size), yes or not size)
-        with click.progressbar(length=size, label=label, hidden=size < SHOWN_FROM, file=sys.stderr) as bar:
-            changed = action(progress=lambda step: bar.update(min(step.searched, size) - bar.pos), **self._wanted)
-        audit_jobs(self._redis, entry, self._audited, self._wanted, changed)
-        if not size:
-            classes = dict.fromkeys(job.job_class for job in islice(self._place.search(), READ_FOR_CLASSES))
-            found = f"it has {shortened_list(list(classes))}" if classes else "it is empty"
-            echo(f"No job of {self._place.name!r} matches; {found}", err=True)
-        return changed
-
-    def _size(self) -> int:
-        missing, found = set(self._wanted.get("jid", ())), 0
-        for job in self._place.search(**self._wanted):
-            missing.discard(job.jid)
-            found += 1
-        if missing:
-            raise ClockError(f"{self._place.name!r} has no job {', '.join(sorted(missing))}")
-        return found
+    if not wanted and not everything:
+        raise click.UsageError(NO_CHOICE)
+    is_queue = isinstance(place, Queue)
+    shown, audited = (
+        (f"the queue {place.name!r}", f"queue {place.name}") if is_queue else (f"`{place.name}`", place.name)
+    )
+    size = _size(place, wanted)
+    confirm(kind.question.format(size, shown), yes or not size)
+    with click.progressbar(length=size, label=kind.label, hidden=size < SHOWN_FROM, file=sys.stderr) as bar:
+        changed = action(progress=lambda step: bar.update(min(step.searched, size) - bar.pos), **wanted)
+    audit_jobs(opened.redis, kind.entry, audited, wanted, changed)
+    if not size:
+        classes = dict.fromkeys(job.job_class for job in islice(place.search(), READ_FOR_CLASSES))
+        found = f"it has {shortened_list(list(classes))}" if classes else "it is empty"
+        echo(f"No job of {place.name!r} matches; {found}", err=True)
+    return changed
 
 
-def show_found(
-    place: Place, wanted: Conditions, limit: int, as_json: bool, when: Callable[[FoundJob], str]
-) -> None:
-    """Print the first `limit` selected jobs, each with its time in words, and whether there are more."""
+def _size(place: Place, wanted: Conditions) -> int:
+    missing, found = set(wanted.get("jid", ())), 0
+    for job in place.search(**wanted):
+        missing.discard(job.jid)
+        found += 1
+    if missing:
+        raise ClockError(f"{place.name!r} has no job {', '.join(sorted(missing))}")
+    return found
+
+
+def show_found(opened: Opened, place: Place, wanted: Conditions, limit: int, as_json: bool) -> None:
+    """Print the first `limit` selected jobs, and whether there are more."""
     jobs = place.search(**wanted)
     shown = list(islice(jobs, limit))
     if as_json:
@@ -158,8 +165,23 @@ def show_found(
     if wanted:  # their number is unknown
         more = "some" if next(jobs, None) else 0
     headings = ["when", "class", "args", "queue", "retries", "jid", "error"]
-    rows = [(when(job), job.job_class, job.args, job.queue, _retries(job), job.jid, job.error) for job in shown]
+    now = seconds(opened.clock.now())
+    rows = [
+        (_when(job, now), job.job_class, job.args, job.queue, _retries(job), job.jid, job.error) for job in shown
+    ]
     echo_table(headings, rows, more, none="No jobs.")
+
+
+def _when(job: FoundJob, now: float) -> str:
+    """The time for which the job has waited in its queue, or its time in a sorted set."""
+    if job.at is None:
+        return f"{duration(max(0.0, now - job.since))} ago" if job.since is not None else ""
+    if not 0 <= job.at < END_OF_DATES:
+        return f"{job.at:g}"
+    if abs(job.at - now) > DAY:
+        return f"{datetime.fromtimestamp(job.at, UTC):%Y-%m-%d %H:%M}"
+    distance = duration(abs(job.at - now))
+    return f"in {distance}" if job.at >= now else f"{distance} ago"
 
 
 def _retries(job: FoundJob) -> int | None:
@@ -186,10 +208,8 @@ def _in_words(name: str, value: object) -> object:
 
 
 def _date(value: object) -> object:
-    seconds = instant(value)
-    if seconds is None or not 0 <= seconds < END_OF_DATES:
-        return value
-    return utc(datetime.fromtimestamp(seconds, UTC))
+    at = instant(value)
+    return utc(datetime.fromtimestamp(at, UTC)) if at is not None and 0 <= at < END_OF_DATES else value
 
 
 def job_as_json(job: FoundJob) -> dict[str, object]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial, update_wrapper
 from inspect import cleandoc
 from typing import Any
 
 import click
 
-from clock.api import Conditions, DeadSet, FoundJob, JobSet, RetrySet, ScheduledSet
+from clock.api import Conditions, DeadSet, JobSet, RetrySet, ScheduledSet
 from clock.cli.auditing import audit_jobs
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import (
-    END_OF_DATES,
-    Selection,
+    DELETION,
+    Change,
+    change,
     confirm,
     list_options,
     one,
@@ -29,7 +30,7 @@ from clock.cli.output import echo, json_option
 from clock.cli.times import later
 from clock.inspection.jobs.job_sets import trim_dead
 from clock.job.payload import seconds
-from clock.printable import counted, duration, local_time
+from clock.printable import counted, local_time
 from clock.store.jobs.dead import DeadLimits
 
 
@@ -40,8 +41,7 @@ def _list(opened: Opened, place: type[JobSet], wanted: Conditions, limit: int, a
     \b
     Example: python -m clock {group} list --class 'Send*'
     """
-    when = partial(_when, now=seconds(opened.clock.now()))
-    show_found(place(redis=opened.redis), wanted, limit, as_json, when)
+    show_found(opened, place(redis=opened.redis), wanted, limit, as_json)
 
 
 @click.argument("text")
@@ -56,8 +56,7 @@ def _search(opened: Opened, place: type[JobSet], text: str, wanted: Conditions, 
     """
     if not text:
         raise click.UsageError("the text is empty; give a text to search for")
-    when = partial(_when, now=seconds(opened.clock.now()))
-    show_found(place(redis=opened.redis), {**wanted, "text": text}, limit, as_json, when)
+    show_found(opened, place(redis=opened.redis), {**wanted, "text": text}, limit, as_json)
 
 
 @click.argument("jid")
@@ -81,11 +80,9 @@ def _retry(opened: Opened, place: type[JobSet], wanted: Conditions, everything: 
     Example: python -m clock {group} retry --class SendMailJob --yes
     """
     jobs = place(redis=opened.redis)
-    question = f"Put {{}} of `{place.name}` into their queues?"
+    kind = Change("Put {} of {} into their queues?", "Enqueueing", "retry_jobs")
     action = jobs.add_to_queue if wanted else partial(jobs.add_to_queue, class_="*")
-    selection = Selection(opened.redis, jobs, wanted, everything=everything)
-    moved = selection.change(action, question, yes, "Enqueueing", "retry_jobs")
-    echo(f"Enqueued: {moved}")
+    echo(f"Enqueued: {change(opened, jobs, wanted, yes, kind, action, everything=everything)}")
 
 
 @click.option(
@@ -103,10 +100,9 @@ def _reschedule(opened: Opened, place: type[JobSet], when: str, wanted: Conditio
     now = opened.clock.now()
     at = later("--at", when, now, now.astimezone().tzinfo or UTC)
     jobs = place(redis=opened.redis)
-    selection = Selection(opened.redis, jobs, wanted)
-    question = f"Reschedule {{}} of `{place.name}` to {local_time(at, None)}?"
-    moved = selection.change(partial(jobs.reschedule, at), question, yes, "Rescheduling", "reschedule_jobs")
-    echo(f"Rescheduled: {moved}")
+    question = f"Reschedule {{}} of {{}} to {local_time(at, None)}?"
+    kind = Change(question, "Rescheduling", "reschedule_jobs")
+    echo(f"Rescheduled: {change(opened, jobs, wanted, yes, kind, partial(jobs.reschedule, at))}")
 
 
 @selection_options
@@ -117,9 +113,7 @@ def _delete(opened: Opened, place: type[JobSet], wanted: Conditions, yes: bool) 
     Example: python -m clock {group} delete --older-than 30d
     """
     jobs = place(redis=opened.redis)
-    question = f"Delete {{}} of `{place.name}` for good?"
-    selection = Selection(opened.redis, jobs, wanted)
-    echo(f"Deleted: {selection.change(jobs.delete, question, yes, 'Deleting', 'delete_jobs')}")
+    echo(f"Deleted: {change(opened, jobs, wanted, yes, DELETION, jobs.delete)}")
 
 
 @yes_option
@@ -146,22 +140,11 @@ def _kill(opened: Opened, place: type[RetrySet | ScheduledSet], wanted: Conditio
     Example: python -m clock {group} kill --class BrokenJob
     """
     jobs = place(redis=opened.redis)
-    question = f"Move {{}} of `{place.name}` to the dead?"
-    selection = Selection(opened.redis, jobs, wanted)
-    moved = selection.change(jobs.kill, question, yes, "Moving", "bury_jobs")
+    kind = Change("Move {} of {} to the dead?", "Moving", "bury_jobs")
+    moved = change(opened, jobs, wanted, yes, kind, jobs.kill)
     limits = DeadLimits(opened.config.dead_max_jobs, opened.config.dead_timeout)
     removed = trim_dead(opened.redis, seconds(opened.clock.now()), limits)
     echo(f"Moved to dead: {moved}{'; ' if removed else ''}{removed}")
-
-
-def _when(job: FoundJob, *, now: float) -> str:
-    assert job.at is not None  # noqa: S101  # each job of a set has a time
-    if not 0 <= job.at < END_OF_DATES:
-        return f"{job.at:g}"
-    distance = duration(abs(job.at - now))
-    if abs(job.at - now) > 86_400:
-        return f"{datetime.fromtimestamp(job.at, UTC):%Y-%m-%d %H:%M}"
-    return f"in {distance}" if job.at >= now else f"{distance} ago"
 
 
 def _group(name: str, place: type[JobSet], about: str) -> click.Group:

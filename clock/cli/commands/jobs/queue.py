@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
 
 import click
 
-from clock.api import Conditions, FoundJob, Queue
+from clock.api import Conditions, Queue
 from clock.cli.auditing import audit
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import (
-    Selection,
+    DELETION,
+    change,
     confirm,
     list_options,
     one,
@@ -23,7 +23,6 @@ from clock.cli.job_arguments import (
 from clock.cli.opening import Opened, with_redis
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.errors import ClockError
-from clock.job.payload import seconds
 from clock.printable import counted, duration
 from clock.store import Redis
 
@@ -45,9 +44,7 @@ def list_command(opened: Opened, name: str | None, wanted: Conditions, limit: in
     if name is None:
         _show_queues(opened.redis, as_json)
         return
-    show_found(
-        _place(opened.redis, name), wanted, limit, as_json, partial(_waited, now=seconds(opened.clock.now()))
-    )
+    show_found(opened, _place(opened.redis, name), wanted, limit, as_json)
 
 
 @queue.command(short_help="List the jobs of the queue NAME that contain TEXT.")
@@ -60,8 +57,7 @@ def search(opened: Opened, name: str, text: str, wanted: Conditions, limit: int,
     \b
     Example: python -m clock queue search default ada@example.com
     """
-    when = partial(_waited, now=seconds(opened.clock.now()))
-    show_found(_place(opened.redis, name), {**wanted, "text": text}, limit, as_json, when)
+    show_found(opened, _place(opened.redis, name), {**wanted, "text": text}, limit, as_json)
 
 
 @queue.command()
@@ -88,10 +84,7 @@ def delete(opened: Opened, name: str, wanted: Conditions, yes: bool) -> None:
     Example: python -m clock queue delete default --class OldJob
     """
     place = _place(opened.redis, name)
-    jobs = Selection(opened.redis, place, wanted, audited=f"queue {name}")
-    question = f"Delete {{}} of the queue {name!r} for good?"
-    deleted = jobs.change(place.delete, question, yes, "Deleting", "delete_jobs")
-    echo(f"Deleted: {deleted}")
+    echo(f"Deleted: {change(opened, place, wanted, yes, DELETION, place.delete)}")
 
 
 @queue.command(short_help="Delete the queue NAME and all its jobs for good.")
@@ -167,7 +160,3 @@ def _show_queues(redis: Redis, as_json: bool) -> None:
     for view in found:
         if view.problem:
             echo(f"! {view.problem}", fg="red")
-
-
-def _waited(job: FoundJob, *, now: float) -> str:
-    return f"{duration(max(0.0, now - job.since))} ago" if job.since is not None else ""
