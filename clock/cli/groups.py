@@ -123,17 +123,14 @@ class LazyCommands(CommandGroup):
         if Path(args[0]).exists():
             return ["run", *args]
         if args[0].endswith(".py"):
-            raise click.UsageError(_no_such_file(Path(args[0])))
+            path = Path(args[0])
+            near = get_close_matches(path.name, [file.name for file in path.parent.glob("*.py")], 1)
+            hint = (
+                f"did you mean {str(path.with_name(near[0]))!r}?" if near else "change to the application's folder"
+            )
+            raise click.UsageError(f"No such file {str(path)!r} in {Path.cwd()}; {hint}")
         hint = closest(args[0], self._modules, "", before="; ")
         raise click.UsageError(f"Unknown command {args[0]!r} (and no such file){hint}")
-
-
-def _no_such_file(path: Path) -> str:
-    """The folder in which the file is missing, and the file there with the closest name."""
-    names = [file.name for file in path.parent.glob("*.py")]
-    near = get_close_matches(path.name, names, 1)
-    hint = f"did you mean {str(path.with_name(near[0]))!r}?" if near else "change to the application's folder"
-    return f"No such file {str(path)!r} in {Path.cwd()}; {hint}"
 
 
 def _is_available(name: str) -> bool:

@@ -101,7 +101,7 @@ def one(place: Place, jid: str) -> FoundJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class JobChange:
     """A change of jobs in words: the question with their number and place, the progress bar, the audit log."""
 
     question: str
@@ -109,7 +109,7 @@ class Change:
     entry: str
 
 
-DELETION = Change("Delete {} of {} for good?", "Deleting", "delete_jobs")
+DELETION = JobChange("Delete {} of {} for good?", "Deleting", "delete_jobs")
 
 
 def change(
@@ -117,7 +117,7 @@ def change(
     place: Place,
     wanted: Conditions,
     yes: bool,
-    kind: Change,
+    kind: JobChange,
     action: Callable[..., int],
     *,
     everything: bool = False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,10 @@ class Number(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number. Raises click's BadParameter."""
-        try:
-            is_number = isfinite(float(value))
-        except ValueError:
-            is_number = False
-        if not is_number:
-            self.fail(f"{value!r} is not a valid number.", param, ctx)
-        return float(super().convert(value, param, ctx))
+        with suppress(ValueError):
+            if isfinite(float(value)):
+                return float(super().convert(value, param, ctx))
+        self.fail(f"{value!r} is not a valid number.", param, ctx)
 
 
 class GivenPath(click.Path):

@@ -139,8 +139,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: i
         texts = [[text if len(text) <= LONGEST else text[: LONGEST - 1] + "…" for text in row] for row in texts]
     filled = [index for index in range(len(headings)) if any(row[index] for row in texts)]
     widths = {index: max(_cells(headings[index]), *(_cells(row[index]) for row in texts)) for index in filled}
-    beside = _beside(widths, width)
+    beside = list(filled)  # columns of a row: the first one, and the narrowest of the others that fit
+    while width is not None and len(beside) > 1 and sum(widths[index] + 2 for index in beside) - 2 > width:
+        beside.remove(max(beside[1:], key=lambda index: widths[index]))
     below = [index for index in filled if index not in beside]
+    label = max((len(headings[index]) for index in below), default=0)
     numeric = {index for index in beside if all(isinstance(row[index], int | float | None) for row in rows)}
 
     def side_by_side(row: Sequence[str]) -> str:
@@ -149,7 +152,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: i
     lines = [side_by_side(headings)]
     for row in texts:
         lines.append(side_by_side(row))
-        lines += _below([(headings[index], row[index]) for index in below], width)
+        for index in below:
+            if row[index]:
+                first, others = f"  {headings[index]:{label}}  ", " " * (label + 4)
+                lines += wrap_text(row[index], width or ENDLESS, first, others).splitlines()
     return lines
 
 
@@ -178,24 +184,6 @@ def terminal_width() -> int | None:
 def utc(instant: datetime) -> str:
     """An instant in UTC."""
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _beside(widths: dict[int, int], room: int | None) -> list[int]:
-    """The columns of a row: the first one, and the narrowest of the others that fit."""
-    beside = list(widths)
-    while room is not None and len(beside) > 1 and sum(widths[index] + 2 for index in beside) - 2 > room:
-        beside.remove(max(beside[1:], key=lambda index: widths[index]))
-    return beside
-
-
-def _below(values: Sequence[tuple[str, str]], width: int | None) -> list[str]:
-    label = max((len(heading) for heading, _ in values), default=0)
-    return [
-        line
-        for heading, value in values
-        if value
-        for line in wrap_text(value, width or ENDLESS, f"  {heading:{label}}  ", " " * (label + 4)).splitlines()
-    ]
 
 
 def _cells(text: str) -> int:

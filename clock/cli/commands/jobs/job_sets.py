@@ -15,7 +15,7 @@ from clock.cli.auditing import audit_jobs
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import (
     DELETION,
-    Change,
+    JobChange,
     change,
     confirm,
     list_options,
@@ -80,7 +80,7 @@ def _retry(opened: Opened, place: type[JobSet], wanted: Conditions, everything: 
     Example: python -m clock {group} retry --class SendMailJob --yes
     """
     jobs = place(redis=opened.redis)
-    kind = Change("Put {} of {} into their queues?", "Enqueueing", "retry_jobs")
+    kind = JobChange("Put {} of {} into their queues?", "Enqueueing", "retry_jobs")
     action = jobs.add_to_queue if wanted else partial(jobs.add_to_queue, class_="*")
     echo(f"Enqueued: {change(opened, jobs, wanted, yes, kind, action, everything=everything)}")
 
@@ -101,7 +101,7 @@ def _reschedule(opened: Opened, place: type[JobSet], when: str, wanted: Conditio
     at = later("--at", when, now, now.astimezone().tzinfo or UTC)
     jobs = place(redis=opened.redis)
     question = f"Reschedule {{}} of {{}} to {local_time(at, None)}?"
-    kind = Change(question, "Rescheduling", "reschedule_jobs")
+    kind = JobChange(question, "Rescheduling", "reschedule_jobs")
     echo(f"Rescheduled: {change(opened, jobs, wanted, yes, kind, partial(jobs.reschedule, at))}")
 
 
@@ -140,7 +140,7 @@ def _kill(opened: Opened, place: type[RetrySet | ScheduledSet], wanted: Conditio
     Example: python -m clock {group} kill --class BrokenJob
     """
     jobs = place(redis=opened.redis)
-    kind = Change("Move {} of {} to the dead?", "Moving", "bury_jobs")
+    kind = JobChange("Move {} of {} to the dead?", "Moving", "bury_jobs")
     moved = change(opened, jobs, wanted, yes, kind, jobs.kill)
     limits = DeadLimits(opened.config.dead_max_jobs, opened.config.dead_timeout)
     removed = trim_dead(opened.redis, seconds(opened.clock.now()), limits)

@@ -206,7 +206,7 @@ def _standby(
     if clock_file is None:
         return nullcontext()
     with own_imports():
-        from clock.cli.clock_process import standing_by
+        from clock.cli.commands.running.run import standing_by
 
     return standing_by(replace(config, clock_file=clock_file), metrics, stopping, on_failure=process.stop)
 

@@ -39,16 +39,13 @@ def config(config: Path | None, schema: bool, as_json: bool, **options: Any) -> 
 
 def _shown(found: Found) -> object:
     """The value in the form of a settings file, without secrets."""
+    value = found.value
     if found.name == "redis":
-        return masked(str(found.value)) if found.value else "the embedded Valkey of this folder"
-    if found.name == "queues":
-        assert isinstance(found.value, tuple)  # noqa: S101  # the reader has converted it
-        return ", ".join(f"{name},{weight}" if weight else name for name, weight in found.value)
-    if found.name == "capsules":
-        assert isinstance(found.value, tuple)  # noqa: S101  # see above
-        return "; ".join(map(str, found.value)) or "none"
-    if isinstance(found.value, tuple):
-        return ", ".join(map(str, found.value)) or "none"
-    if found.value is None:
+        return masked(str(value)) if value else "the embedded Valkey of this folder"
+    if isinstance(value, tuple) and found.name == "queues":
+        value = tuple(f"{name},{weight}" if weight else name for name, weight in value)
+    if isinstance(value, tuple):
+        return ("; " if found.name == "capsules" else ", ").join(map(str, value)) or "none"
+    if value is None:
         return "none"
-    return found.value if isinstance(found.value, (int, float)) else str(found.value)
+    return value if isinstance(value, (int, float)) else str(value)

@@ -32,12 +32,9 @@ def job(name: str) -> None:
     snake = "_".join(word.lower() for word in words)
     camel = "".join(word[0].upper() + word[1:] for word in words)
     sentence = " ".join(snake.split("_")).capitalize()
-    _write(
-        {
-            Path(f"jobs/{snake}_job.py"): _JOB.substitute(camel=camel, sentence=sentence),
-            Path(f"tests/jobs/test_{snake}_job.py"): _JOB_TEST.substitute(camel=camel, snake=snake),
-        }
-    )
+    job = _JOB.substitute(camel=camel, sentence=sentence)
+    test = _JOB_TEST.substitute(camel=camel, snake=snake)
+    _write({f"jobs/{snake}_job.py": job, f"tests/jobs/test_{snake}_job.py": test})
 
 
 @new.command(short_help="Generate lib/clock.py and its test.")
@@ -47,17 +44,17 @@ def clock() -> None:
     \b
     Example: python -m clock new clock, then: python -m clock dev
     """
-    _write({Path("lib/clock.py"): _CLOCK, Path("tests/test_clock_file.py"): _CLOCK_TEST}, package=Path("jobs"))
+    _write({"lib/clock.py": _CLOCK, "tests/test_clock_file.py": _CLOCK_TEST})
 
 
-def _write(files: dict[Path, str], package: Path | None = None) -> None:
-    """Write the files, and an `__init__.py` into `package` or the package that contains them."""
-    for path in files:
-        if path.exists():
-            raise ConfigurationError(f"{path} already exists; it is not overwritten")
-    packages = {path.parent for path in files if path.parts[0] == "jobs"} | ({package} if package else set())
-    inits = [folder / "__init__.py" for folder in sorted(packages)]
-    for path, text in {**{init: "" for init in inits if not init.exists()}, **files}.items():
+def _write(files: dict[str, str]) -> None:
+    """Write the files, and the package jobs/ if it is missing."""
+    for name in files:
+        if Path(name).exists():
+            raise ConfigurationError(f"{name} already exists; it is not overwritten")
+    package = {} if Path("jobs/__init__.py").exists() else {"jobs/__init__.py": ""}
+    for name, text in {**package, **files}.items():
+        path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         echo(f"Wrote {path}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from clock.cli.clock_process import standing_by
+from clock.cli.commands.running.run import standing_by
 from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
 from clock.config import Config
