@@ -15,20 +15,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from clock import errors
 from clock.config import Config, load_config
-from clock.errors import (
-    ActionFailed,
-    BackfillFailed,
-    ClockError,
-    ConfigurationError,
-    DeclarationError,
-    InvalidCursor,
-    ScheduleConflict,
-    StoreError,
-    StoreUnavailable,
-    UnknownEvent,
-    UnreadableTime,
-)
 from clock.import_path import add_application
 from clock.inspection.opening import connected, redis_clock, redis_location
 from clock.rehearsal.sources import timetable_of
@@ -49,17 +37,17 @@ from clock.web.traces import trace_url_in
 logger = logging.getLogger("clock.web")
 
 #: error -> status and text of its page; the first kind that fits
-FAULTS: Mapping[type[ClockError], tuple[int, str]] = {
-    StoreUnavailable: (503, "unavailable"),
-    StoreError: (503, "refused"),
-    UnknownEvent: (404, "missing"),
-    InvalidCursor: (400, "bad"),
-    UnreadableTime: (400, "bad"),
-    ConfigurationError: (400, "bad"),
-    DeclarationError: (400, "bad"),
-    ScheduleConflict: (409, "bad"),
+FAULTS: Mapping[type[errors.ClockError], tuple[int, str]] = {
+    errors.StoreUnavailable: (503, "unavailable"),
+    errors.StoreError: (503, "refused"),
+    errors.UnknownEvent: (404, "missing"),
+    errors.InvalidCursor: (400, "bad"),
+    errors.UnreadableTime: (400, "bad"),
+    errors.ConfigurationError: (400, "bad"),
+    errors.DeclarationError: (400, "bad"),
+    errors.ScheduleConflict: (409, "bad"),
+    errors.ClockError: (500, "failed"),  # the clock file's own code raised
 }
-FAILED = 500, "failed"  # the clock file's own code raised
 READING, CHANGING = ("GET", "HEAD"), ("GET", "HEAD", "POST")
 
 ACT = "/act/"
@@ -107,12 +95,12 @@ class Dashboard:
             return self._problem(request, 404, "missing", error.what)
         except BadInput as error:
             return self._problem(request, error.status, "bad", str(error))
-        except (ActionFailed, BackfillFailed) as error:
-            key = "action" if isinstance(error, ActionFailed) else "backfill"
+        except (errors.ActionFailed, errors.BackfillFailed) as error:
+            key = "action" if isinstance(error, errors.ActionFailed) else "backfill"
             logger.error("%r failed: %s", error.event, error.what, exc_info=error.__cause__)
             return self._problem(request, 422, key, f"{error.event}: {error.what}")
-        except ClockError as error:
-            status, key = next((answer for kind, answer in FAULTS.items() if isinstance(error, kind)), FAILED)
+        except errors.ClockError as error:
+            status, key = next(answer for kind, answer in FAULTS.items() if isinstance(error, kind))
             return self._problem(request, status, key, str(error))
         except Exception:
             logger.exception("The dashboard failed on %s %s", request.method, request.path)

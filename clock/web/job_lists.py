@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from math import isnan
 
@@ -99,8 +100,9 @@ def find(redis: Redis, jid: str, place: str, at: str) -> FoundJob | None:
     page that has shown it: jobs come nearer to the front as others are taken. Raises StoreUnavailable.
     """
     if place.startswith(QUEUE):
-        source, score = pages.queue_place(redis, place.removeprefix(QUEUE)), None
-        cursors = list(dict.fromkeys([_cursor(at), START]))
+        source, score, cursors = pages.queue_place(redis, place.removeprefix(QUEUE)), None, [START]
+        with suppress(InvalidCursor):
+            cursors = list(dict.fromkeys([cursor_in(at), START]))
     else:
         score = _score(at)
         if set_named(place) is None or score is None:
@@ -109,14 +111,6 @@ def find(redis: Redis, jid: str, place: str, at: str) -> FoundJob | None:
     wanted = JobFilter(frozenset([jid]) if jid else None)
     read = (source.page(wanted, now=0.0, cursor=one, limit=JOBS_ON_A_PAGE, scan=NEAR) for one in cursors)
     return next((job for page in read for job in page.jobs if job.at == score and job.jid == jid), None)
-
-
-def _cursor(text: str) -> str:
-    """The cursor of the page that has shown the job, or the start if the text is not a cursor."""
-    try:
-        return cursor_in(text)
-    except InvalidCursor:
-        return START
 
 
 def _score(text: str) -> float | None:

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from clock.printable import duration
 from clock.rehearsal.forecast import Forecast, Minute
-from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, bar, box, framed, svg
+from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, bar, box, framed, paths, svg
 from clock.web.charts.times import nice_top
 
 GAP = 1.5  # units between failures and the others, which look alike to some people
@@ -32,8 +32,8 @@ def throughput(series: Sequence[tuple[datetime, int, int]], stretch: Stretch, la
             good.append(box(x, BOTTOM - tall, step - 1, end))
         if failed:
             bad.append(box(x, BOTTOM - fail, step - 1, BOTTOM))
-    inner = f'<path class="mark fired" d="{"".join(good)}"/><path class="mark error" d="{"".join(bad)}"/>'
     parts = (0.0, 0.5, 1.0) if top >= 2 else (0.0, 1.0)
+    inner = paths({"mark fired": good, "mark error": bad})
     return framed(inner, [(part, f"{top * part:,g}") for part in parts], stretch, label)
 
 
@@ -47,7 +47,7 @@ def forecast_chart(made: Forecast, stretch: Stretch, label: str) -> Markup:
         busy.append(bar(place * wide, wide - 0.5, min(1.0, part)))
         if jobs:
             waiting.append(bar(place * wide, wide - 0.5, max(0.04, jobs / most)))
-    inner = f'<path class="load-mark" d="{"".join(busy)}"/><path class="over-mark" d="{"".join(waiting)}"/>'
+    inner = paths({"load-mark": busy, "over-mark": waiting})
     return framed(inner, [(0.0, "0%"), (0.5, "50%"), (1.0, "100%")], stretch, label)
 
 

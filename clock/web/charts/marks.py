@@ -14,7 +14,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from clock.inspection.events.event_rows import DecisionKind
-from clock.web.charts.plot import svg
+from clock.web.charts.plot import paths, svg
 
 KINDS = tuple(kind.value for kind in DecisionKind)
 FLOOR = 25  # the marks of a strip stand on this line, counted from its top
@@ -59,12 +59,11 @@ def mark_styles() -> str:
 
 def strip(records: Sequence[Record], most: int, label: str) -> Markup:
     """A strip of up to `most` decisions, the latest at its right end; one path for each kind keeps it small."""
-    paths: dict[str, list[str]] = {}
-    for place, record in enumerate(records, most - len(records)):
-        paths.setdefault(kind_of(record), []).append(_drawn(record, place))
-    marks = "".join(f'<path class="{css_class(kind)}" d="{"".join(found)}"/>' for kind, found in paths.items())
     width = most * PITCH - PITCH + WIDTH
-    return svg("strip", f"0 0 {width} {HEIGHT}", f'<path class="base" d="M0 {FLOOR}.5H{width}"/>{marks}', label)
+    found = {"base": [f"M0 {FLOOR}.5H{width}"]}
+    for place, record in enumerate(records, most - len(records)):
+        found.setdefault(css_class(kind_of(record)), []).append(_drawn(record, place))
+    return svg("strip", f"0 0 {width} {HEIGHT}", paths(found), label)
 
 
 def big_strip(marks: Sequence[tuple[Record, str, str]], most: int, label: str) -> Markup:

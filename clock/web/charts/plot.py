@@ -5,7 +5,7 @@ Browsers stretch it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
@@ -64,6 +64,11 @@ def svg(css_class: str, box: str, inner: str, label: str, role: str = "img") -> 
     )
 
 
+def paths(found: Mapping[str, Iterable[str]]) -> str:
+    """Marks: CSS class -> the paths that have it, as one element."""
+    return "".join(f'<path class="{css_class}" d="{"".join(each)}"/>' for css_class, each in found.items())
+
+
 def bar(x: float, wide: float, high: float, low: float = 0.0) -> str:
     """The path of a bar from `low` to `high`, which are from 0 to 1."""
     return box(x, BOTTOM * (1 - high), wide, BOTTOM * (1 - low))
@@ -106,15 +111,13 @@ def _mark_texts(stretch: Stretch) -> str:
 
 def _times(stretch: Stretch) -> str:
     """Times of day, or days if the chart shows several, on the clock of the zone."""
+    texts = []
     found = _days(stretch) if stretch.seconds > MOST_WITH_TIMES * DAY else _times_of_day(stretch)
-    return "".join(
-        _text(stretch.place(at), text, _anchor(stretch.place(at)), is_hidden=place % 2 == 1)
-        for place, (at, text) in enumerate(found)
-    )
-
-
-def _anchor(place: float) -> str:
-    return "start" if place < 0.03 else "end" if place > 0.97 else "middle"
+    for number, (at, text) in enumerate(found):
+        place = stretch.place(at)
+        anchor = "start" if place < 0.03 else "end" if place > 0.97 else "middle"
+        texts.append(_text(place, text, anchor, is_hidden=number % 2 == 1))
+    return "".join(texts)
 
 
 def _text(place: float, text: str, anchor: str, *, is_hidden: bool) -> str:

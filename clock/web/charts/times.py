@@ -59,10 +59,7 @@ def lateness_chart(series: Sequence[tuple[datetime, Lateness]], stretch: plot.St
         most.append(plot.bar(x, wide, upper, middle))
         y = max(0.0, plot.BOTTOM * (1 - _part(one.max_ms, top)) - TICK / 2)
         maximum.append(f"M{x:.1f} {y:.1f}h{wide:.1f}v{TICK}h-{wide:.1f}z")
-    inner = "".join(
-        f'<path class="late-{name}" d="{"".join(found)}"/>'
-        for name, found in (("p95", most), ("p50", half), ("max", maximum))
-    )
+    inner = plot.paths({"late-p95": most, "late-p50": half, "late-max": maximum})
     return plot.framed(inner, _lines(top), stretch, label)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 from clock.web.charts.marks import css_class
-from clock.web.charts.plot import box
+from clock.web.charts.plot import box, paths
 
 if TYPE_CHECKING:
     from clock.web.days import Day
@@ -21,14 +21,11 @@ TOP, TALL = {"planned": 11, "missed": 5}, {"planned": 10, "missed": 22}  # other
 
 def lane_track(lane: Lane, day: Day, at: float, label: str) -> Markup:
     """The marks of an event on its day; `at` is the present, in seconds from the start of the day."""
-    paths: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for mark in lane.marks:
-        paths.setdefault(mark.kind, []).append(_box(mark, day))
-    marks = "".join(
-        f'<path class="{"planned-mark" if kind == "planned" else css_class(kind)}" d="{"".join(found)}"/>'
-        for kind, found in paths.items()
-    )
-    return _track(day, at, HEIGHT, marks, label)
+        name = "planned-mark" if mark.kind == "planned" else css_class(mark.kind)
+        found.setdefault(name, []).append(_box(mark, day))
+    return _track(day, at, HEIGHT, paths(found), label)
 
 
 def load_track(load: Sequence[float], slots: int, day: Day, at: float, label: str) -> Markup:
@@ -42,7 +39,7 @@ def load_track(load: Sequence[float], slots: int, day: Day, at: float, label: st
             fits.append(box(x, LOAD_HEIGHT - inside * scale, width - 1, LOAD_HEIGHT))
         if slots and need > slots:
             over.append(box(x, LOAD_HEIGHT - need * scale, width - 1, LOAD_HEIGHT - slots * scale))
-    bars = f'<path class="load-mark" d="{"".join(fits)}"/><path class="over-mark" d="{"".join(over)}"/>'
+    bars = paths({"load-mark": fits, "over-mark": over})
     line = f'<path class="slots-line" d="M0 {LOAD_HEIGHT - slots * scale:.1f}h{WIDTH}"/>' if slots else ""
     return _track(day, at, LOAD_HEIGHT, bars + line, label)
 

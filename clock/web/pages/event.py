@@ -91,10 +91,9 @@ def _answer(visit: Visit, row: EventRow, at: str) -> list[str]:
 
 def _preventing(visit: Visit, row: EventRow, at: str) -> list[str]:
     """The reasons that could still prevent a future run; empty for a past time."""
-    event = row.event
-    if event is None or not any(when.end > visit.now for when in periods_of(at, row.zone, visit.now)):
-        return []
-    if row.next_due is None or not any(row.next_due < when.end for when in periods_of(at, row.zone, visit.now)):
+    event, due = row.event, row.next_due
+    ends = [when.end for when in periods_of(at, row.zone, visit.now)]
+    if event is None or due is None or max(ends) <= max(visit.now, due):
         return []
     t, condition = visit.texts, event.condition
     causes = {

@@ -12,14 +12,7 @@ from clock.clocks import Clock
 from clock.errors import SourceFailed
 from clock.inspection.doctor.doctor import Circumstances, examine
 from clock.inspection.doctor.finding import Finding
-from clock.inspection.events.event_rows import (
-    EventRow,
-    event_names,
-    event_rows_of,
-    missed_events,
-    paused_events,
-    summaries,
-)
+from clock.inspection.events import event_rows
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import Redis
 from clock.inspection.status import Status, status
@@ -99,17 +92,17 @@ class Data:
         self.findings: Cached[Sequence[Finding]] = cached(self._examine, FINDINGS_SECONDS)
         #: Event -> due instant in ms of its latest missed run in the last 7 days.
         self.missed: Cached[Mapping[str, int]] = cached(
-            lambda: missed_events(self.redis, self.now()), NAMES_SECONDS
+            lambda: event_rows.missed_events(self.redis, self.now()), NAMES_SECONDS
         )
         #: The names of the events that are paused.
         self.paused: Cached[frozenset[str]] = cached(
-            lambda: paused_events(self.redis, self.sorted_names(), self.now()), NAMES_SECONDS
+            lambda: event_rows.paused_events(self.redis, self.sorted_names(), self.now()), NAMES_SECONDS
         )
         self._names: Cached[Names] = cached(self._look_for_names, NAMES_SECONDS)
         self._declared = Cached(self._look_for_declared, rows_seconds, clock=clock, grace_seconds=ROWS_SECONDS)
         self._forecasts = Background(self._forecast, FORECAST_SECONDS, clock=clock)
         self._overview = Overview(
-            lambda names: summaries(self.redis, names, self.declared, self.now()), clock=clock
+            lambda names: event_rows.summaries(self.redis, names, self.declared, self.now()), clock=clock
         )
         #: Queue -> its sizes that this dashboard has seen, the oldest first; written by the one thread in `_look`.
         self.queue_sizes: dict[str, tuple[int, ...]] = {}
@@ -169,9 +162,9 @@ class Data:
             self._hazards[event.name] = kept
         return kept[2]
 
-    def events(self, names: Sequence[str], now: datetime, count: int) -> list[EventRow]:
+    def events(self, names: Sequence[str], now: datetime, count: int) -> list[event_rows.EventRow]:
         """Events, each with up to `count` decisions."""
-        return event_rows_of(self.redis, names, self.declared, now, count)
+        return event_rows.event_rows_of(self.redis, names, self.declared, now, count)
 
     def forecast(self, span: Span, patience_seconds: float) -> tuple[Forecast, float] | None:
         """The forecast of a span and its age in seconds; None: it is still being computed, ask again.
@@ -209,5 +202,7 @@ class Data:
 
     def _look_for_names(self) -> Names:
         timetable = self.source.timetable
-        names = event_names(self.redis, self.declared, also_others=timetable is None or bool(timetable.synced))
+        names = event_rows.event_names(
+            self.redis, self.declared, also_others=timetable is None or bool(timetable.synced)
+        )
         return names, sorted(names, key=str.lower)

@@ -97,10 +97,15 @@ class Overview:
         """One reading of all events; it stops if a change made it stale."""
         began, looked, failure = self._clock.monotonic(), 0, None
         try:
-            while looked < len(names) and self._is_wanted(ended):
+            while looked < len(names):
                 part = names[looked : looked + AT_ONCE]
+                found = zip(part, self._read(part), strict=True)
                 looked += len(part)
-                self._note(part, self._read(part), looked)
+                with self._lock:
+                    if self._ended is not ended:
+                        break
+                    self._looked = max(self._looked, looked)
+                    self._found.update(found)
         except Exception as error:  # noqa: BLE001  # the page shows it
             failure = error
         with self._lock:
@@ -110,12 +115,3 @@ class Overview:
                 self._found = {name: self._found[name] for name in names if name in self._found}
                 self._began = self._began if failure else began
         ended.set()
-
-    def _is_wanted(self, ended: threading.Event) -> bool:
-        with self._lock:
-            return self._ended is ended
-
-    def _note(self, names: Sequence[str], found: Sequence[Summary], looked: int) -> None:
-        with self._lock:
-            self._looked = max(self._looked, looked)
-            self._found.update(zip(names, found, strict=True))
