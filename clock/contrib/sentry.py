@@ -17,7 +17,6 @@ import os
 from asyncio import CancelledError
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from types import TracebackType
 from typing import Any, Literal
 
 from clock import monitors
@@ -164,9 +163,8 @@ def _mark(error: BaseException, scopes: tuple[Scope, Scope] | None) -> None:
 
 def _capture(error: BaseException) -> None:
     client = sentry_sdk.get_client()
-    traceback: TracebackType | None = error.__traceback__
     event, hint = event_from_exception(
-        (type(error), error, traceback),
+        (type(error), error, error.__traceback__),
         client_options=client.options,
         mechanism={"type": "clock", "handled": False},
     )

@@ -64,7 +64,7 @@ def test_the_load_is_the_sum_of_the_bars() -> None:
 def test_load_after_the_end_of_the_day_is_not_counted() -> None:
     day = day_of(date(2026, 3, 30), BERLIN)
 
-    load = load_of([Lane("a", [], True, {0: 1.5, 96: 2.0})], day)
+    load = load_of([Lane("a", [], True, [Mark(0, 900, "planned", 1.5), Mark(96 * 900, 900, "planned", 2.0)])], day)
 
     assert (len(load), load[0], sum(load)) == (96, 1.5, 1.5)
 

@@ -65,7 +65,7 @@ def svg(css_class: str, box: str, inner: str, label: str, role: str = "img") -> 
 
 
 def paths(found: Mapping[str, Iterable[str]]) -> str:
-    """Marks: CSS class -> the paths that have it, as one element."""
+    """An element for each CSS class, with the paths of the class."""
     return "".join(f'<path class="{css_class}" d="{"".join(each)}"/>' for css_class, each in found.items())
 
 

@@ -36,7 +36,7 @@ def show(visit: Visit) -> Page:
     start = (given or visit.now.replace(second=0, microsecond=0)).astimezone(zone)
     span = Span(given, DAYS[days], slots)
     patience = JSON_PATIENCE_SECONDS if query.wants_json else PATIENCE_SECONDS
-    found = visit.data.forecast(span, patience) if slots and timetable else None
+    found = visit.data.forecasts.get(span, patience) if slots and timetable else None
     made, age = found or (None, 0.0)
     return Page(
         template="forecast",

@@ -26,16 +26,13 @@ def show(visit: Visit) -> Page:
     monday = asked.day - timedelta(days=asked.day.weekday())
     days = [day_of(monday + timedelta(days=place), asked.zone) for place in range(DAYS)]
     counts = Counter(_hours(visit, asked.rows, days[0].begin, days[-1].end))
-    week = [[(counts[to_ms(day.begin) // HOUR_MS + hour], hour) for hour in range(HOURS)] for day in days]
+    week = [[counts[to_ms(day.begin) // HOUR_MS + hour] for hour in range(HOURS)] for day in days]
     year = jobs_by_day(visit.data.redis, visit.now.date(), DAYS * WEEKS)
     return Page(
         template="heat",
         section="timeline",
         json=lambda: {
-            "week": {
-                (monday + timedelta(days=place)).isoformat(): [count for count, _ in row]
-                for place, row in enumerate(week)
-            },
+            "week": {(monday + timedelta(days=place)).isoformat(): row for place, row in enumerate(week)},
             "year": {day.isoformat(): {"processed": ran, "failed": failed} for day, ran, failed in year},
         },
         view={
@@ -61,18 +58,15 @@ def _hours(visit: Visit, rows: Sequence[EventRow], begin: datetime, end: datetim
         yield from (due // 3600 for due in islice(planned(row, begin, end, visit.now), MOST_DUES))
 
 
-def _week(visit: Visit, monday: date, week: Sequence[Sequence[tuple[int, int]]]) -> Grid:
-    t = visit.texts
-    return [
-        [
-            (
-                count,
-                t("heat.hour", day=f"{monday + timedelta(days=place):%a %d %b}", hour=f"{hour:02}:00", n=count),
-            )
-            for count, hour in row
-        ]
-        for place, row in enumerate(week)
-    ]
+def _week(visit: Visit, monday: date, week: Sequence[Sequence[int]]) -> Grid:
+    rows: Grid = []
+    for place, counts in enumerate(week):
+        day = f"{monday + timedelta(days=place):%a %d %b}"
+        texts = (
+            visit.texts("heat.hour", day=day, hour=f"{hour:02}:00", n=count) for hour, count in enumerate(counts)
+        )
+        rows.append(list(zip(counts, texts, strict=True)))
+    return rows
 
 
 def _year(visit: Visit, year: Sequence[tuple[date, int, int]]) -> Grid:

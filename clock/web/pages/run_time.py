@@ -141,25 +141,20 @@ def _fields(visit: Visit) -> ScheduleFields:
 
 def _args(visit: Visit, stored: Fields) -> Fields:
     """The arguments that the form has, or those that are stored if the form hides them. Raises BadInput."""
-    text = visit.field("args").strip()
+    name, job, text = visit.field("name"), visit.field("job"), visit.field("args").strip()
     if text:
-        return {"args": _parsed(visit, text)}
+        try:
+            args = json.loads(text)
+        except (ValueError, RecursionError):
+            args = None
+        if not isinstance(args, list):
+            raise BadInput(visit.texts("run_time.bad_args", text=text))
+        return {"args": args}
     if not _hides(visit, stored):
         return {}
-    name, job = visit.field("name"), visit.field("job")
     if job != stored.get("job"):  # whose class may show them
         raise BadInput(visit.texts("run_time.hidden_args_of_another_job", name=name, job=job))
     return {"args": stored["args"]}
-
-
-def _parsed(visit: Visit, text: str) -> list[Any]:
-    try:
-        args = json.loads(text)
-    except (ValueError, RecursionError):
-        args = None
-    if not isinstance(args, list):
-        raise BadInput(visit.texts("run_time.bad_args", text=text))
-    return args
 
 
 def _differences(visit: Visit, job: str, change: ScheduleChange) -> list[str]:

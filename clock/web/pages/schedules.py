@@ -101,7 +101,7 @@ def _as_json(visit: Visit, row: EventRow, missed: Mapping[str, int] | None) -> M
 def _asked(visit: Visit, names: Sequence[str]) -> Query:
     query, text = visit.request, visit.request.get("q").strip().lower()
     if text:
-        searched = visit.data.searched
+        searched = visit.data.searched()
         names = [name for name in names if text in (searched.get(name) or name.lower())]
     state, order = choice("state", query.get("state"), STATES), choice("order", query.get("order"), ORDERS)
     if state == PAUSED:

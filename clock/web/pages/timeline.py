@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -30,20 +30,17 @@ class Mark:
     start: float
     seconds: float
     kind: str
-    jobs: int
+    jobs: float
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The marks of one event. `is_cut`: there are more than are drawn.
-
-    `beyond` is the load of the jobs that are not drawn: number of a slot of the day -> threads.
-    """
+    """The marks of an event. `is_cut`: not all are drawn; `beyond` is the load of the others, a mark a slot."""
 
     name: str
     marks: Sequence[Mark]
     is_cut: bool
-    beyond: Mapping[int, float] = field(default_factory=dict)
+    beyond: Sequence[Mark] = ()
 
 
 def show(visit: Visit) -> Page:
@@ -85,7 +82,7 @@ def _lane(row: EventRow, day: Day, now: datetime, records: Sequence[Record], usu
     planned = list(_planned(row, day, now, usual))
     marks = sorted([*decided, *planned], key=lambda mark: mark.start)
     spans = list(_not_drawn(decided, planned, day, now, len(records)))
-    return Lane(row.name, marks, bool(spans), _load_of_spans(row, day, spans, usual))
+    return Lane(row.name, marks, bool(spans), list(_load_of_spans(row, day, spans, usual)))
 
 
 def _not_drawn(
@@ -99,13 +96,10 @@ def _not_drawn(
         yield planned[-1].start, day.seconds - 1
 
 
-def _load_of_spans(
-    row: EventRow, day: Day, spans: Sequence[tuple[float, float]], usual: float
-) -> Mapping[int, float]:
-    """The load of the jobs that are due after the start of a span until its end: number of a slot -> threads."""
-    found: dict[int, float] = {}
+def _load_of_spans(row: EventRow, day: Day, spans: Sequence[tuple[float, float]], usual: float) -> Iterator[Mark]:
+    """The load of the jobs that are due after the start of a span until its end."""
     if row.event is None or not row.event.enqueues or (row.pause and row.pause.until is None):
-        return found
+        return
     length, anchor, origin = SLOT_MINUTES * 60, row.anchor or day.begin, int(day.begin.timestamp())
     for begin, end in spans:
         for place in range(int(begin) // length, int(end) // length + 1):
@@ -114,8 +108,7 @@ def _load_of_spans(
             count = float(len(dues))
             if len(dues) == SAMPLE:
                 count = (last - after) * (SAMPLE - 1) / max(1, dues[-1] - dues[0])
-            found[place] = found.get(place, 0.0) + count * max(LEAST_SECONDS, usual) / length
-    return found
+            yield Mark(place * length, length, "planned", count * max(LEAST_SECONDS, usual) / length)
 
 
 def _decided(record: Record, day: Day, usual: float) -> Mark:
@@ -139,11 +132,8 @@ def load_of(lanes: Sequence[Lane], day: Day) -> list[float]:
     length = SLOT_MINUTES * 60
     load = [0.0] * (int(day.seconds) // length)
     for lane in lanes:
-        for mark in lane.marks:
+        for mark in (*lane.marks, *lane.beyond):
             _add(load, mark, length)
-        for place, need in lane.beyond.items():
-            if place < len(load):
-                load[place] += need
     return load
 
 

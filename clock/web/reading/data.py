@@ -51,18 +51,6 @@ class Span:
     slots: int
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """The events of the clock file, of database rows and of run-time schedules.
-
-    `searched` has for each event the words by which a search finds it.
-    """
-
-    timetable: Timetable | None
-    by_name: Mapping[str, Event]
-    searched: Mapping[str, str]
-
-
 @dataclass(frozen=True)
 class Source:
     """The sources of a dashboard: a connection, the timetable (None: no clock file is here), and Redis's time.
@@ -100,7 +88,10 @@ class Data:
         )
         self._names: Cached[Names] = cached(self._look_for_names, NAMES_SECONDS)
         self._declared = Cached(self._look_for_declared, rows_seconds, clock=clock, grace_seconds=ROWS_SECONDS)
-        self._forecasts = Background(self._forecast, FORECAST_SECONDS, clock=clock)
+        #: Event -> the words by which a search finds it.
+        self.searched: Cached[Mapping[str, str]] = cached(self._find_words, rows_seconds)
+        #: The forecasts of spans. They raise ConfigurationError for too many runs.
+        self.forecasts = Background(self._forecast, FORECAST_SECONDS, clock=clock)
         self._overview = Overview(
             lambda names: event_rows.summaries(self.redis, names, self.declared, self.now()), clock=clock
         )
@@ -115,26 +106,21 @@ class Data:
 
     @property
     def declared(self) -> Mapping[str, Event]:
-        """The events of the clock file and of database rows, by name, at most a minute old."""
-        return self._declared().by_name
+        """The events of the clock file, of database rows and of run-time schedules, at most a minute old."""
+        timetable = self._declared()
+        return timetable.by_name if timetable else {}
 
-    @property
-    def searched(self) -> Mapping[str, str]:
-        """For each of these events the words by which a search finds it."""
-        return self._declared().searched
-
-    def _look_for_declared(self) -> Declared:
+    def _look_for_declared(self) -> Timetable | None:
         """The events now. If the rows of a database cannot be read, the events of the clock file."""
         timetable = self.source.timetable
-        if timetable is None:
-            return Declared(None, {}, {})
         try:
-            timetable = with_rows(with_schedules(timetable, self.redis))
+            return with_rows(with_schedules(timetable, self.redis)) if timetable else None
         except SourceFailed as error:
             logger.warning("The dashboard could not read the events of a database: %s", error)
-        events = timetable.by_name
-        words = {name: f"{name} {event.schedule} {event.zone}".lower() for name, event in events.items()}
-        return Declared(timetable, events, words)
+            return timetable
+
+    def _find_words(self) -> Mapping[str, str]:
+        return {name: f"{name} {event.schedule} {event.zone}".lower() for name, event in self.declared.items()}
 
     def now(self) -> datetime:
         """The present instant, by Redis's clock."""
@@ -166,15 +152,8 @@ class Data:
         """Events, each with up to `count` decisions."""
         return event_rows.event_rows_of(self.redis, names, self.declared, now, count)
 
-    def forecast(self, span: Span, patience_seconds: float) -> tuple[Forecast, float] | None:
-        """The forecast of a span and its age in seconds; None: it is still being computed, ask again.
-
-        Raises ConfigurationError for too many runs.
-        """
-        return self._forecasts.get(span, patience_seconds)
-
     def _forecast(self, span: Span) -> Forecast:
-        timetable = self._declared().timetable
+        timetable = self._declared()
         assert timetable is not None  # noqa: S101  # the page asks only with a clock file
         measured = measured_seconds(self.redis, self.now())
         start = span.start or self.now().replace(second=0, microsecond=0)
@@ -190,6 +169,7 @@ class Data:
     def schedules_changed(self) -> None:
         """Forget the events that were read: a schedule was changed at run time."""
         self._declared.forget()
+        self.searched.forget()
 
     def _look(self) -> Status:
         found = status(self.redis, self.now(), with_progress=False)
