@@ -26,7 +26,7 @@ from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import Pause
 from clock.ticker import Backfill, BackfilledRun, BackfillPlan, fire_manually, plan_backfill
 from clock.timetable import Event, Timetable, find_event, load, with_rows
-from clock.timetable.typed_times import YEARS
+from clock.timetable.periods import YEARS
 
 SECOND = timedelta(seconds=1)
 ACCEPTED = f"an aware datetime in the years {YEARS[0]} to {YEARS[1]}"

@@ -20,7 +20,7 @@ from clock.cli.output import Styled, echo, echo_json, echo_table, json_option, u
 from clock.errors import ClockError
 from clock.job.payload import instant, seconds
 from clock.printable import duration, printable, shortened_list
-from clock.timetable.typed_times import typed_length
+from clock.timetable.periods import typed_length
 
 Place = Queue | JobSet
 DAY = 86_400.0  # seconds

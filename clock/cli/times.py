@@ -9,7 +9,7 @@ import click
 
 from clock.cli.options import Command
 from clock.errors import ConfigurationError
-from clock.timetable.typed_times import ACCEPTED_TIME, YEARS, typed_instant
+from clock.timetable.periods import ACCEPTED_TIME, YEARS, typed_instant
 
 
 def period_options(end: str) -> Callable[[Command], Command]:

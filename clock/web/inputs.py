@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, tzinfo
 
 from clock.errors import InvalidCursor
-from clock.timetable.typed_times import typed_date, typed_instant
+from clock.timetable.periods import typed_date, typed_instant
 from clock.web.http import MOST_BODY_BYTES, MOST_FIELDS, Request
 from clock.web.texts import TEXTS
 

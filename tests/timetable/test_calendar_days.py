@@ -7,13 +7,13 @@ import pytest
 from hypothesis import strategies as st
 
 from clock.timetable.triggers.calendar_days import (
+    EACH_WEEKDAY,
+    EVERY_DAY,
     WEEKDAYS,
     WEEKEND_DAYS,
     WORKING_DAYS,
     DayRule,
-    EveryDay,
     EveryNthDay,
-    EveryWeekday,
     MonthDay,
     MonthsOfYear,
     days_on,
@@ -119,10 +119,10 @@ def test_a_day_of_the_month_is_the_day_that_a_calendar_shows(words: int | str, r
 @pytest.mark.parametrize(
     ("rule", "matches"),
     [
-        (EveryDay(), lambda day: True),
+        (EVERY_DAY, lambda day: True),
         (EveryNthDay(FIRST + 9, 1), lambda day: day >= FIRST + 9),
         (EveryNthDay(FIRST + 9, 4), lambda day: day >= FIRST + 9 and (day - FIRST - 9) % 4 == 0),
-        *((EveryWeekday(n), lambda day, n=n: date_of(day).weekday() == n) for n in range(7)),
+        *((EACH_WEEKDAY[n], lambda day, n=n: date_of(day).weekday() == n) for n in range(7)),
         (WORKING_DAYS, lambda day: date_of(day).weekday() in range(5)),
         (WEEKEND_DAYS, lambda day: date_of(day).weekday() in (5, 6)),
         (days_on((parse_month_day(1), parse_month_day("last"))), lambda day: 1 in _ends_of_month(day)),

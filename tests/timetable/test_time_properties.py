@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from hypothesis import strategies as st
 
-from clock.timetable.triggers.calendar_days import WEEKEND_DAYS, WORKING_DAYS, EveryDay, matching
+from clock.timetable.triggers.calendar_days import EVERY_DAY, WEEKEND_DAYS, WORKING_DAYS, matching
 from clock.timetable.triggers.clockwork import At, ClockworkAt, parse_at
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.intervals import CalendarDays, EachHour, Hours, Trigger
@@ -27,8 +27,8 @@ ODD_ZONES = (
     "Australia/Lord_Howe", "Pacific/Apia", "America/Sao_Paulo", "Antarctica/Troll", "Africa/Casablanca",
     "America/Caracas", "Asia/Pyongyang", "Europe/Dublin",
 )  # fmt: skip
-EVERY_DAY = matching(lambda _day: True)
-WEEKDAYS_OF = [(WORKING_DAYS, range(5)), (WEEKEND_DAYS, range(5, 7)), (EVERY_DAY, range(7))]
+ALL_DAYS = matching(lambda _day: True)
+WEEKDAYS_OF = [(WORKING_DAYS, range(5)), (WEEKEND_DAYS, range(5, 7)), (ALL_DAYS, range(7))]
 
 
 def first(trigger: Trigger, after: int, anchor: int, previous: int | None = None) -> int | None:
@@ -331,7 +331,7 @@ def test_every_night_of_every_zone_is_as_a_reading_by_the_minute_says() -> None:
         shift = abs((after or timedelta(0)) - (before or timedelta(0)))
         start, end = change - shift - timedelta(hours=1), change + shift + timedelta(hours=1)
         for rule in rules:
-            trigger = WallTimes(EveryDay(), each_ten_minutes, zone, rule)
+            trigger = WallTimes(EVERY_DAY, each_ten_minutes, zone, rule)
             found = list(map(to_datetime, trigger.instants(to_seconds(start), to_seconds(end))))
             expected = due_by_minute(
                 zone,

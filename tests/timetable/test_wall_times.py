@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from clock.timetable.triggers.calendar_days import DayRule, EveryDay, EveryNthDay
+from clock.timetable.triggers.calendar_days import EVERY_DAY, DayRule, EveryNthDay
 from clock.timetable.triggers.spans import span_of
 from clock.timetable.triggers.wall_times import (
     EVERY_HOUR,
@@ -46,7 +46,7 @@ def test_times_of_day_are_due_as_the_clock_shows_them(
     at = wall - AHEAD
     zone = ChangingZone(at, shift, before=AHEAD)
     times = tuple(sorted((wall + second) % DAY for second in seconds))
-    trigger = WallTimes(EveryDay(), times, zone, rule)
+    trigger = WallTimes(EVERY_DAY, times, zone, rule)
     expected = by_the_second(zone, {wall + second for second in seconds}, rule, at)
 
     for after, length in product(range(at - 12, at + 13), (1, 11)):
@@ -95,7 +95,7 @@ def test_a_due_instant_is_found_in_its_second_alone(offset: int, time: int, step
 
 
 def test_a_wall_clock_time_goes_with_each_instant() -> None:
-    trigger = WallTimes(EveryDay(), (DAY // 2 + 3,), ChangingZone(NOON, 10, before=7))
+    trigger = WallTimes(EVERY_DAY, (DAY // 2 + 3,), ChangingZone(NOON, 10, before=7))
 
     found = list(trigger.readings(NOON - DAY, NOON + DAY))
 

@@ -19,7 +19,7 @@ from clock.store.ledger import history, next_due, pauses
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.timetable import Event
-from clock.timetable.typed_times import dated
+from clock.timetable.periods import dated
 
 SECOND = timedelta(seconds=1)
 #: A clock that runs and reaches Redis decides each due instant in time.

@@ -40,15 +40,6 @@ class DayRule(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class EveryDay:
-    """Every day."""
-
-    def between(self, low: int, high: int) -> Iterable[int]:
-        """The days low <= day < high."""
-        return range(low, high)
-
-
-@dataclass(frozen=True, slots=True)
 class EveryNthDay:
     """The day `start` and each `step` days after it."""
 
@@ -60,15 +51,10 @@ class EveryNthDay:
         return range(max(self.start, low + (self.start - low) % self.step), high, self.step)
 
 
-@dataclass(frozen=True, slots=True)
-class EveryWeekday:
-    """All days that fall on one weekday, 0 for Monday."""
-
-    weekday: int
-
-    def between(self, low: int, high: int) -> Iterable[int]:
-        """The days low <= day < high of the set, in order."""
-        return range(low + (self.weekday - weekday_of(low)) % 7, high, 7)
+_PAST = -7 * 200_000  # a Thursday before the year 1
+EVERY_DAY = EveryNthDay(_PAST, 1)
+#: Every Monday, ..., every Sunday.
+EACH_WEEKDAY = [EveryNthDay(_PAST - _FIRST_WEEKDAY + weekday, 7) for weekday in range(7)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from clock.printable import brief
-from clock.timetable.triggers.calendar_days import WEEKDAY_NUMBERS, WEEKDAYS, EveryDay, EveryWeekday
+from clock.timetable.triggers.calendar_days import EACH_WEEKDAY, EVERY_DAY, WEEKDAY_NUMBERS, WEEKDAYS
 from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, Dst, WallTimes
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, HOUR, MINUTE, offsets_of
 
@@ -82,15 +82,12 @@ class Chain:
                     lap = link[0] - seen.setdefault(link[1] % DAY, link[0])
                     rounds = (high - link[0]) // lap * lap if lap else 0
                     link = link[0] + rounds, link[1] + rounds
-                following = self._following(link, until)
+                readings = self.candidates.readings(link[0] + self.reach, until)
+                following = next((candidate for candidate in readings if self.is_due(candidate, link)), None)
                 if following is None:
                     return link
                 link = following
         return link  # pragma: no cover  # the last period ends after `until`
-
-    def _following(self, link: Reading, until: int) -> Reading | None:
-        readings = self.candidates.readings(link[0] + self.reach, until)
-        return next((candidate for candidate in readings if self.is_due(candidate, link)), None)
 
     def _is_apart(self, candidate: Reading, last: Reading) -> bool:
         on_wall = self.period >= DAY
@@ -213,7 +210,7 @@ class ClockworkAt:
 
     def chain(self) -> Chain:
         """The chain of the due instants."""
-        days = EveryDay() if self.at.weekday is None else EveryWeekday(self.at.weekday)
+        days = EVERY_DAY if self.at.weekday is None else EACH_WEEKDAY[self.at.weekday]
         wildcard = self.period < DAY and None in (self.at.hour, self.at.minute)
         times = _times(self.at, every_second=self.period < MINUTE)
         dst = self.dst.over(EVERY_HOUR if wildcard else FIXED)

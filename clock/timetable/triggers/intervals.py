@@ -16,7 +16,7 @@ from typing import Protocol
 
 from clock.timetable.triggers.calendar_days import (
     ALL_MONTHS,
-    EveryDay,
+    EVERY_DAY,
     EveryNthDay,
     MonthDays,
     month_of,
@@ -112,7 +112,7 @@ class EachHour:
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order."""
         times = tuple(hour + mark for hour in range(0, DAY, HOUR) for mark in self.marks)
-        return WallTimes(EveryDay(), times, self.zone, self.dst.over(EVERY_HOUR)).instants(max(after, anchor), end)
+        return WallTimes(EVERY_DAY, times, self.zone, self.dst.over(EVERY_HOUR)).instants(max(after, anchor), end)
 
 
 @dataclass(frozen=True, slots=True)

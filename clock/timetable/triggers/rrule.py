@@ -13,7 +13,7 @@ from datetime import UTC, datetime, time, tzinfo
 from functools import lru_cache
 from itertools import islice, product
 
-from clock.timetable.triggers.calendar_days import month_of
+from clock.timetable.triggers.calendar_days import first_day, month_of
 from clock.timetable.triggers.wall_times import AS_USUAL, FIXED, Dst, WallTimes
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, date_of, day_number, offsets_of, to_seconds
 
@@ -65,9 +65,7 @@ class RuleText:
 
     def day_rule(self, start: int) -> str:
         """The rule without times and end, with the parts that it takes from the day it starts on."""
-        parts = {"WKST": "MO"} | {
-            name: value for name, value in self.parts if name not in ("BYHOUR", "BYMINUTE", "BYSECOND")
-        }
+        parts = {"WKST": "MO"} | {name: value for name, value in self.parts if name not in _OF_TIMES}
         if not set(parts).intersection(_OF_DAYS) - {"BYMONTH"}:
             day = date_of(start)
             if self.frequency == "WEEKLY":
@@ -89,8 +87,7 @@ class RuleText:
         if not months:
             return start
         month = month_of(start) + months
-        first = datetime(month // 12, 1 if self.frequency == "YEARLY" else month % 12 + 1, 1, tzinfo=UTC)
-        return to_seconds(first) // DAY
+        return first_day(month - month % 12 if self.frequency == "YEARLY" else month)
 
 
 def parse_rrule(given: object) -> RuleText:

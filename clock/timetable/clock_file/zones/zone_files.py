@@ -60,7 +60,10 @@ def zone_of_content(content: bytes, linked: Sequence[str], noted: str, *, root: 
     agrees with the content. `file` is left out of the search below `root`: a bind mount may have put it in the
     place of a zone. Raises ValueError.
     """
-    own = _zone_of_file(content)
+    try:
+        own = ZoneInfo.from_file(BytesIO(content), key=_rule_of(content))
+    except (struct.error, AssertionError, IndexError) as error:
+        raise ValueError(_DAMAGED) from error
     name = next((name for name in linked if agrees_with(name, own, _SETTLED)), "")
     if not name:
         aliases = [line.split()[2] for line in _table("zoneinfo/tzdata.zi").splitlines() if line.startswith("L ")]
@@ -69,14 +72,6 @@ def zone_of_content(content: bytes, linked: Sequence[str], noted: str, *, root: 
     if not name or (name == noted and not agrees_with(name, own, _LAST)):
         return zone_of_posix(str(own)) or own
     return UTC if name in _UTC_NAMES else ZoneInfo(name)
-
-
-def _zone_of_file(content: bytes) -> ZoneInfo:
-    """The zone of a complete zone file. Raises ValueError."""
-    try:
-        return ZoneInfo.from_file(BytesIO(content), key=_rule_of(content))
-    except (struct.error, AssertionError, IndexError) as error:
-        raise ValueError(_DAMAGED) from error
 
 
 def agrees_with(name: str, zone: tzinfo, until: datetime) -> bool:
