@@ -140,8 +140,6 @@ def _shown(event: Event, now: datetime, due: datetime | None) -> str:
 def cron_prose(expression: str) -> str:
     """A cron expression in words.
 
-    >>> cron_prose("0 9 * * mon-fri")
-    'At 09:00 on Monday through Friday'
     >>> cron_prose("0 9 -2 * *")
     'At 09:00 on the 2nd to last day of the month'
     """

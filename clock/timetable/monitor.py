@@ -28,11 +28,7 @@ class Monitor:
 
 
 def monitor_of(given: object, name: str) -> Monitor | None:
-    """The monitor that a declaration asks for. Raises ValueError with the accepted values.
-
-    >>> monitor_of(True, "Nightly Mail!").slug
-    'nightly-mail'
-    """
+    """The monitor that a declaration asks for. Raises ValueError with the accepted values."""
     if given is None or given is False:
         return None
     values = dict(given) if isinstance(given, Mapping) else {} if given is True else {"slug": given}

@@ -128,11 +128,7 @@ def dated(text: str, now: datetime, *, ahead: bool = False) -> str:
 
 
 def typed_length(text: str) -> timedelta:
-    """The length of a text, which names its units. Raises ValueError.
-
-    >>> typed_length("90s"), typed_length("1h30m"), typed_length("2 weeks")
-    (datetime.timedelta(seconds=90), datetime.timedelta(seconds=5400), datetime.timedelta(days=14))
-    """
+    """The length of a text, which names its units: "90s", "1h30m". Raises ValueError."""
     if text.strip().isdecimal():
         raise ValueError(f"{brief(text)} has no unit")
     return parse_period(text)
@@ -153,19 +149,12 @@ def typed_instant(text: str, here: datetime, *, ahead: bool = False, start: date
 
     A length counts from `start`, or from now; whole days and weeks are days of the calendar. `ahead` is for
     `dated`. Raises ValueError, OverflowError.
-
-    >>> here = datetime(2026, 11, 28, 18, 30, tzinfo=UTC)
-    >>> [str(typed_instant(text, here)) for text in ("yesterday 06:00", "2h", "2026-12-24 06:00+01:00")]
-    ['2026-11-27 06:00:00+00:00', '2026-11-28 20:30:00+00:00', '2026-12-24 06:00:00+01:00']
     """
     try:
         return typed_date(text, here, ahead=ahead)
     except ValueError:
-        return _after(here if start is None else start, text)
-
-
-def _after(start: datetime, text: str) -> datetime:
-    length = typed_length(text)
+        length = typed_length(text)
+    start = start or here
     if _CALENDAR_DAYS.fullmatch(text):
         return start + length
     return (start.astimezone(UTC) + length).astimezone(start.tzinfo)

@@ -304,7 +304,6 @@ class Builder(schedule.Job):
         raise NotImplementedError
 
     def _words(self) -> str:
-        """The schedule in words."""
         raise NotImplementedError
 
     def _make_trigger(self) -> MakeTrigger:

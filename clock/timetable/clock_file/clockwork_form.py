@@ -64,7 +64,6 @@ def read_options(
 
 
 def _times(where: str, at: object) -> tuple[At, ...]:
-    """The times of `at`, without duplicates."""
     texts: Any = [] if at is None else at if isinstance(at, (list, tuple)) else [at]
     if at is not None and not texts:
         raise DeclarationError(f"{where}at is an empty list; give at least one time, or omit at")

@@ -204,7 +204,11 @@ def on(name: CallbackName | WorkerEvent) -> Callable[[F], F]:
     Raises DeclarationError, JobError.
     """
     if name in WORKER_EVENTS:
-        return partial(_on_worker_event, name)
+        if draft.is_caller_the_file():  # no worker loads it
+            raise DeclarationError(
+                f"{draft.where()}: on({name!r}) is an event of the worker; move it to a module of the jobs folder"
+            )
+        return partial(on_worker_event, name)
     known = [*(field.name for field in fields(Callbacks)), *WORKER_EVENTS]
     if name not in known:
         raise DeclarationError(f"{draft.where()}: unknown callback {name!r}; {hint(name, known)}")
@@ -215,15 +219,6 @@ def on(name: CallbackName | WorkerEvent) -> Callable[[F], F]:
         return function
 
     return register
-
-
-def _on_worker_event(name: WorkerEvent, function: F) -> F:
-    """Register a hook of the worker. Raises DeclarationError in a clock file, which no worker loads."""
-    if draft.is_caller_the_file():
-        raise DeclarationError(
-            f"{draft.where()}: on({name!r}) is an event of the worker; move it to a module of the jobs folder"
-        )
-    return on_worker_event(name, function)
 
 
 def sync_events(

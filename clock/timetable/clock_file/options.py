@@ -70,11 +70,6 @@ def _are_names(value: object) -> bool:
 
 
 def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
-    """A check that the value is one of the words, and the words.
-
-    >>> _one_of("latest", "all", "skip")[1]
-    '"latest", "all" or "skip"'
-    """
     quoted = [f'"{word}"' for word in words]
     return lambda value: value in words, f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 

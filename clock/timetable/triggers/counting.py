@@ -80,8 +80,6 @@ def _is_instant(part: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Fixed:
-    """Due once."""
-
     instant: int
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:

@@ -122,7 +122,6 @@ def parse_rrule(given: object) -> RuleText:
 
 
 def _part(part: str) -> tuple[str, str]:
-    """The name and the value of `NAME=value`, checked. Raises ValueError."""
     name, _, value = part.partition("=")
     known = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", *_PARTS)
     if name not in known:
@@ -145,7 +144,6 @@ def _is_value(name: str, one: str) -> bool:
 
 
 def _number(parts: Mapping[str, str], name: str) -> int | None:
-    """The number of COUNT or INTERVAL; None: not given. Raises ValueError."""
     value = parts.get(name)
     if value is not None and not (value.isdecimal() and 1 <= int(value) <= MOST_COUNTED):
         raise ValueError(f"{name} is {value!r:.40}; it must be a number from 1 to {MOST_COUNTED}")
@@ -208,7 +206,6 @@ class Rrule:
         return walls.instants(max(after, anchor, first), end)
 
     def _last(self, start: int) -> int:
-        """The last instant that UNTIL or COUNT allows."""
         if self.rule.until_utc is not None:
             return self.rule.until_utc
         wall = _last_wall(self.rule, start)

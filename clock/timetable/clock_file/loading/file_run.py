@@ -45,13 +45,11 @@ def run(source: SourceFile, ending: Ending) -> dict[str, object]:
         try:
             with child_ends_here():
                 exec(code, vars(module))  # noqa: S102  # the user's own file, as `python FILE` would
-        except (DeclarationError, ConfigurationError):
+        except (DeclarationError, ConfigurationError, KeyboardInterrupt):
             raise
         except ClockError as error:
             at = f"{_raised_at(error, source)}: {_in_module(error, source)}"
             raise DeclarationError(f"{at}{error}") from error
-        except KeyboardInterrupt:
-            raise
         except SyntaxError as error:
             raise DeclarationError(_syntax_error(error, source)) from error
         except BaseException as error:  # any error of the file is reported in one line

@@ -147,7 +147,6 @@ def read(path: Path) -> SourceFile:
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
-    """The first words of all imported modules' names."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -165,7 +164,6 @@ def names_in(node: ast.AST) -> Iterator[str]:
 
 
 def _calls(node: ast.AST) -> Iterator[str]:
-    """The names of the functions that are called."""
     for part in ast.walk(node):
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
             yield part.func.id

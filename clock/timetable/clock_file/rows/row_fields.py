@@ -40,7 +40,9 @@ def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
     if kind == "every":
         with errors_of(where):
             period = checked_period(where, parse_period(text), text)
-        read_options(entry, period, where, **{**options, "at": _times(options)})
+        if isinstance(at := options.get("at"), str) and "," in at:  # "06:00, 18:00"
+            options["at"] = [text.strip() for text in at.split(",")]
+        read_options(entry, period, where, **options)
     else:
         _read_kind(entry, KINDS[kind](where, text), where, options)
     return entry
@@ -65,12 +67,6 @@ def enqueue(job: Any, args: object, where: str) -> Enqueue:
     with errors_of(where):
         action.check()
     return action
-
-
-def _times(options: Mapping[str, Any]) -> object:
-    """`at` as a list if it is a text of several times, "06:00, 18:00"."""
-    at = options.get("at")
-    return [text.strip() for text in at.split(",")] if isinstance(at, str) and "," in at else at
 
 
 def _read_kind(entry: Entry, written: Written, where: str, options: dict[str, Any]) -> None:

@@ -50,7 +50,11 @@ def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
     check_option(where, "enabled", is_enabled)
     if not is_enabled:
         return None
-    job = _found(where, find_job, values.pop("job", declared.name))
+    name = values.pop("job", declared.name)
+    if not isinstance(name, str):
+        raise DeclarationError(f"{where}job is {name!r}; it must be the name of a job class")
+    with errors_of(where):
+        job = find_job(name)
     options = {name: values.pop(name) for name in ("queue", "retry") if name in values}
     if isinstance(retry := options.get("retry"), str) and retry.isdecimal():  # sidekiq-cron takes a text
         options["retry"] = int(retry)
@@ -153,13 +157,6 @@ def _zone(where: str, text: str) -> str | timezone:
         raise DeclarationError(f"{where}unknown time zone {text!r}; write an offset as +09:00") from None
     assert isinstance(found, timezone)  # noqa: S101  # %z always gives this type
     return found
-
-
-def _found(where: str, find_job: FindJob, name: object) -> Any:
-    if not isinstance(name, str):
-        raise DeclarationError(f"{where}job is {name!r}; it must be the name of a job class")
-    with errors_of(where):
-        return find_job(name)
 
 
 def _dates_in(args: object) -> Iterator[date]:

@@ -36,9 +36,6 @@ def machine_zone(environ: Mapping[str, str], root: Path = Path("/")) -> MachineZ
     """The zone that `TZ` or /etc/localtime names or holds; UTC if there is neither.
 
     `root` is the folder in place of / (tests). Raises ConfigurationError if the zone cannot be read.
-
-    >>> machine_zone({"TZ": "Europe/Berlin"})
-    MachineZone(zone=zoneinfo.ZoneInfo(key='Europe/Berlin'), source='from the environment variable TZ')
     """
     if "TZ" not in environ:
         return _of_localtime(root)
@@ -79,7 +76,6 @@ def _of_empty_tz(root: Path) -> MachineZone:
 
 
 def _of_file(file: Path, root: Path) -> tzinfo:
-    """The zone of a file or link. Raises ConfigurationError."""
     names, target = _names_of_links(file, root)
     try:
         content = target.read_bytes()

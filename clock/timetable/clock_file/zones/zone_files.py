@@ -38,11 +38,7 @@ def zone_name(zone: tzinfo) -> str:
 
 
 def zone_of_posix(text: str) -> tzinfo | None:
-    """The zone of a POSIX `TZ` string, such as "CET-1CEST,M3.5.0,M10.5.0/3". None: it is invalid or incomplete.
-
-    >>> zone_of_posix("JST-9").utcoffset(datetime(2026, 1, 1))
-    datetime.timedelta(seconds=32400)
-    """
+    """The zone of a POSIX `TZ` string, such as "CET-1CEST,M3.5.0,M10.5.0/3". None: it is invalid or incomplete."""
     if not _NAME.match(text):
         return None
     try:
@@ -108,7 +104,6 @@ def _rule_of(content: bytes) -> str:
 
 
 def _names_of(content: bytes, root: Path, file: Path) -> Iterator[str]:
-    """The zones of the tz database with this content."""
     folders = [root / folder.lstrip("/") for folder in TZPATH]
     for name in _table("zones").split():
         if any(_has(folder / name, content, file) for folder in folders) or _packaged(name) == content:
@@ -123,7 +118,6 @@ def _has(path: Path, content: bytes, file: Path) -> bool:
 
 
 def _packaged(name: str) -> bytes | None:
-    """The zone's file in the tzdata package."""
     try:
         return files(tzdata).joinpath("zoneinfo", name).read_bytes()
     except OSError:

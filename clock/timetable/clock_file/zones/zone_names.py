@@ -90,12 +90,8 @@ def find_zone(name: str) -> ZoneInfo | None:
 def hint_of_zone(name: str) -> str:
     """The text to write instead of an unknown zone name.
 
-    >>> hint_of_zone("Eastern Time (US & Canada)"), hint_of_zone("Kuala Lumpur"), hint_of_zone("Europe/Berln")
-    ("; write 'America/New_York'", "; write 'Asia/Kuala_Lumpur'", "; did you mean 'Europe/Berlin'?")
-    >>> hint_of_zone("UTC+2")
-    "; an offset is not a place: write 'Europe/Berlin', or 'Etc/GMT-2' (with the sign reversed)"
-    >>> hint_of_zone("PST")
-    "; an abbreviation is not a zone: write a place, such as 'America/Los_Angeles'"
+    >>> hint_of_zone("Kuala Lumpur"), hint_of_zone("Europe/Berln")
+    ("; write 'Asia/Kuala_Lumpur'", "; did you mean 'Europe/Berlin'?")
     """
     if offset := _OFFSET.fullmatch(name):
         sign, hours, *parts = offset.groups(default="")
