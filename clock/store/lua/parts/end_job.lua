@@ -1,5 +1,3 @@
--- Part of every script that calls `end_job`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Carries out the end of a job by its payload, which other lines may precede: a job that is done pushes its `then`,
 -- and a child of a batch ends. `status` is 'done', 'dead', or another word; 'living': a dead job runs again. `now` is in ms.
 local function end_job(keys, payload, status, now)
@@ -26,4 +24,3 @@ local function end_job(keys, payload, status, now)
   if status == 'living' then return revive_child(keys, bid, job.jid) end
   end_child(keys, bid, job.jid, status, tostring(job.class), now)
 end
-

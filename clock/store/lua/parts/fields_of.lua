@@ -1,6 +1,4 @@
--- Part of every script that calls `fields_of`. Not a script itself: it has no KEYS[1]. Returns a table: name -> value.
---
--- Reads the fields `names` of the hash `key`. A missing field has no entry.
+-- Reads the fields `names` of the hash `key`. A missing field has no entry. Returns a table: name -> value.
 local function fields_of(key, names)
   local found, at = {}, 0
   in_chunks(names, function(...)
@@ -11,4 +9,3 @@ local function fields_of(key, names)
   end)
   return found
 end
-

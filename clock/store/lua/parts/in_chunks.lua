@@ -1,7 +1,4 @@
--- Part of every script that calls `in_chunks`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Calls `command` with at most 1000 items of `list` at a time: Lua's stack holds a few thousand.
 local function in_chunks(list, command)
   for i = 1, #list, 1000 do command(unpack(list, i, math.min(i + 999, #list))) end
 end
-

@@ -1,7 +1,5 @@
--- Part of every script that calls `is_covered`. Not a script itself: it has no KEYS[1]. Returns true or false, or raises
--- an error if the text is not a pause.
---
--- Whether the pause `text` (JSON), or one of its earlier pauses, covers the instant `due` (ms).
+-- Whether the pause `text` (JSON), or one of its earlier pauses, covers the instant `due` (ms). Raises an error
+-- if the text is not a pause.
 local function is_covered(text, due)
   local function covers(period)
     return due >= period['from'] and not (type(period['until']) == 'number' and due >= period['until'])
@@ -13,4 +11,3 @@ local function is_covered(text, due)
   end
   return false
 end
-

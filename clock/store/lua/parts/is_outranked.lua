@@ -1,5 +1,3 @@
--- Part of every script that calls `is_outranked`. Not a script itself: it has no KEYS[1]. Returns true or false.
---
 -- Whether another release with a higher rank leads. `lease` is the key of the lease, `release` this clock's release
 -- ('': none, which is never outranked), `rank` the rank of it. A lease without a rank has the lowest one.
 local function is_outranked(lease, release, rank)
@@ -7,4 +5,3 @@ local function is_outranked(lease, release, rank)
   local leader = redis.pcall('HMGET', lease, 'release', 'rank')
   return leader[1] and leader[1] ~= release and (tonumber(leader[2]) or -1) > tonumber(rank)
 end
-

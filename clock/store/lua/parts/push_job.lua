@@ -1,5 +1,3 @@
--- Part of every script that calls `push_job`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Pushes one job: to the list of its queue, whose `name` is added to the set `queues`; or, with a `score` (float
 -- seconds; '': none), to the sorted set `schedule`.
 local function push_job(list, queues, schedule, name, payload, score)
@@ -7,4 +5,3 @@ local function push_job(list, queues, schedule, name, payload, score)
   redis.call('LPUSH', list, payload)
   redis.pcall('SADD', queues, name)
 end
-

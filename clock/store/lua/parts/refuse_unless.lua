@@ -1,7 +1,5 @@
--- Part of every script that calls `refuse_unless`. Not a script itself. Returns nil, or an error for the caller.
---
 -- Checks, before anything is written, that the keys at these `places` of KEYS, such as KEYS[1], are missing or of this
--- `kind`, such as 'hash'.
+-- `kind`, such as 'hash'. Returns nil, or an error for the caller.
 local function refuse_unless(kind, places)
   for _, place in ipairs(places) do
     local found = redis.call('TYPE', KEYS[place]).ok

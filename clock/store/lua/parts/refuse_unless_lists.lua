@@ -1,7 +1,5 @@
--- Part of every script that calls `refuse_unless_lists`. Not a script itself: it has no KEYS[1]. Returns nil or an error.
---
 -- Checks that the keys KEYS[from] and later, such as KEYS[6], are lists or missing, and that the user may push to them,
--- before anything is written.
+-- before anything is written. Returns nil or an error.
 local function refuse_unless_lists(from)
   for place = from, #KEYS do
     need('LPUSH', KEYS[place], '')
@@ -9,4 +7,3 @@ local function refuse_unless_lists(from)
     if kind ~= 'list' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[place] .. ' is no list') end
   end
 end
-

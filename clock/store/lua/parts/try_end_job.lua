@@ -1,6 +1,5 @@
--- Part of every script that calls `try_end_job`. Not a script itself: it has no KEYS[1]. Returns true or false.
---
 -- Calls `end_job`. If that fails, the job moves all the same, and `not_ended` has the first error for the caller.
+-- Returns false then.
 local not_ended = ''
 local function try_end_job(keys, payload, status, now)
   local is_well, problem = pcall(end_job, keys, payload, status, now)

@@ -1,8 +1,5 @@
--- Part of every script that calls `accepts_children`. Not a script itself: it has no KEYS[1]. Returns true or false.
---
 -- Whether children may be added to a batch: until it is done, or as long as one of its children lives.
 local function accepts_children(keys, bid)
   local batch = read_batch(keys, bid)
   return batch ~= nil and (batch.state ~= 'done' or count_children(keys, bid, 'p') > 0)
 end
-

@@ -1,9 +1,6 @@
--- Part of every script that calls `add_child`. Not a script itself: it has no KEYS[1]. Returns true or false.
---
 -- Adds a job to the children of its batch. False: it was added before.
 local function add_child(keys, bid, jid)
   if state_of_child(keys, bid, jid) then return false end
   move_child(keys, bid, jid, nil, 'p')
   return true
 end
-

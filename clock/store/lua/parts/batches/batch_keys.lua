@@ -1,7 +1,4 @@
--- Part of every script that calls `batch_keys`. Not a script itself: KEYS[1] is its caller's. Returns a table
--- of the keys of batches.
---
--- The six keys start at KEYS[first]:
+-- Returns a table of the six keys of batches, which start at KEYS[first]:
 -- hash of batches: bid -> JSON    sorted set of children, all with score 0: "bid/state/jid"; state p: pending,
 -- s: done, f: ended otherwise    hash of the latter: "bid/jid" -> how it ended and its class
 -- sorted set of entries to be removed later: "s:bid" (its children), "a:bid" (all of it) -> when (ms)
@@ -16,4 +13,3 @@ local function batch_keys(first)
     nearer = KEYS[first + 5],
   }
 end
-

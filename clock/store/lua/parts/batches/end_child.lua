@@ -1,5 +1,3 @@
--- Part of every script that calls `end_child`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Notes that a child of a batch has ended: `status` is 'done', 'dead', or another word. A child that ends twice changes
 -- nothing the second time; a dead one may still succeed. `now` is in ms.
 local function end_child(keys, bid, jid, status, class, now)
@@ -14,4 +12,3 @@ local function end_child(keys, bid, jid, status, class, now)
   end
   settle_batch(keys, bid, now)
 end
-

@@ -1,5 +1,3 @@
--- Part of every script that calls `fire_callback`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Pushes the callback of an event of a batch, if it was not pushed before. `now` is in ms. The batch is stored.
 local function fire_callback(keys, bid, batch, event, now)
   if batch.fired[event] then return end
@@ -7,4 +5,3 @@ local function fire_callback(keys, bid, batch, event, now)
   batch.fired[event] = now
   redis.call('HSET', keys.batches, bid, cjson.encode(batch))
 end
-

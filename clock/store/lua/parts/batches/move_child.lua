@@ -1,5 +1,3 @@
--- Part of every script that calls `move_child`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Gives a child of a batch the state 'p', 's' or 'f'. `was` is its state, or nil: it is added. `note` is how it ended.
 local function move_child(keys, bid, jid, was, state, note)
   if was then redis.call('ZREM', keys.children, bid .. '/' .. was .. '/' .. jid) end
@@ -10,4 +8,3 @@ local function move_child(keys, bid, jid, was, state, note)
     redis.call('HDEL', keys.ended, bid .. '/' .. jid)
   end
 end
-

@@ -1,6 +1,4 @@
--- Part of every script that calls `open_batch`. Not a script itself: it has no KEYS[1]. Returns the state of the batch.
---
--- Stores a new batch and adds it to its parent ('': none). Returns 'new', the state of a batch that was there, or
+-- Stores a new batch and adds it to its parent ('': none). Returns 'new', or the state of a batch that was there, or
 -- 'no parent'.
 local function open_batch(keys, bid, text, parent)
   local batch = read_batch(keys, bid)
@@ -12,4 +10,3 @@ local function open_batch(keys, bid, text, parent)
   redis.call('HSET', keys.batches, bid, text)
   return 'new'
 end
-

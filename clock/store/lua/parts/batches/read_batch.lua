@@ -1,5 +1,5 @@
--- Part of every script that calls `read_batch`. Not a script itself: it has no KEYS[1]. Returns a table, or nothing if
--- the batch is unknown, or another program wrote it. Some servers cannot encode a number such as 1e400 again.
+-- Returns a table, or nothing if the batch is unknown, or another program wrote it. Some servers cannot encode a number
+-- such as 1e400 again.
 local function read_batch(keys, bid)
   local stored = redis.call('HGET', keys.batches, bid) or ''
   local is_json, batch = pcall(cjson.decode, stored)
@@ -8,4 +8,3 @@ local function read_batch(keys, bid)
     return batch
   end
 end
-

@@ -1,5 +1,3 @@
--- Part of every script that calls `remove_batches`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Removes a part of the data of a batch that ended long ago: 1000 children at most. `now` is in ms.
 local function remove_batches(keys, now)
   local due = redis.call('ZRANGEBYSCORE', keys.removals, '-inf', now, 'LIMIT', 0, 1)[1]
@@ -17,4 +15,3 @@ local function remove_batches(keys, now)
   redis.call('ZREM', keys.removals, due)
   if string.sub(due, 1, 1) == 'a' then redis.call('HDEL', keys.batches, bid) end
 end
-

@@ -1,5 +1,3 @@
--- Part of every script that calls `revive_child`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Notes that a child of a batch that had failed is alive again, and so is the batch for its parent.
 local function revive_child(keys, bid, jid)
   while bid and state_of_child(keys, bid, jid) == 'f' do
@@ -9,4 +7,3 @@ local function revive_child(keys, bid, jid)
     bid = batch and type(batch.parent) == 'string' and batch.parent
   end
 end
-

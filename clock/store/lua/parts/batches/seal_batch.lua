@@ -1,6 +1,5 @@
--- Part of every script that calls `seal_batch`. Not a script itself: it has no KEYS[1]. Returns the state before.
---
--- Seals an open batch: it is done when no child is pending. Returns nothing if the batch is unknown. `now` is in ms.
+-- Seals an open batch: it is done when no child is pending. Returns the state before, or nothing if the batch is
+-- unknown. `now` is in ms.
 local function seal_batch(keys, bid, now)
   local batch = read_batch(keys, bid)
   if not batch then return end
@@ -12,4 +11,3 @@ local function seal_batch(keys, bid, now)
   settle_batch(keys, bid, now)
   return before
 end
-

@@ -1,5 +1,3 @@
--- Part of every script that calls `settle_batch`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Ends a sealed batch if no child is pending, pushes its callbacks, and then looks at its parent. A batch that was
 -- settled before changes nothing, unless a child that had failed has succeeded since. `now` is in ms.
 local function settle_batch(keys, bid, now)
@@ -23,4 +21,3 @@ local function settle_batch(keys, bid, now)
     bid = parent
   end
 end
-

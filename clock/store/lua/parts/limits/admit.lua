@@ -1,6 +1,5 @@
--- Part of every script that calls `admit`. Not a script itself: it has no KEYS[1]. Returns true if the job may be
--- claimed: it holds its places then, once `save_places` was called, and its rates have counted it, once `save_rates`
--- was. Else it waits elsewhere.
+-- Returns true if the job may be claimed: it holds its places then, once `save_places` was called, and its rates have
+-- counted it, once `save_rates` was. Else it waits elsewhere.
 --
 -- A job whose limit is full goes to the blocked jobs of that limit, a job over a rate to `schedule`. If it cannot be
 -- written there, or an error ends the look at its rules, it is claimed and takes its places all the same: it has left
@@ -37,4 +36,3 @@ local function admit(K, R, rules, queue, payload, number, now)
   end
   return true
 end
-

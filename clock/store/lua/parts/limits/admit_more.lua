@@ -1,8 +1,6 @@
--- Part of every script that calls `admit_more` and `end_run`. Not a script itself: it has no KEYS[1].
---
 -- Jobs with the same rules, one behind the other, are a run. Returns how many more of them may be claimed without a look
 -- at each, after one of them was admitted. The caller counts those that it claims; `end_run` adds these, `used`, to the
--- places and starts of this call, and returns nothing.
+-- places and starts of this call.
 local function starts_left(rate, state, now)
   if rate.window then return 0 end
   local left = math.floor((now + rate.per - (state.full > now and state.full or now)) / rate.step)

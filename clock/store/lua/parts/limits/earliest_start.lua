@@ -1,7 +1,6 @@
--- Part of every script that calls `earliest_start`. Not a script itself: it has no KEYS[1]. Returns a time in ms.
---
--- The first instant at which a rate allows a start. If that is not after `now`, it allows a start now. A rate is a bucket
--- of `count` tokens that fills up in `per` ms (GCRA); with `window`, the starts of the last `per` ms are counted.
+-- The first instant at which a rate allows a start. If that is not after `now`, it allows a start now. A rate is a
+-- bucket of `count` tokens that fills up in `per` ms (GCRA); with `window`, the starts of the last `per` ms are
+-- counted. Returns a time in ms.
 local ROUNDING = 0.01 -- ms: the state has 3 decimals
 local function earliest_start(R, rate, state, now)
   if not rate.window then
@@ -21,4 +20,3 @@ local function earliest_start(R, rate, state, now)
   local last = redis.pcall('ZRANGEBYLEX', R.starts, low, high, 'LIMIT', over - 1, 1)[1]
   return math.max(state.held, tonumber(string.match(last or '', '^[^\n]*\n([%d.]+)') or now) + rate.per)
 end
-

@@ -1,5 +1,3 @@
--- Part of every script that calls `end_holder`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Frees the places of a job that has left the jobs in progress of `K.worker`, by its entry, and hands them over.
 local function end_holder(K, entry)
   local ended = {}
@@ -7,4 +5,3 @@ local function end_holder(K, entry)
   free_places(K, ended)
   save_places(K)
 end
-

@@ -1,5 +1,3 @@
--- Part of every script that calls `free_places`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Frees places of jobs that left the jobs in progress of `K.worker`, and hands them over. `ended`: name -> how many had
 -- the limit; the caller has removed so many entries. The caller calls `save_places`.
 local function free_places(K, ended, lists)
@@ -13,4 +11,3 @@ local function free_places(K, ended, lists)
   if freed == 0 or not K.has_blocked then return end
   for name in pairs(ended) do hand_over(K, name, now_ms(), lists) end
 end
-

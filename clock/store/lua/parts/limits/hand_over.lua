@@ -1,10 +1,8 @@
--- Part of every script that calls `hand_over`. Not a script itself: it has no KEYS[1]. Returns how many were moved.
---
 -- Gives the free places of the limit `name` to its blocked jobs, in their order. Such a job holds its places from then
 -- on, and goes to the front of its queue: by the caller if `lists` has the queue (name -> key; it gets the jobs in
 -- `lists.freed`, a list for each key), else to `freed`: a worker moves it from there. A job that another of its limits
 -- holds back moves to the blocked jobs of that one. A job of a paused queue goes back without places: the others must
--- not wait for it. At most 100 jobs in one call: a few ms.
+-- not wait for it. At most 100 jobs in one call: a few ms. Returns how many were moved.
 local function hand_over(K, name, now, lists)
   local function first_full(rules)
     for _, limit in ipairs(rules.limits) do
@@ -57,4 +55,3 @@ local function hand_over(K, name, now, lists)
   end
   return moved
 end
-

@@ -1,6 +1,4 @@
--- Part of every script that calls `jid_of`. Not a script itself: it has no KEYS[1]. Returns a text, or nil: no jid.
---
--- The jid of a payload. Our own payloads that were pushed in bulk have it last, so these need not be decoded.
+-- The jid of a payload, or nil. Our own payloads that were pushed in bulk have it last, so these need not be decoded.
 local function jid_of(payload)
   local jid = string.match(payload, '"jid":"(%x+)"}$', -33) -- 24 digits
   if jid then return jid end

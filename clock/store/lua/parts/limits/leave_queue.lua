@@ -1,5 +1,3 @@
--- Part of every script that calls `leave_queue`. Not a script itself: it has no KEYS[1]. Returns true or false.
---
 -- Whether a job that is claimed had its places already, since it was blocked. It leaves them: it gets others.
 local function leave_queue(K, rules, payload)
   if K.has_reserved == nil then look_at(K) end
@@ -12,4 +10,3 @@ local function leave_queue(K, rules, payload)
   end
   return true
 end
-

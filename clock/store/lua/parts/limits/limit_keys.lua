@@ -1,6 +1,4 @@
--- Part of every script that calls `limit_keys`. Not a script itself: it has no KEYS[1]. Returns a table of keys.
---
--- The keys of concurrency limits, which are KEYS[at] and those that follow it:
+-- Returns a table of the keys of concurrency limits, which are KEYS[at] and those that follow it:
 -- `limits`: hash, name -> maximum that was set by hand
 -- `holders`: sorted set, all scores 0: "name\vworker\vcount": so many jobs in progress of a worker have the limit;
 --   or "name\njid|queue|since": a job that was blocked and has its place already
@@ -17,4 +15,3 @@ local function limit_keys(at, hash)
   keys.worker = string.match(hash or '', 'clock:in_progress:(.*)$')
   return keys
 end
-

@@ -1,6 +1,4 @@
--- Part of every script that calls `places_of`. Not a script itself: it has no KEYS[1]. Returns a table.
---
--- What this call knows of a limit, read once: `count` jobs hold a place, `own` of them are in progress at `K.worker`;
+-- A limit as this call knows it, read once: `count` jobs hold a place, `own` of them are in progress at `K.worker`;
 -- `saved` of these are noted in Redis, as the members `members`; `max` was set by hand. The first look at a limit sets
 -- `K.has_maxima`, `K.has_reserved` and `K.has_blocked`: whether these keys exist. Usually none does.
 local function look_at(K)
@@ -30,4 +28,3 @@ local function places_of(K, name)
   K.seen[name] = places
   return places
 end
-

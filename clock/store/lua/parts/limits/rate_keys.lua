@@ -1,6 +1,4 @@
--- Part of every script that calls `rate_keys`. Not a script itself: it has no KEYS[1]. Returns a table of keys.
---
--- The keys of rates, which are KEYS[at] and those that follow it:
+-- Returns a table of the keys of rates, which are KEYS[at] and those that follow it:
 -- `rates`: hash, name -> "full|line|late|held|counted", times in ms. `full`: when the bucket will be full again;
 --   `line`: the last slot that was given to a job; `late`: the last slot that was given to a job that had missed its
 --   first slot; `held`: no job starts before; `counted`: until then the last start under a rate with `window` counts
@@ -14,4 +12,3 @@ local function rate_keys(at, worker)
   keys.states, keys.started, keys.worker = {}, {}, worker
   return keys
 end
-

@@ -1,9 +1,7 @@
--- Part of every script that calls `rate_slot`. Not a script itself: it has no KEYS[1]. Returns nil if the job starts
+-- A job over a rate gets its own slot, in order: behind the slots of the jobs that wait already. A job that comes back
+-- for its slot starts if the rate allows it. If many come late, because no worker ran, they get new slots, one after
+-- the other. With several rates, the rate that allows the latest start gives the slot. Returns nil if the job starts
 -- now, which its rates count; or the time in ms at which it is tried again.
---
--- A job over a rate gets its own slot, in order: behind the slots of the jobs that wait already. A job that comes
--- back for its slot starts if the rate allows it. If many come late, because no worker ran, they get new slots, one
--- after the other. With several rates, the rate that allows the latest start gives the slot.
 local function count_start(R, rate, state, number, now)
   state.full = (state.full > now and state.full or now) + rate.step
   if not rate.window then return end
@@ -52,4 +50,3 @@ local function rate_slot(R, rules, payload, number, now)
   if slot then return slot end
   for i = 1, #rates do count_start(R, rates[i], rate_state(R, rates[i].name), number, now) end
 end
-

@@ -1,5 +1,3 @@
--- Part of every script that calls `rate_state`. Not a script itself: it has no KEYS[1]. Returns a table.
---
 -- The state of a rate: see `rate_keys`. It is read once in a call; `save_rates` writes it.
 local function rate_state(R, name)
   local state = R.states[name]
@@ -12,4 +10,3 @@ local function rate_state(R, name)
   R.states[name] = state
   return state
 end
-

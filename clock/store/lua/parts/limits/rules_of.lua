@@ -1,11 +1,9 @@
--- Part of every script that calls `rules_of`. Not a script itself: it has no KEYS[1]. Returns nil, or a table:
--- `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`, `window`). Payloads with the same rules
--- at their start have the same table; a payload whose rules are elsewhere has a table for itself.
---
 -- Reads the limits and rates of the payload that starts at `first`. A job that has one of the two has the field
--- "limits", so the search for its name is all that other jobs cost. Our own payloads have these fields first, so
--- the same text is decoded once in a call, and compared if the job before had it. Invalid entries of another program
--- are left out.
+-- "limits", so the search for its name is all that other jobs cost. Our own payloads have these fields first, so the
+-- same text is decoded once in a call, and compared if the job before had it. Invalid entries of another program are
+-- left out. Returns nil, or a table: `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`,
+-- `window`). Payloads with the same rules at their start have the same table; a payload whose rules are elsewhere has a
+-- table for itself.
 local read_rules = {} -- the start of a payload up to the end of its rules -> these, or false: they do not end there
 local latest, latest_rules = nil, nil -- the start of the latest payload with rules that are known, and these
 local length, may_have_rates = 0, false -- of such a payload: the length of this start; whether rates may follow

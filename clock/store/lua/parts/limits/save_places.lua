@@ -1,5 +1,3 @@
--- Part of every script that calls `save_places`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Writes how many places the worker's jobs in progress hold, for the limits that this call has changed.
 local function save_places(K)
   local gone, new = {}, {}
@@ -17,4 +15,3 @@ local function save_places(K)
   in_chunks(gone, function(...) redis.pcall('ZREM', K.holders, ...) end)
   in_chunks(new, function(...) redis.pcall('ZADD', K.holders, ...) end)
 end
-

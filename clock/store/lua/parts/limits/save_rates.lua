@@ -1,5 +1,3 @@
--- Part of every script that calls `save_rates`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Writes the states of the rates that this call has read, and the starts that it has noted.
 local function save_rates(R)
   save_starts(R)
@@ -9,4 +7,3 @@ local function save_rates(R)
     redis.pcall('HSET', R.rates, name, text)
   end
 end
-

@@ -1,7 +1,5 @@
--- Part of every script that calls `free_lock`. Not a script itself: it has no KEYS[1]. Returns true if it was freed.
---
 -- Frees the lock of a job that has ended, unless it lasts for a window, or another job holds it now. So a lock that is
--- freed twice changes nothing the second time.
+-- freed twice changes nothing the second time. Returns true if it was freed.
 local function free_lock(locks, replaced, key, jid)
   redis.pcall('ZREM', replaced, jid)
   local value = redis.pcall('HGET', locks, key)
@@ -9,4 +7,3 @@ local function free_lock(locks, replaced, key, jid)
     return redis.pcall('HDEL', locks, key) == 1
   end
 end
-

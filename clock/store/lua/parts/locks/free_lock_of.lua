@@ -1,5 +1,3 @@
--- Part of every script that calls `free_lock_of`. Not a script itself: it has no KEYS[1]. Returns nothing.
---
 -- Frees the lock of a job that was removed, by its payload. Only unique jobs are decoded.
 local function free_lock_of(locks, replaced, payload)
   if not may_have(payload, 'unique') then return end

@@ -1,5 +1,4 @@
--- Part of every script that calls `take_lock`. Not a script itself: it has no KEYS[1]. Takes a lock for a jid and
--- Returns nothing, or the holder's jid and the time of its push (ms, as text).
+-- Takes a lock for a jid. Returns nothing, or the holder's jid and the time of its push (ms, as text).
 --
 -- With 'replace' the lock always moves to the new job, and the old job is noted: its worker drops it.
 local function take_lock(locks, windows, replaced, now, key, jid, window, conflict)
@@ -12,4 +11,3 @@ local function take_lock(locks, windows, replaced, now, key, jid, window, confli
   redis.call('HSET', locks, key, jid .. '|' .. string.format('%.0f', now) .. '|' .. ends)
   if ends ~= '0' then redis.call('ZADD', windows, ends, key) end
 end
-
