@@ -17,7 +17,8 @@ from clock.errors import StoreUnavailable
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
-from clock.store.server.connection import ask, connect, using_default
+from clock.store.server.connection import connect, using_default
+from clock.store.server.sending import ask
 from tests.clusters import Cluster
 from tests.patience import eventually
 from tests.process.conftest import App

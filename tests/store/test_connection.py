@@ -21,7 +21,6 @@ from clock.store import keys
 from clock.store.server import connection
 from clock.store.server.client import client, push_limits
 from clock.store.server.connection import (
-    ask,
     connect,
     default,
     has_left,
@@ -38,7 +37,7 @@ from clock.store.server.connection import (
 from clock.store.server.durable import durable_of
 from clock.store.server.embedded import embedded
 from clock.store.server.opening import redis_location
-from clock.store.server.sending import push_seconds
+from clock.store.server.sending import ask, push_seconds
 from clock.testing import FakeClock
 from tests.patience import PATIENCE_SECONDS
 from tests.store.talking import serving

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from redis import Redis
 
 from clock.store.scripts import scripts, source
 from clock.store.server.client import client
-from clock.store.server.pool import Link
 from tests.store.every_script import USES
 
 NAMES = sorted(scripts())
@@ -38,14 +36,8 @@ class OnlyDeclared:
         return [pack_command(tuple(args[0].split()) + args[1:])]
 
     def packed(self, words: tuple[Any, ...]) -> bytes:
-        """A command that clock packs itself, as a link does."""
+        """A command that clock packs itself."""
         return b"".join(self.pack(*words))
-
-    def link_of(self, new_link: Callable[[], Link]) -> Link:
-        """A new connection whose commands pass here, whoever packs them."""
-        link = new_link()
-        link.packed = self.packed
-        return link
 
     def _allow(self, names: Any) -> None:
         patterns = [name.decode() if isinstance(name, bytes) else name for name in names]
@@ -66,7 +58,7 @@ def strict(redis: Redis, redis_url: str, packer: OnlyDeclared) -> Iterator[Redis
     connection = client(redis_url.replace("//", "//strict:any@", 1), 5)
     pool: Any = connection.connection_pool
     pool.connection_kwargs["command_packer"] = packer
-    pool.new_link = partial(packer.link_of, pool.new_link)
+    pool.packed = packer.packed
     yield connection
     connection.close()
     redis.acl_deluser("strict")

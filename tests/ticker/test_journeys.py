@@ -17,7 +17,7 @@ import clock
 from clock.clocks import to_ms
 from clock.store import keys
 from clock.store.ledger.ledger import BATCH, RedisLedger
-from clock.store.server import connection
+from clock.store.server import sending
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker, next_due_marker
 from clock.timetable import Timetable
@@ -44,10 +44,10 @@ def calls_of_clock(frame: FrameType | None) -> list[Call]:
 def calls_to_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[Call]]]:
     """The calls on the way of each fire script to Redis."""
     ways: list[list[Call]] = []
-    real = connection.ask
+    real = sending.ask
 
     def ask(*command: Any) -> Any:
-        ways.append([*calls_of_clock(sys._getframe(1)), (connection.__file__, "ask")])
+        ways.append([*calls_of_clock(sys._getframe(1)), (sending.__file__, "ask")])
         return real(*command)
 
     monkeypatch.setattr("clock.store.ledger.ledger.ask", ask)

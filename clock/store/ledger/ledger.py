@@ -31,8 +31,9 @@ from clock.store.ledger.pauses import Pause
 from clock.store.ledger.renames import NO_RENAMES, OldNames, Renames
 from clock.store.ledger.unfinished_firings import Unfinished
 from clock.store.scripts import run, script
-from clock.store.server.connection import ask, translated
+from clock.store.server.connection import translated
 from clock.store.server.faults import is_refusal
+from clock.store.server.sending import ask
 
 ORPHANS_KEPT_MS = 7 * 24 * 3600 * 1000  # a bad deploy that is rolled back within a week loses nothing
 ORPHANS_LOOKED_AT = 1_000  # events in one step: all names of 100,000 at once would take 15 MB of the clock

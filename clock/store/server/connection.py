@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from clock.clocks import Clock, SystemClock
 from clock.config import found_of_process, setting_of_process
@@ -31,11 +31,10 @@ from clock.store.server.address import masked
 from clock.store.server.advice import advised
 from clock.store.server.checks.server_version import check_server
 from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits
-from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wait_command
 from clock.store.server.embedded import embedded
 from clock.store.server.faults import store_error
 from clock.store.server.fork_safety import opener_of, renew_in_child
-from clock.store.server.pool import Pool, packed
+from clock.store.server.pool import Pool
 from clock.store.server.shards import ALONE, Address, Shards, ShardSettings, addresses, join, note
 
 DEFAULT_CONNECTIONS = 10  # of a process that pushes: so many threads push at once
@@ -96,52 +95,6 @@ class lent:  # noqa: N801  # as `translated`
         if error is not None:
             self._link.disconnect()  # answers that were not read must not be taken for those of the next commands
         self._pool.release(self._link)
-
-
-def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
-    """Send a command. The returned function waits for its answer. Both raise the client library's errors.
-
-    The caller must call it once: until then a connection is reserved for the answer. With `durable` replicas, the
-    answer is there when these have the write; it raises FoundFault if too few have it in time.
-    """
-    pool: Any = redis.connection_pool
-    durable = durable_of(redis)
-    further = [("SET", keys.REPLICATED, 1, "PX", WAIT_MS), wait_command(durable)] if durable else []
-    link: Any = pool.get_connection()
-    try:
-        link.send_packed_command([packed(link, (command, *further))])
-    except BaseException:
-        link.disconnect()
-        pool.release(link)
-        raise
-
-    def answer() -> Any:
-        try:
-            return _durable_answer(link, durable) if durable else link.read_response()
-        except ResponseError:
-            raise
-        except BaseException:
-            link.disconnect()
-            raise
-        finally:
-            pool.release(link)
-
-    return answer
-
-
-def _durable_answer(link: Any, durable: int) -> Any:
-    """The answer to a command that a write and a WAIT follow. All three are read: the connection is used again."""
-    answers = list[Any]()
-    for _ in range(3):
-        try:
-            answers.append(link.read_response())
-        except ResponseError as error:
-            answers.append(error)
-    for answer in answers:
-        if isinstance(answer, ResponseError):  # of a WAIT: the server is no longer the primary
-            raise answer
-    check_replicated(int(answers[2]), durable)
-    return answers[0]
 
 
 def connect(

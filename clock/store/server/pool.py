@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, Full
@@ -76,7 +76,7 @@ class Link(AbstractConnection):
     generation = 0  # the pool's, when the connection was taken from it
     used_at = 0.0  # monotonic seconds: when it was returned
     is_elsewhere = False  # the server has answered that it is not the primary, or the connection is lost
-    packed: Callable[..., bytes] = staticmethod(pack_command)  # a command as it is sent
+    packed: Callable[..., bytes] = staticmethod(pack_command)  # a command as it is sent; the pool sets it
     socket_timeout: float
     _sock: Any
     _until: float | None = None  # monotonic seconds: the deadline
@@ -169,15 +169,6 @@ class Link(AbstractConnection):
         return seconds if self._until is None else max(LEAST_SECONDS, min(seconds, self._until - monotonic()))
 
 
-def packed(link: Any, commands: Iterable[Sequence[str | bytes | float]]) -> bytes:
-    """Commands as `link` sends them, which may be an application's own connection.
-
-    The client library needs five times as long.
-    """
-    pack: Callable[..., bytes] = getattr(link, "packed", pack_command)
-    return b"".join(map(pack, commands))
-
-
 class TcpLink(Link, Connection):
     """A connection by TCP."""
 
@@ -226,6 +217,7 @@ class Pool(BlockingConnectionPool):
         self.limits = limits
         self.guide = guide
         self.namespace = namespace
+        self.packed: Callable[..., bytes] = namespace.packed if namespace else pack_command
         if namespace:
             connection["command_packer"] = namespace
         super().__init__(max_connections, limits.wait, kind, FreeConnections, **connection)  # type: ignore[no-untyped-call]  # untyped there
@@ -234,8 +226,7 @@ class Pool(BlockingConnectionPool):
         """A connection that is not open, and not the pool's."""
         link: Link = self.connection_class(**self.connection_kwargs)
         link.guide = self.guide
-        if self.namespace:
-            link.packed = self.namespace.packed
+        link.packed = self.packed
         return link
 
     def link_to(self, place: Place, seconds: float) -> Link:

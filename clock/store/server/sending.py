@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
-from itertools import chain
 from typing import Any
 
+from hiredis import pack_command
 from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import (
@@ -21,11 +21,12 @@ from redis.exceptions import (
 
 from clock.clocks import SystemClock, monotonic
 from clock.errors import StoreError
+from clock.store import keys
 from clock.store.server.client import PUSH_SECONDS
 from clock.store.server.connection import lent, translated
-from clock.store.server.durable import check_replicated
+from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wait_command
 from clock.store.server.faults import fault_of
-from clock.store.server.pool import Place, Pool, packed
+from clock.store.server.pool import Place, Pool
 
 Command = tuple[str | bytes | float, ...]
 PAUSE_SECONDS = 0.05  # between two tries while a slot of a cluster moves
@@ -54,87 +55,27 @@ def send_one(redis: Redis, commands: Sequence[Command], *, within: float) -> Non
 
 
 def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -> None:
-    """Send commands, without a transaction, a round trip for each batch.
-
-    `within` limits the seconds until the first answer, and then for each answer. While the server works on a
-    batch, the next one is made; so `batches` should be a generator. A pipeline of the client library waits for
-    each, and costs twice as much, which every push would pay. If a server refuses commands because another one is
-    the primary now, they are sent there, once; in a cluster until they succeed or the time is over. Raises
-    StoreUnavailable, StoreError; their `answered` is the number of batches that were answered.
-    """
-    answered, rest, since = 0, iter(batches), monotonic()
-    in_cluster = getattr(redis.connection_pool, "in_cluster", False)
-    tries = 0
-    try:
-        with translated():
-            while True:
-                left = within - (monotonic() - since)
-                try:
-                    with lent(redis, within=left) as link:
-                        for _ in _exchange(link, rest):
-                            answered += 1
-                    return
-                except _RefusedError as refusal:
-                    tries += 1
-                    if tries > 1 and not in_cluster:
-                        raise refusal.error from None
-                    rest = chain(_left_over(redis, refusal, since + within), rest)
-    except StoreError as error:
-        error.answered = answered
-        raise
-
-
-def ask_all(redis: Redis, commands: Sequence[Command]) -> list[Any]:
-    """The answers to commands that one round trip takes to Redis. The error of a refused command is its answer.
-
-    A pipeline of the client library costs twice as much. Raises the client library's errors.
-    """
-    with lent(redis) as link:
-        link.send_packed_command([packed(link, commands)])
-        return _answers(link, len(commands))
-
-
-def checked(answers: list[Any]) -> list[Any]:
-    """The answers. Raises the first error among them."""
-    for error in _errors(answers):
-        raise error
-    return answers
-
-
-def ask_script(redis: Redis, script: Script, commands: Sequence[Command]) -> list[Any]:
-    """The answers to commands that run `script` by its hash: a server that was restarted gets it again.
-
-    All these commands may be repeated. Raises the first error.
-    """
-    try:
-        return checked(ask_all(redis, commands))
-    except NoScriptError:
-        redis.script_load(script.script)
-        return checked(ask_all(redis, commands))
-
-
-def _answers(link: Any, count: int) -> list[Any]:
-    answers = list[Any]()
-    for _ in range(count):
-        try:
-            answers.append(link.read_response(disconnect_on_error=False))  # the next answers follow an error
-        except (ResponseError, BusyLoadingError) as error:
-            answers.append(error)
-    return answers
+    """Send commands, without a transaction, a round trip for each batch: `send_to_places` for one place."""
+    send_to_places(([(redis, commands)] for commands in batches), within=within)
 
 
 def send_to_places(batches: Iterable[Sequence[tuple[Redis, Sequence[Command]]]], *, within: float) -> None:
-    """`send` for several places: each batch goes to all its places. The next one is made while they work.
+    """Send batches, without a transaction. Each batch goes to all its places, in a round trip.
 
-    Raises StoreUnavailable, StoreError; their `answered` is the number of batches that all places have answered.
+    `within` limits the seconds for the answers to a batch. While the servers work on a batch, the next one is
+    made; so `batches` should be a generator. A pipeline of the client library waits for each, and costs twice as
+    much, which every push would pay. If a server refuses commands because another one is the primary now, they are
+    sent there, once; in a cluster until they succeed or the time is over. Raises StoreUnavailable, StoreError;
+    their `answered` is the number of batches that all places have answered.
     """
     answered, sent = 0, None
     try:
         for batch in batches:
+            following = [(redis, commands, _packed(redis, commands)) for redis, commands in batch]
             if sent is not None:
                 next(sent, None)
                 answered += 1
-            sent = _sent_and_read(batch, within)
+            sent = _sent_and_read(following, within)
             next(sent)
         if sent is not None:
             next(sent, None)
@@ -146,56 +87,50 @@ def send_to_places(batches: Iterable[Sequence[tuple[Redis, Sequence[Command]]]],
             sent.close()  # without the answers, it closes the connections
 
 
-def _sent_and_read(batch: Sequence[tuple[Redis, Sequence[Command]]], within: float) -> Generator[None]:
+def _sent_and_read(batch: Sequence[tuple[Redis, Sequence[Command], bytes]], within: float) -> Generator[None]:
     """Send a batch to its places at the first step, and read the answers at the second one."""
-    refused: list[tuple[Redis, _RefusedError]] = []
-    with translated(), ExitStack() as stack:
-        links = [stack.enter_context(lent(redis, within=within)) for redis, _ in batch]
-        for link, (_, commands) in zip(links, batch, strict=True):
-            link.send_packed_command([packed(link, commands)])
-        yield
-        for link, (redis, commands) in zip(links, batch, strict=True):
-            try:
-                _read(link, commands)
-            except _RefusedError as refusal:
-                refused.append((redis, refusal))
-    for redis, one in refused:
-        with translated():
-            left = _left_over(redis, one, monotonic() + within)
-        send(redis, left, within=within)
+    until = monotonic() + within
+    with translated():
+        with ExitStack() as stack:
+            links = [stack.enter_context(lent(redis, within=within)) for redis, *_ in batch]
+            for link, (*_, text) in zip(links, batch, strict=True):
+                link.send_packed_command([text])
+            yield
+            answers = [_answers(link, len(commands)) for link, (_, commands, _) in zip(links, batch, strict=True)]
+        for (redis, commands, _), found in zip(batch, answers, strict=True):
+            _send_again(redis, commands, found, until)
 
 
-class _RefusedError(Exception):
-    """The server has not run some commands, as another one holds their keys.
+def _send_again(redis: Redis, commands: Sequence[Command], answers: Sequence[Any], until: float) -> None:
+    """Send refused commands to the server that has their keys now. Raises the refusal if there is none in time."""
+    pool, tries = redis.connection_pool, 0
+    while left := _left_to_send(commands, answers):
+        refusal = _errors(answers)[0]
+        if isinstance(pool, Pool) and pool.in_cluster:
+            left = _after_a_move(pool, refusal, left, until)
+        elif tries:
+            raise refusal
+        commands, answers, tries = left, [], tries + 1
+        if commands:
+            with lent(redis, within=until - monotonic()) as link:
+                link.send_packed_command([_packed(redis, commands)])
+                answers = _answers(link, len(commands))
 
-    `batches` are still to send; the first of them holds the refused commands.
-    """
 
-    def __init__(self, error: RedisError, batches: Sequence[Sequence[Command]]) -> None:
-        super().__init__()
-        self.error = error
-        self.batches = batches
-
-
-def _left_over(redis: Redis, refusal: _RefusedError, until: float) -> Sequence[Sequence[Command]]:
-    """The batches that have still to be sent. In a cluster, commands go to the node that an ASK names.
+def _after_a_move(pool: Pool, refusal: RedisError, commands: list[Command], until: float) -> list[Command]:
+    """The commands that have still to be sent in a cluster: those of an ASK go to the node that it names first.
 
     If that node refuses them, too, waits for PAUSE_SECONDS. Raises the refusal if less time is left before `until`
     (monotonic seconds).
     """
-    pool = redis.connection_pool
-    if not (isinstance(pool, Pool) and pool.in_cluster):
-        return refusal.batches
-    refused, *following = refusal.batches
-    if isinstance(refusal.error, AskError) and not isinstance(refusal.error, MovedError):
+    if isinstance(refusal, AskError) and not isinstance(refusal, MovedError):
         seconds = max(PAUSE_SECONDS, until - monotonic())
-        refused = _sent_by_ask(pool, (refusal.error.host, refusal.error.port), refused, seconds)
-    if not refused:
-        return following
-    SystemClock().wait(threading.Event(), PAUSE_SECONDS)
-    if monotonic() > until - PAUSE_SECONDS:
-        raise refusal.error
-    return [refused, *following]
+        commands = _sent_by_ask(pool, (refusal.host, refusal.port), commands, seconds)
+    if commands:
+        SystemClock().wait(threading.Event(), PAUSE_SECONDS)
+        if monotonic() > until - PAUSE_SECONDS:
+            raise refusal
+    return commands
 
 
 def _sent_by_ask(pool: Pool, node: Place, commands: Sequence[Command], seconds: float) -> list[Command]:
@@ -234,30 +169,82 @@ def _errors(answers: Sequence[Any]) -> list[RedisError]:
     return [answer for answer in answers if isinstance(answer, RedisError)]
 
 
-def _exchange(link: Any, batches: Iterable[Sequence[Command]]) -> Iterator[None]:
-    """Send each batch when the one before is answered; yields after each answered one."""
-    unread: Sequence[Command] = ()
-    for commands in batches:
-        text = packed(link, commands)
-        if unread:
-            _read(link, unread, commands)
-            yield
-        link.send_packed_command([text])
-        unread = commands
-    if unread:
-        _read(link, unread)
-        yield
+def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
+    """Send a command. The returned function waits for its answer. Both raise the client library's errors.
 
-
-def _read(link: Any, unread: Sequence[Command], *next_batch: Sequence[Command]) -> None:
-    """Read the answers to a batch. Raises _RefusedError if another server has the keys of some commands.
-
-    These commands were not run, so they can be sent again.
+    The caller must call it once: until then a connection is reserved for the answer. With `durable` replicas, the
+    answer is there when these have the write; it raises FoundFault if too few have it in time.
     """
-    answers = _answers(link, len(unread))
-    left = _left_to_send(unread, answers)
-    if refusals := _errors(answers):
-        raise _RefusedError(refusals[0], [left, *next_batch])
+    pool: Any = redis.connection_pool
+    durable = durable_of(redis)
+    further = [("SET", keys.REPLICATED, 1, "PX", WAIT_MS), wait_command(durable)] if durable else []
+    link: Any = pool.get_connection()
+    try:
+        link.send_packed_command([_packed(redis, [command, *further])])
+    except BaseException:
+        link.disconnect()
+        pool.release(link)
+        raise
+
+    def answer() -> Any:
+        try:
+            found = _answers(link, 1 + len(further))
+        except BaseException:
+            link.disconnect()
+            raise
+        finally:
+            pool.release(link)
+        checked(found)  # an error of the WAIT: the server is no longer the primary
+        if durable:
+            check_replicated(int(found[-1]), durable)
+        return found[0]
+
+    return answer
+
+
+def ask_all(redis: Redis, commands: Sequence[Command]) -> list[Any]:
+    """The answers to commands that one round trip takes to Redis. The error of a refused command is its answer.
+
+    A pipeline of the client library costs twice as much. Raises the client library's errors.
+    """
+    with lent(redis) as link:
+        link.send_packed_command([_packed(redis, commands)])
+        return _answers(link, len(commands))
+
+
+def checked(answers: list[Any]) -> list[Any]:
+    """The answers. Raises the first error among them."""
+    for error in _errors(answers):
+        raise error
+    return answers
+
+
+def ask_script(redis: Redis, script: Script, commands: Sequence[Command]) -> list[Any]:
+    """The answers to commands that run `script` by its hash: a server that was restarted gets it again.
+
+    All these commands may be repeated. Raises the first error.
+    """
+    try:
+        return checked(ask_all(redis, commands))
+    except NoScriptError:
+        redis.script_load(script.script)
+        return checked(ask_all(redis, commands))
+
+
+def _answers(link: Any, count: int) -> list[Any]:
+    answers = list[Any]()
+    for _ in range(count):
+        try:
+            answers.append(link.read_response(disconnect_on_error=False))  # the next answers follow an error
+        except (ResponseError, BusyLoadingError) as error:
+            answers.append(error)
+    return answers
+
+
+def _packed(redis: Redis, commands: Iterable[Command]) -> bytes:
+    """Commands as they are sent. The client library needs five times as long."""
+    pack: Callable[..., bytes] = getattr(redis.connection_pool, "packed", pack_command)
+    return b"".join(map(pack, commands))
 
 
 def push_seconds(redis: Redis) -> float:
