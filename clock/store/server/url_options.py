@@ -7,7 +7,7 @@ unknown option is a typing error and is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -23,28 +23,33 @@ class Options:
     `pushes`: limits of pushes. `connection`: for each connection to Redis. `sentinel`: for those to sentinels.
     """
 
-    pushes: Mapping[str, float] = field(default_factory=dict)
-    connection: Mapping[str, object] = field(default_factory=dict)
-    sentinel: Mapping[str, object] = field(default_factory=dict)
-    tls: Mapping[str, object] = field(default_factory=dict)
-    ignored: tuple[str, ...] = ()
+    pushes: Mapping[str, float]
+    connection: Mapping[str, object]
+    sentinel: Mapping[str, object]
+    tls: Mapping[str, object]
+    ignored: tuple[str, ...]
 
 
 def read_query(text: str, *, is_tls: bool, is_sentinel: bool) -> Options:
     """The options of a query. Raises ValueError with a text that names the option and never its value."""
     given = parse_qsl(text, keep_blank_values=True)
     _check_names([name for name, _ in given])
-    values = {name: _read(name, value) for name, value in given if name in _READ}
-    pushes, connection, sentinel, tls = (
-        _of_kind(values, kind) for kind in (_PUSHES, _CONNECTION, _SENTINEL, _TLS)
-    )
-    found = Options(pushes, connection, sentinel, tls, _ignored(given))
-    uses_tls = is_tls or (is_sentinel and bool(values.get("ssl")))
-    if found.tls and not uses_tls:
-        raise ValueError(f"{_shown(next(iter(found.tls)))} needs TLS: write rediss:// or rediss+sentinel://")
-    if found.sentinel and not is_sentinel:
-        raise ValueError(f"{_shown(next(iter(found.sentinel)))} is for redis+sentinel:// and rediss+sentinel://")
-    return found
+    found: dict[str, dict[str, Any]] = {"pushes": {}, "connection": {}, "sentinel": {}, "tls": {}}
+    for name, value in given:
+        if name in _READ:
+            use, read, wanted = _READ[name]
+            try:
+                found[use][name] = read(value)
+            except (ValueError, KeyError):
+                raise ValueError(f"the value of {_shown(name)} in its query is not {wanted}") from None
+    ignored = (name for name, value in given if name in _IGNORED and value.lower() not in _IGNORED[name])
+    options = Options(**found, ignored=tuple(ignored))
+    if options.tls and not (is_tls or (is_sentinel and options.sentinel.get("ssl"))):
+        raise ValueError(f"{_shown(next(iter(options.tls)))} needs TLS: write rediss:// or rediss+sentinel://")
+    if options.sentinel and not is_sentinel:
+        name = next(iter(options.sentinel))
+        raise ValueError(f"{_shown(name)} is for redis+sentinel:// and rediss+sentinel://")
+    return options
 
 
 def _check_names(names: list[str]) -> None:
@@ -56,29 +61,13 @@ def _check_names(names: list[str]) -> None:
             raise ValueError(f"its query holds {_shown(name)} twice")
 
 
-def _read(name: str, text: str) -> object:
-    read, wanted = _READ[name]
-    try:
-        return read(text)
-    except ValueError:
-        raise ValueError(f"the value of {_shown(name)} in its query is not {wanted}") from None
-
-
-def _ignored(given: list[tuple[str, str]]) -> tuple[str, ...]:
-    return tuple(name for name, value in given if name in _IGNORED and value.lower() not in _IGNORED[name])
-
-
-def _of_kind(values: Mapping[str, Any], kind: tuple[str, ...]) -> dict[str, Any]:
-    return {name: values[name] for name in kind if name in values}
-
-
 def _shown(name: str) -> str:
     """A name as an error may show it: what follows a stray `?` or `&` may be a password."""
     return repr(name) if len(name) <= 30 and name.isidentifier() else "an invalid name"
 
 
-def seconds(text: str) -> float:
-    """The seconds that a text gives: above 0, at most a day. Raises ValueError."""
+def _seconds(text: str) -> float:
+    """Seconds above 0, at most a day."""
     number = float(text)
     if not (isfinite(number) and 0 < number <= 86_400):
         raise ValueError
@@ -86,7 +75,7 @@ def seconds(text: str) -> float:
 
 
 def _wait(text: str) -> float:
-    return 0.0 if float(text) == 0 else seconds(text)
+    return 0.0 if float(text) == 0 else _seconds(text)
 
 
 def _whole(least: int) -> Callable[[str], int]:
@@ -100,13 +89,6 @@ def _whole(least: int) -> Callable[[str], int]:
 
 #: Reads the number of a database. Raises ValueError.
 database_number = _whole(0)
-
-
-def _flag(text: str) -> bool:
-    words = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
-    if text.lower() not in words:
-        raise ValueError
-    return words[text.lower()]
 
 
 def _word(text: str) -> str:
@@ -127,55 +109,45 @@ def _client_name(text: str) -> str:
     return text
 
 
-def _verification(text: str) -> str:
-    word = text.lower().removeprefix("cert_")
-    if word not in ("none", "optional", "required"):
-        raise ValueError
-    return word
+def _one_of(words: Mapping[str, object]) -> Callable[[str], object]:
+    return lambda text: words[text.lower()]
 
 
-def _tls_version(text: str) -> int:
-    versions = {"tlsv1.2": 0x0303, "771": 0x0303, "tlsv1.3": 0x0304, "772": 0x0304}
-    if text.lower() not in versions:
-        raise ValueError
-    return versions[text.lower()]
+_FLAGS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
+_CHECKS = {f"{start}{word}": word for word in ("none", "optional", "required") for start in ("", "cert_")}
+_TLS_VERSIONS = {"tlsv1.2": 0x0303, "771": 0x0303, "tlsv1.3": 0x0304, "772": 0x0304}
 
-
-_SECONDS = (seconds, "a number of seconds above 0")
-_FLAG = (_flag, "true or false")
+_SECONDS = (_seconds, "a number of seconds above 0")
+_FLAG = (_one_of(_FLAGS), "true or false")
 _TEXT = (_word, "a word")
 _FILE = (_file, "an existing file")
 
-#: option -> how its value is read, and what is accepted
-_READ: dict[str, tuple[Callable[[str], object], str]] = {
-    "db": (database_number, "a number from 0 up"),
-    "username": _TEXT,
-    "password": _TEXT,
-    "socket_timeout": _SECONDS,
-    "socket_connect_timeout": _SECONDS,
-    "socket_keepalive": _FLAG,
-    "max_connections": (_whole(1), "a number above 0"),
-    "timeout": (_wait, "a number of seconds from 0 up"),
-    "client_name": (_client_name, "a word of ASCII without spaces"),
-    "sentinel_username": _TEXT,
-    "sentinel_password": _TEXT,
-    "sentinel_ssl": _FLAG,
-    "ssl": _FLAG,
-    "ssl_cert_reqs": (_verification, "none, optional or required"),
-    "ssl_check_hostname": _FLAG,
-    "ssl_ca_certs": _FILE,
-    "ssl_ca_path": _FILE,
-    "ssl_ca_data": _TEXT,
-    "ssl_certfile": _FILE,
-    "ssl_keyfile": _FILE,
-    "ssl_password": _TEXT,
-    "ssl_min_version": (_tls_version, "TLSv1.2 or TLSv1.3"),
-    "ssl_ciphers": _TEXT,
+#: option -> its use, a field of `Options`; how its value is read, and what is accepted
+_READ: Mapping[str, tuple[str, Callable[[str], object], str]] = {
+    "db": ("connection", database_number, "a number from 0 up"),
+    "username": ("connection", *_TEXT),
+    "password": ("connection", *_TEXT),
+    "socket_keepalive": ("connection", *_FLAG),
+    "client_name": ("connection", _client_name, "a word of ASCII without spaces"),
+    "socket_timeout": ("pushes", *_SECONDS),
+    "socket_connect_timeout": ("pushes", *_SECONDS),
+    "max_connections": ("pushes", _whole(1), "a number above 0"),
+    "timeout": ("pushes", _wait, "a number of seconds from 0 up"),
+    "sentinel_username": ("sentinel", *_TEXT),
+    "sentinel_password": ("sentinel", *_TEXT),
+    "sentinel_ssl": ("sentinel", *_FLAG),
+    "ssl": ("sentinel", *_FLAG),
+    "ssl_cert_reqs": ("tls", _one_of(_CHECKS), "none, optional or required"),
+    "ssl_check_hostname": ("tls", *_FLAG),
+    "ssl_ca_certs": ("tls", *_FILE),
+    "ssl_ca_path": ("tls", *_FILE),
+    "ssl_ca_data": ("tls", *_TEXT),
+    "ssl_certfile": ("tls", *_FILE),
+    "ssl_keyfile": ("tls", *_FILE),
+    "ssl_password": ("tls", *_TEXT),
+    "ssl_min_version": ("tls", _one_of(_TLS_VERSIONS), "TLSv1.2 or TLSv1.3"),
+    "ssl_ciphers": ("tls", *_TEXT),
 }
-_PUSHES = ("socket_timeout", "socket_connect_timeout", "max_connections", "timeout")
-_SENTINEL = ("sentinel_username", "sentinel_password", "sentinel_ssl", "ssl")
-_TLS = tuple(name for name in _READ if name.startswith("ssl_"))
-_CONNECTION = tuple(name for name in _READ if name not in (*_PUSHES, *_SENTINEL, *_TLS))
 
 #: Options for other clients: name -> the values that describe what clock does anyway
 _IGNORED = {
