@@ -27,6 +27,21 @@ _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
 }
 _JSON_TYPES: Mapping[type, str] = {int: "integer", float: "number"}
 
+DEFAULT_CAPSULE = "default"  # the name of the rest outside of capsules, as in Sidekiq
+
+
+@dataclass(frozen=True, slots=True)
+class Capsule:
+    """A capsule: its queues, and its concurrency (None: the worker's)."""
+
+    name: str
+    queues: tuple[tuple[str, int], ...]
+    concurrency: int | None = None
+
+    def __str__(self) -> str:
+        queues = ", ".join(name for name, _ in self.queues)
+        return f"{self.name} ({queues}{f', {self.concurrency} at once' if self.concurrency else ''})"
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -130,6 +145,27 @@ def _queue(item: object) -> tuple[str, int]:
     return known, int(str(weight))
 
 
+def capsules(value: object) -> tuple[Capsule, ...]:
+    """`{single: {concurrency: 1, queues: [serial]}}`. Raises ValueError."""
+    if not isinstance(value, Mapping):
+        raise ValueError
+    return tuple(_capsule(text(str(name).removeprefix(":")), given) for name, given in value.items())
+
+
+def _capsule(name: str, given: object) -> Capsule:
+    if not isinstance(given, Mapping) or name == DEFAULT_CAPSULE:
+        raise ValueError
+    fields = {str(key).removeprefix(":"): value for key, value in given.items()}
+    if not fields.keys() <= {"queues", "concurrency"}:
+        raise ValueError
+    concurrency = fields.get("concurrency")
+    return Capsule(
+        name,
+        queues(fields.get("queues")),
+        None if concurrency is None else int(str(THREADS.read(concurrency))),
+    )
+
+
 TEXT_SCHEMA = {"type": "string", "minLength": 1}
 QUEUES_SCHEMA = {
     "type": "array",
@@ -198,6 +234,22 @@ QUEUES = Kind(
     "-q critical,4 -q default,1",
     QUEUES_SCHEMA,
     metavar="NAME[,WEIGHT]",
+)
+CAPSULES = Kind(
+    capsules,
+    "it must be a mapping: {single: {concurrency: 1, queues: [serial]}}",
+    {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "properties": {
+                "queues": QUEUES_SCHEMA,
+                "concurrency": THREADS.schema,
+            },
+            "required": ["queues"],
+            "additionalProperties": False,
+        },
+    },
 )
 
 

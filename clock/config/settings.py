@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
-from clock.config import capsules
-from clock.config.capsules import Capsule
 from clock.config.setting_types import (
     ADDRESS,
+    CAPSULES,
     COUNT,
     FOLDERS,
     INTERVAL,
@@ -26,6 +25,7 @@ from clock.config.setting_types import (
     THREADS,
     URL,
     URLS,
+    Capsule,
     Kind,
     one_of,
     path_like,
@@ -142,7 +142,7 @@ class Config:
         (("default", 0),), "queues from which jobs are taken, in this order or by weight", QUEUES, "--queue", "-q"
     )
     capsules: tuple[Capsule, ...] = _setting(
-        (), "queues that get their own worker processes and concurrency", capsules.CAPSULES
+        (), "queues that get their own worker processes and concurrency", CAPSULES
     )
     concurrency: int = _of_worker(
         10, "number of jobs that a worker process runs at once", THREADS, "--concurrency", "-c"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from clock.clocks import Clock
-from clock.config.capsules import DEFAULT
+from clock.config.setting_types import DEFAULT_CAPSULE
 from clock.errors import HookFailed
 
 LOOK_SECONDS = 1.0  # between two checks of the children, which are also checked at each SIGCHLD
@@ -212,7 +212,7 @@ def start(
     command: Sequence[str],
     environ: Mapping[str, str],
     *,
-    capsule: str = DEFAULT,
+    capsule: str = DEFAULT_CAPSULE,
     slot: str = "",
     now: float,
     first: bool,

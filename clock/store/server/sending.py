@@ -102,7 +102,7 @@ def _sent_and_read(batch: Sequence[tuple[Redis, Sequence[Command], bytes]], with
 
 
 def _send_again(redis: Redis, commands: Sequence[Command], answers: Sequence[Any], until: float) -> None:
-    """Send refused commands to the server that has their keys now. Raises the refusal if there is none in time."""
+    """Send refused commands to the server that has their keys now. Raises the refusal if no server takes them."""
     pool, tries = redis.connection_pool, 0
     while left := _left_to_send(commands, answers):
         refusal = _errors(answers)[0]

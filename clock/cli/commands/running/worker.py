@@ -34,7 +34,7 @@ from clock.cli.reloading import reload_option
 from clock.cli.stopping import EXIT_SECONDS, Stopping, end_processes, leave
 from clock.clocks import SystemClock
 from clock.config import Config
-from clock.config.capsules import DEFAULT
+from clock.config.setting_types import DEFAULT_CAPSULE
 from clock.errors import WorkerStuck
 from clock.health import launcher_complaints
 from clock.health.statsd import statsd_in
@@ -231,7 +231,7 @@ def _run_several(config: Config) -> int:
         launcher = Launcher(
             command,
             config.processes,
-            capsules=[DEFAULT, *(capsule.name for capsule in config.capsules)],
+            capsules=[DEFAULT_CAPSULE, *(capsule.name for capsule in config.capsules)],
             stop_timeout_seconds=config.stop_timeout,
             clock=SystemClock(),
             environ=environment_of_children(folder),
