@@ -7,12 +7,12 @@ for job in api.RetrySet().search(class_="SendMailJob"):
 """
 
 from clock.api.conditions import Conditions, where
-from clock.api.connecting import connect, via
 from clock.api.deploys import amark_deploy, mark_deploy
 from clock.api.events import Events, EventState
 from clock.api.flow import Batches, BatchRef, Limits
 from clock.api.job_ref import JobRef, Located, acancel, cancel
 from clock.api.job_sets import DeadSet, JobSet, RetrySet, ScheduledSet
+from clock.api.objects import connect, via
 from clock.api.processes import Clocks, Workers
 from clock.api.queues import Queue
 from clock.api.schedules import Schedule, ScheduleChange, Schedules

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import MAXYEAR, UTC, datetime
 
-from clock.api.connecting import connected, instant
+from clock.api.objects import connected, instant
 from clock.errors import InvalidDeployMark
 from clock.printable import brief, is_utf8, printable
 from clock.store import Redis

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from clock.api.awaitable import awaitable
-from clock.api.checks import check_count
-from clock.api.connecting import connected, instant
+from clock.api.objects import awaitable, check_count, connected, instant
 from clock.errors import ConfigurationError, UnknownEvent, UnreadableTime
 from clock.inspection.audit import user_of_process
 from clock.inspection.events.event_rows import EventRow, event_rows_of, events

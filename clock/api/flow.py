@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clock.api.awaitable import awaitable
-from clock.api.connecting import connected, instant
+from clock.api.objects import awaitable, connected, instant
 from clock.errors import JobError
 from clock.inspection.jobs import batches as found
 from clock.inspection.jobs.batches import BatchView

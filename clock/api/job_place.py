@@ -6,10 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import NoneType
 from typing import ClassVar, Unpack, get_args
 
-from clock.api.awaitable import awaitable, awaitable_items
-from clock.api.checks import check_count
 from clock.api.conditions import Conditions, where
-from clock.api.connecting import now
+from clock.api.objects import awaitable, awaitable_items, check_count, now
 from clock.errors import InvalidCursor, JobError
 from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Act, Order, Page, Place, Progress

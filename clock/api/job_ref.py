@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from clock.api.awaitable import awaitable
-from clock.api.connecting import connected, instant, now
+from clock.api.objects import awaitable, connected, instant, now
 from clock.clocks import SystemClock
 from clock.errors import JobError, SearchIncomplete
 from clock.inspection.jobs.busy import claimed_jobs

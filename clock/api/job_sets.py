@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Literal, Unpack
 
-from clock.api.awaitable import awaitable
 from clock.api.conditions import Conditions, where
-from clock.api.connecting import connected, now
 from clock.api.job_place import JobPlace, OnProgress, named
+from clock.api.objects import awaitable, connected, now
 from clock.errors import JobError
 from clock.inspection.jobs.job_sets import DEAD, RETRY, SCHEDULE, SetName, WaitingSet
 from clock.inspection.jobs.jobs import FoundJob

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clock.api.awaitable import awaitable
-from clock.api.connecting import connected, instant, now
+from clock.api.objects import awaitable, connected, instant, now
 from clock.inspection.jobs.busy import BusyJob, busy_jobs
 from clock.inspection.processes import ClockView, WorkerView, clocks, workers
 from clock.store import Redis, repairs

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
-from clock.api.awaitable import awaitable
 from clock.api.conditions import Conditions, where
-from clock.api.connecting import connected, now
 from clock.api.job_place import JobPlace, OnProgress, named
+from clock.api.objects import awaitable, connected, now
 from clock.errors import JobError
 from clock.inspection.jobs.job_sets import QueueJobs, QueueView, free_locks_of, queues
 from clock.inspection.jobs.jobs import FoundJob

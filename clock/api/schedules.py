@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
-from clock.api.awaitable import awaitable
-from clock.api.checks import LARGEST
-from clock.api.connecting import connected, instant
+from clock.api.objects import LARGEST, awaitable, connected, instant
 from clock.errors import DeclarationError
 from clock.inspection.audit import Change, note_if_possible, user_of_process
 from clock.inspection.events.schedules import (
@@ -127,7 +125,7 @@ class Schedules:
         replaced: 0 only creates, None replaces any. Raises DeclarationError for invalid fields, for an unknown job
         class, and for the name of an event in the clock file; ScheduleConflict if the version is another one.
         """
-        timing, rest = self._split(name, job, fields)
+        timing, rest, _ = self._checked(name, job, fields)
         _check_version(name, version)
         made = schedules.put(self._redis, name, timing, rest, version)
         self._audit("put_schedule", name)
@@ -135,11 +133,10 @@ class Schedules:
 
     def preview(self, name: str, *, job: Any, **fields: Unpack[ScheduleFields]) -> ScheduleChange:
         """The effect that a put would have; changes nothing. Raises DeclarationError."""
-        timing, rest = self._split(name, job, fields)
+        timing, rest, event = self._checked(name, job, fields)
         stored = schedules.read_one(self._redis, name)
         old, new = stored.fields if stored else {}, {**timing, **rest}
         differ = [field for field in {**old, **new} if old.get(field) != new.get(field)]
-        event = event_of(name, new)
         return ScheduleChange(
             {field: old[field] for field in differ if field in old},
             {field: new[field] for field in differ if field in new},
@@ -149,8 +146,7 @@ class Schedules:
 
     def event(self, name: str, *, job: Any, **fields: Unpack[ScheduleFields]) -> Event:
         """The event that a schedule with these fields would be. Raises DeclarationError."""
-        timing, rest = self._split(name, job, fields)
-        return event_of(name, {**timing, **rest})
+        return self._checked(name, job, fields)[2]
 
     def delete(self, name: str, *, version: int | None = None) -> bool:
         """Delete a schedule; False: it was missing. `version` is the version that it must have; None: any.
@@ -164,17 +160,19 @@ class Schedules:
             self._audit("delete_schedule", name)
         return is_deleted
 
-    def _split(self, name: str, job: Any, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The fields as they are stored. Raises DeclarationError."""
+    def _checked(
+        self, name: str, job: Any, fields: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any], Event]:
+        """The timing and the other fields, as they are stored, and the event. Raises DeclarationError."""
         check_name(name)
         timing, rest = split({**_given(name, fields), "job": _job_name(name, job)})
-        event_of(name, {**timing, **rest})
+        event = event_of(name, {**timing, **rest})
         check_not_encrypted(name, str(rest["job"]))
-        event = self._declared.get(name)
-        if event or name in timetable_changes.declared(self._redis):
-            where = event.source if event else "the clock file"
+        declared = self._declared.get(name)
+        if declared or name in timetable_changes.declared(self._redis):
+            where = declared.source if declared else "the clock file"
             raise DeclarationError(f"{where} declares an event {name!r}: choose another name")
-        return timing, rest
+        return timing, rest, event
 
     def _audit(self, what: str, name: str) -> None:
         note_if_possible(self._redis, Change(self._by, what, name, 1, self._source))

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from clock.api.awaitable import awaitable
-from clock.api.connecting import connected, now
+from clock.api.objects import awaitable, connected, now
 from clock.errors import JobError
 from clock.inspection.jobs.job_sets import queues
 from clock.inspection.processes import workers

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from clock import api
-from clock.api.connecting import instant
+from clock.api.objects import instant
 from clock.errors import JobError
 from clock.store.ledger.clock_register import ClockRegister
 from tests.api.conftest import Payload

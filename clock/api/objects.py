@@ -1,14 +1,18 @@
-"""The connection of the API's objects, and the time that they work with."""
+"""The base of the API's objects: their connection, their time, awaitable methods, checks of arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import wraps
+from itertools import islice
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from clock.clocks import from_ms
-from clock.errors import ConfigurationError
-from clock.job.push.client import now
+from clock.errors import ConfigurationError, JobError
+from clock.job.push.client import now as now  # the API's objects import it from here
 from clock.job.push.filling import filled_in
 from clock.printable import brief
 from clock.store import Redis
@@ -17,7 +21,12 @@ from clock.store.server.connection import connect as open_connection
 from clock.store.server.connection import default, shards_of_process, with_shards
 from clock.store.server.connection import via as route
 
-__all__ = ["connect", "connected", "instant", "now", "via"]
+S = TypeVar("S")
+T = TypeVar("T")
+P = ParamSpec("P")
+
+ITEMS_PER_TURN = 200  # items got at each turn in the thread
+LARGEST = 1_000_000_000  # above what a place can hold, and below what Redis accepts
 
 
 @contextmanager
@@ -67,3 +76,34 @@ def _checked(redis: object) -> Redis:
     if redis.get_encoder().decode_responses:
         raise ConfigurationError("this connection has decode_responses=True; open one with api.connect(url)")
     return redis
+
+
+def awaitable(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
+    """The twin of a method that returns a value. It raises the method's errors."""
+
+    @wraps(method)
+    async def twin(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.to_thread(method, self, *args, **kwargs)
+
+    return twin
+
+
+def awaitable_items(
+    method: Callable[Concatenate[S, P], Iterator[T]],
+) -> Callable[Concatenate[S, P], AsyncIterator[T]]:
+    """The twin of a method that returns an iterator, for `async for`."""
+
+    @wraps(method)
+    async def twin(self: S, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        items = method(self, *args, **kwargs)
+        while some := await asyncio.to_thread(lambda: list(islice(items, ITEMS_PER_TURN))):
+            for item in some:
+                yield item
+
+    return twin
+
+
+def check_count(name: str, count: object) -> None:
+    """Check a number of jobs or records. Raises JobError."""
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= LARGEST:
+        raise JobError(f"{name} is {brief(count)}; it must be a whole number, 1 to {LARGEST:,}")
