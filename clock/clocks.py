@@ -79,20 +79,13 @@ class ServerClock:
 
     def __init__(self, machine: Clock) -> None:
         self._machine = machine
+        self.monotonic, self.wait = machine.monotonic, machine.wait
         self._known = (machine.now(), machine.monotonic())  # an instant and its monotonic time; replaced together
 
     def now(self) -> datetime:
         """The present instant, aware, in UTC."""
         instant, then = self._known
         return instant + timedelta(seconds=self._machine.monotonic() - then)
-
-    def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
-        return self._machine.monotonic()
-
-    def wait(self, stop: threading.Event, seconds: float) -> bool:
-        """Wait until `stop` is set or `seconds` have passed; True: it was set."""
-        return self._machine.wait(stop, seconds)
 
     def correct(self, server_time: datetime, asked: float) -> Correction:
         """Set the time to the server's, requested at the monotonic time `asked` and received now."""

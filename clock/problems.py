@@ -47,14 +47,14 @@ class Problem:
     """A problem with its cure. `cause` is a stable word for programs.
 
     `blocks`: the process is not ready. `is_retried`: the blocked parts try again, so nothing is lost.
-    `calm_seconds`: the problem is over after this time without a report; None: `CALM_SECONDS`.
+    `calm_seconds`: the problem is over after this time without a report.
     """
 
     cause: str
     text: str
     blocks: bool = True
     is_retried: bool = False
-    calm_seconds: float | None = None
+    calm_seconds: float = CALM_SECONDS
 
 
 def skewed(seconds: float, who: str, *, blocks: bool) -> Problem:
@@ -134,8 +134,7 @@ class Lasting:
 
     def is_over(self, now: float) -> bool:
         """Whether no part has it any more, and the time without a report has passed."""
-        calm = self.problem.calm_seconds
-        return not self.parts and now - self.last_met >= (CALM_SECONDS if calm is None else calm)
+        return not self.parts and now - self.last_met >= self.problem.calm_seconds
 
 
 class Problems:

@@ -35,7 +35,6 @@ class _Taken:
     wakeup: int
 
     def give_back(self) -> None:
-        """Restore the handlers and the wakeup fd."""
         for number, handler in self.handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: not set by Python
         signal.set_wakeup_fd(self.wakeup)

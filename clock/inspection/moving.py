@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from clock.errors import ClockError
 from clock.inspection.jobs.jobs import found
@@ -12,17 +11,8 @@ from clock.inspection.shards import LeftShard
 from clock.job.payload import queue_of
 from clock.store import Redis, keys, listing
 from clock.store.jobs import leaving
-from clock.store.moving import move_key, own_keys
 from clock.store.server.connection import server_time
 from clock.store.server.shards import every, place_of
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """How many keys were moved, and the names of those that both namespaces have and that cannot be joined."""
-
-    count: int
-    conflicts: Sequence[str]
 
 
 def check_stopped(redis: Redis) -> None:
@@ -35,17 +25,6 @@ def check_stopped(redis: Redis) -> None:
             f"the application runs: {', '.join(running)}. Stop its clocks, workers and web processes first; "
             "a killed process counts for up to a minute"
         )
-
-
-def keys_to_move(redis: Redis, source: str | None) -> list[str]:
-    """The application's keys, in order. `redis` has no namespace."""
-    return sorted(own_keys(redis, source))
-
-
-def move_all(redis: Redis, names: Sequence[str], *, source: str | None, target: str) -> Moved:
-    """Move these keys from one namespace to another. `redis` has no namespace. It may be repeated."""
-    moved = [name for name in names if move_key(redis, name, source=source, target=target)]
-    return Moved(len(moved), [name for name in names if name not in set(moved)])
 
 
 def empty_shard(home: Redis, left: LeftShard) -> Iterator[int]:

@@ -131,7 +131,6 @@ def _json(text: str) -> object:
 
 
 def _problems(published: object) -> dict[str, tuple[str, ...]]:
-    """The texts and the causes of published problems."""
     found = published if isinstance(published, list) else []
     valid = [problem for problem in found if isinstance(problem, dict) and "text" in problem]
     return {

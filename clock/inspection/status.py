@@ -19,6 +19,7 @@ from clock.job.encryption import PARKED_UNDER
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing
 from clock.store.ledger.next_due import look, overdue_problem
+from clock.store.listing import Sizes
 from clock.store.server.checks.permissions import check_permissions
 from clock.store.server.shards import every, names_of
 from clock.store.wrong_type import wrong_keys
@@ -43,11 +44,7 @@ class Status:
     clocks: Sequence[ClockView]
     workers: Sequence[WorkerView]
     queues: Sequence[QueueView]
-    scheduled: int
-    retries: int
-    dead: int
-    processed: int
-    failed: int
+    sizes: Sizes
     parked: dict[str, int]
     ledger: int
     events: Sequence[EventRow] | None
@@ -147,7 +144,6 @@ def _server_faults(redis: Redis) -> list[str]:
 def _status(
     redis: Redis, now: datetime, timetable: Timetable | None, faults: Sequence[str], wrong: frozenset[str]
 ) -> Status:
-    sizes = listing.sizes(redis)
     return Status(
         faults=faults,
         wrong=wrong,
@@ -155,11 +151,7 @@ def _status(
         clocks=_or([], lambda: clocks(redis, now)),
         workers=workers(redis, seconds(now)),
         queues=queues(redis, seconds(now)),
-        scheduled=sizes.schedule,
-        retries=sizes.retry,
-        dead=sizes.dead,
-        processed=sizes.processed,
-        failed=sizes.failed,
+        sizes=listing.sizes(redis),
         parked=listing.parked(redis),
         ledger=_or(0, lambda: listing.ledger_size(redis)),
         events=events(redis, timetable, now) if timetable else None,

@@ -40,7 +40,10 @@ class FakeClock:
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until `stop` is set or this clock has been moved by `seconds`; True: it was set."""
         with self._changed:
-            wakes_at = self._passed + _at_least(seconds)
+            microseconds = min(max(0.0, seconds), _LONGEST_SECONDS) * 1e6
+            wakes_at = self._passed + timedelta(
+                microseconds=math.ceil(round(microseconds, 3))
+            )  # floats are inexact
             self._waiters.append(wakes_at)
             self._changed.notify_all()
             try:
@@ -93,9 +96,3 @@ def _in_utc(instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"a FakeClock needs an aware datetime, {instant!r} has no zone")
     return instant.astimezone(UTC)
-
-
-def _at_least(seconds: float) -> timedelta:
-    """Seconds in whole microseconds, rounded up, except for the error of a float."""
-    microseconds = min(max(0.0, seconds), _LONGEST_SECONDS) * 1e6
-    return timedelta(microseconds=math.ceil(round(microseconds, 3)))

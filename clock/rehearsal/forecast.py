@@ -183,7 +183,6 @@ def starts_of(runs: Sequence[Run], slots: int) -> Iterator[Start]:
 
 
 def _late(starts: Sequence[Start]) -> list[LateEvent]:
-    """The events with late jobs, the latest first."""
     of_event: dict[str, list[Start]] = defaultdict(list)
     for start in starts:
         of_event[start.run.event].append(start)
@@ -250,7 +249,6 @@ def _shortest_gap(load: Load, name: str) -> float:
 
 
 def _spread(load: Load, runs: Sequence[Run], name: str, seconds: int) -> list[Run]:
-    """The runs with an event that is spread over so many seconds."""
     mine = next(run for run in runs if run.event == name)
     event = load.events[name]
     start, end = int(load.start.timestamp()), int(load.end.timestamp())

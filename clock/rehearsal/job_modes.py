@@ -9,10 +9,10 @@ middleware in this module's `server_middleware` runs, as in Sidekiq's testing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from contextlib import ExitStack
 from itertools import chain, zip_longest
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from clock.errors import JobError
 from clock.job import Context, encryption, registry
@@ -23,7 +23,6 @@ from clock.job.push import client
 from clock.job.push.carriers import Batches, Carrier
 from clock.job.push.client import ToRedis
 from clock.job.push.inline import await_here, run_here
-from clock.rehearsal.collected_jobs import CollectedJobs
 from clock.rehearsal.flow import MemoryFlow, as_read
 from clock.store.jobs.flow.unique_locks import Lock
 
@@ -189,6 +188,52 @@ class Collected(_WithoutRedis):
         self.payloads.append(payload)
 
 
+class CollectedJobs(MutableSequence[Payload]):
+    """The value of `SomeJob.jobs`: a live view, as Sidekiq's. Changing it changes what `drain()` will run."""
+
+    def __init__(self, payloads: list[Payload], wire_name: str) -> None:
+        self._payloads = payloads  # of all classes, in the order of their pushes
+        self._wire_name = wire_name
+
+    def __len__(self) -> int:
+        return len(self._places())
+
+    @overload
+    def __getitem__(self, index: int) -> Payload: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Payload]: ...
+
+    def __getitem__(self, index: int | slice) -> Payload | list[Payload]:
+        return self._copy()[index]
+
+    def __setitem__(self, index: int | slice, value: Payload | Iterable[Payload]) -> None:
+        raise TypeError("jobs are added by pushing them; use del, remove(), pop() or clear() to take some out")
+
+    def __delitem__(self, index: int | slice) -> None:
+        places = self._places()[index]
+        for place in sorted([places] if isinstance(places, int) else places, reverse=True):
+            del self._payloads[place]
+
+    def insert(self, index: int, value: Payload) -> None:
+        """Not supported: a job is added by pushing it. Raises TypeError."""
+        raise TypeError("jobs are added by pushing them: SomeJob.perform_async(...)")
+
+    def __eq__(self, other: object) -> bool:
+        return self._copy() == (other._copy() if isinstance(other, CollectedJobs) else other)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes, as a list does
+
+    def __repr__(self) -> str:
+        return repr(self._copy())
+
+    def _copy(self) -> list[Payload]:
+        return [payload for payload in self._payloads if payload["class"] == self._wire_name]
+
+    def _places(self) -> list[int]:
+        return [place for place, payload in enumerate(self._payloads) if payload["class"] == self._wire_name]
+
+
 class Inline(_WithoutRedis):
     """The carrier of `inline()`."""
 
@@ -219,6 +264,5 @@ def _collected() -> Collected:
 
 
 def _found(payload: Payload) -> tuple[JobClass, Context]:
-    """The class of a payload, and the context of its run."""
     job = registry.lookup(str(payload["class"]))
     return job, Context(payload, queue=str(payload["queue"]), clock=client.clock())

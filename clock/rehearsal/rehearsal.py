@@ -142,10 +142,6 @@ def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> l
     return away
 
 
-def _stay(to: float) -> None:
-    """Keep the simulated time: no code of the user runs."""
-
-
 @dataclass(slots=True)
 class _Rehearsal:
     """A rehearsal. `declared` is the clock file's timetable; `timetable` has all rows read so far, too."""
@@ -158,7 +154,7 @@ class _Rehearsal:
     rows: RowReads
     columns: list[Column] = field(default_factory=list)
     current: Sequence[Event] = ()  # the events that are planned now, without deleted rows
-    move: Move = _stay
+    move: Move = field(default=lambda to: None)  # if no code of the user runs
     ticks: int = 0
 
     @property
@@ -195,7 +191,6 @@ class _Rehearsal:
         self._decide_until(stop)
 
     def _decide_until(self, stop: datetime) -> None:
-        """Decide all due instants before `stop`."""
         until = _second_before(stop)
         met = list(columns_due(self.current, self.ledger, until))
         to_run = [column for column in met if self._runs_user_code(column.event)]

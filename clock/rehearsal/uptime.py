@@ -89,11 +89,7 @@ class Column:
 
 def enqueue_only(event: Event) -> Callable[[datetime, tzinfo], object]:
     """The event's action if it pushes a job; a function that does nothing if it calls the user's code."""
-    return event.action if event.enqueues else _do_nothing
-
-
-def _do_nothing(_due: datetime, _zone: tzinfo) -> None:
-    """Replaces a callable that a rehearsal does not execute."""
+    return event.action if event.enqueues else lambda due, zone: None
 
 
 def runs_user_code(timetable: Timetable, event: Event, *, execute: bool) -> bool:
@@ -179,7 +175,6 @@ class _Firings:
     action_of: ActionOf
 
     def known(self, place: int) -> Iterator[tuple[int, int]]:
-        """The firings of a column with known due instants."""
         column = self.columns[place]
         action_of = self._action_of(column.event)
         for index, due in enumerate(column.dues):
@@ -221,7 +216,6 @@ class _Firings:
         return None if _pushes_later(event, self.timetable) else self.action_of
 
     def _pause(self, outcome: Outcome, due: Due) -> None:
-        """Pause the events that an action has cancelled."""
         for name in outcome.cancelled:
             self.ledger.pause(name, pause_after(due))
         if outcome.cancelled:

@@ -164,7 +164,7 @@ def test_a_shard_that_does_not_answer_hides_nothing_else(redis: Redis, redis_url
 
     found = status(home, NOW)
 
-    assert found.retries == 1
+    assert found.sizes.retry == 1
     assert any("the shard redis://127.0.0.1:1 cannot be read" in problem for problem in found.problems)
 
 

@@ -13,11 +13,12 @@ from redis.exceptions import DataError
 
 from clock.clocks import SystemClock
 from clock.errors import ClockError, ConfigurationError
-from clock.inspection import moving
+from clock.inspection.moving import check_stopped
 from clock.store import listing
 from clock.store.jobs.delayed import Nearer
 from clock.store.jobs.queues import Parcel, push_commands
 from clock.store.jobs.worker_register import WorkerRegister
+from clock.store.moving import move_key, own_keys
 from clock.store.server.checks.permissions import Permissions
 from clock.store.server.connection import connect
 from clock.store.server.namespace import Namespace, full_key, namespace_of
@@ -237,10 +238,9 @@ def test_a_stopped_application_moves_to_a_namespace(redis: Redis, in_namespace: 
     redis.hset("20261129-marks", "2026-11-29T12:00:00Z", "v42")
     before = {key: value for key, value in contents(redis, "").items() if key != b"another program's"}
 
-    names = moving.keys_to_move(redis, None)
-    moved = moving.move_all(redis, names, source=None, target="shop")
+    moved = [move_key(redis, name, source=None, target="shop") for name in sorted(own_keys(redis, None))]
 
-    assert moved == moving.Moved(len(before), [])
+    assert moved == [True] * len(before)
     assert contents(redis, "{shop}:") == {b"{shop}:" + key: value for key, value in before.items()}
     assert listing.ledger(in_namespace("shop")).keys() == {"a", "b", "c"}
 
@@ -253,9 +253,10 @@ def test_a_second_move_joins_what_was_pushed_meanwhile(redis: Redis, in_namespac
         place.incrby("stat:processed", 5)
         place.hset("clock:ledger:decided", "a", "1")
 
-    moved = moving.move_all(redis, moving.keys_to_move(redis, None), source=None, target="shop")
+    names = sorted(own_keys(redis, None))
+    conflicts = [name for name in names if not move_key(redis, name, source=None, target="shop")]
 
-    assert moved.conflicts == ["clock:ledger:decided"]
+    assert conflicts == ["clock:ledger:decided"]
     assert (shop.llen("queue:default"), shop.zcard("schedule"), shop.get("stat:processed")) == (600, 2, b"10")
     assert sorted(redis.scan_iter(match="[^{]*")) == [b"clock:ledger:decided"]
 
@@ -265,4 +266,4 @@ def test_a_running_application_is_not_moved(redis: Redis) -> None:
     redis.hset("me", mapping={"info": '{"hostname": "here", "concurrency": 1, "queues": []}', "beat": "1"})
 
     with pytest.raises(ClockError, match="the application runs: me"):
-        moving.check_stopped(redis)
+        check_stopped(redis)

@@ -82,7 +82,6 @@ def _maxima_of_running(redis: Redis, holders: Iterable[Holder]) -> dict[str, int
 
 
 def _enqueued_at(waits: Blocked | None) -> datetime | None:
-    """When a blocked job was enqueued; None: unknown."""
     at = instant(found(waits.payload).payload.get("enqueued_at")) if waits else None
     return from_ms(round(at * 1000)) if at is not None and 0 <= at < LATEST else None
 

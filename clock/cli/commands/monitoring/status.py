@@ -97,9 +97,10 @@ def _show(place: str, found: Status) -> None:
     _section(["queue", "jobs", "latency"], queues, "no queues yet")
     running = [(busy.job.job_class, busy.job.jid, str(busy.progress)) for busy in found.progress]
     _section(["running job", "jid", "progress"], running)
+    sizes = found.sizes
     echo(
-        f"scheduled {found.scheduled}  retries {found.retries}  dead {found.dead}  "
-        f"processed {found.processed}  failed {found.failed}"
+        f"scheduled {sizes.schedule}  retries {sizes.retry}  dead {sizes.dead}  "
+        f"processed {sizes.processed}  failed {sizes.failed}"
     )
     if found.events is not None:
         _show_events(found, found.events)
@@ -192,11 +193,11 @@ def _show_json(place: str, found: Status) -> None:
             "workers": list(map(asdict, found.workers)),
             "queues": list(map(asdict, found.queues)),
             "progress": [{"class": job.job_class, "jid": job.jid, **step.as_json} for job, step in progress],
-            "scheduled": found.scheduled,
-            "retries": found.retries,
-            "dead": found.dead,
-            "processed": found.processed,
-            "failed": found.failed,
+            "scheduled": found.sizes.schedule,
+            "retries": found.sizes.retry,
+            "dead": found.sizes.dead,
+            "processed": found.sizes.processed,
+            "failed": found.sizes.failed,
             "parked": found.parked,
             "shards": list(map(asdict, found.shards)),
             "overdue": overdue if overdue or found.events is not None else None,

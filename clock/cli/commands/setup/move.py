@@ -15,11 +15,12 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo
 from clock.config import Config
 from clock.errors import ClockError
-from clock.inspection.moving import check_stopped, empty_shard, keys_to_move, move_all
+from clock.inspection.moving import check_stopped, empty_shard
 from clock.inspection.shards import left_shards
 from clock.printable import shortened_list
 from clock.store import Redis
 from clock.store.jobs.shard_claims import forget_shard
+from clock.store.moving import move_key, own_keys
 
 SHOWN = 5  # names of keys in one line
 
@@ -81,15 +82,15 @@ def _to_namespace(config: Config, target: str, yes: bool, file: Path | None) -> 
     redis, _ = opened(config, names_wrong_keys=False)
     check_stopped(redis)
     redis, _ = opened(replace(config, namespace=""), names_wrong_keys=False)
-    names = keys_to_move(redis, config.namespace)
+    names = sorted(own_keys(redis, config.namespace))
     shown = shortened_list(names, SHOWN)
     if names:
         confirm(f"Move {len(names)} keys ({shown}) to the namespace {target}?", yes)
-    moved = move_all(redis, names, source=config.namespace, target=target)
-    echo(f"Moved: {moved.count}")
-    for name in moved.conflicts:
+    conflicts = [name for name in names if not move_key(redis, name, source=config.namespace, target=target)]
+    echo(f"Moved: {len(names) - len(conflicts)}")
+    for name in conflicts:
         echo(f"! {name} exists in both; rename or delete one of the two", fg="red")
     if names:
         echo(f"Now set CLOCK_NAMESPACE={target} for all processes, and start them.")
-    if moved.conflicts:
+    if conflicts:
         sys.exit(1)
