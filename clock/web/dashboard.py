@@ -20,8 +20,7 @@ from clock.config import Config, load_config
 from clock.import_path import add_application
 from clock.inspection.opening import connected, redis_clock, redis_location
 from clock.rehearsal.sources import timetable_of
-from clock.web import csrf
-from clock.web.access import Access, Gatekeeper
+from clock.web.access import Access, Gatekeeper, comes_from_here, token_cookie, token_of
 from clock.web.action import carry_out, confirm_page, expired, message_of, new_form_id
 from clock.web.adapters import as_asgi, as_wsgi
 from clock.web.http import Request, Response, as_json, finished
@@ -29,10 +28,10 @@ from clock.web.inputs import LONGEST_DETAIL, BadInput, check_request
 from clock.web.job_lists import shown_args
 from clock.web.page import MENU, NotFound, Page, Show, Visit
 from clock.web.pages import ACTIONS, PAGES
+from clock.web.pages.job import trace_url_in
 from clock.web.reading.data import Data, Source
 from clock.web.rendering import environment, static_files
 from clock.web.texts import TEXTS
-from clock.web.traces import trace_url_in
 
 logger = logging.getLogger("clock.web")
 
@@ -112,7 +111,7 @@ class Dashboard:
         allowed = CHANGING if request.path.startswith(ACT) else READING
         if request.method not in allowed:
             return self._not_allowed(request, allowed)
-        token = csrf.token_of(request)
+        token = token_of(request)
         visit = Visit(request, access, self._data, self._data.now(), token)
         return self._act(visit) if request.method == "POST" else self._shown(visit, show(visit))
 
@@ -126,7 +125,7 @@ class Dashboard:
 
     def _act(self, visit: Visit) -> Response:
         name = visit.request.path.removeprefix(ACT)
-        if not csrf.comes_from_here(visit.request):
+        if not comes_from_here(visit.request):
             return self._problem(visit.request, 403, "foreign", "")
         action = ACTIONS[name]
         if action.permission and not visit.access.allows(action.permission):
@@ -142,7 +141,7 @@ class Dashboard:
             return replace(found, headers={**found.headers, **page.json_headers})
         values = {**_frame(visit, page), **page.view}
         body = environment().get_template(f"{page.template}.html").render(values)
-        token = csrf.token_cookie(visit.request, visit.token)
+        token = token_cookie(visit.request, visit.token)
         cookies = (*([token] if token else []), *expired(visit))
         return Response(body.encode(errors="replace"), cookies=cookies)
 

@@ -13,8 +13,7 @@ from clock.store.ledger.ledger import RedisLedger
 from clock.testing import loads
 from clock.web import Dashboard, Source
 from clock.web.charts.tracks import load_track
-from clock.web.days import day_of
-from clock.web.pages.timeline import Lane, Mark, load_of, too_much
+from clock.web.pages.timeline import Lane, Mark, day_of, load_of, too_much
 from tests.web.conftest import EVERYTHING, NOW, Visitor
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -11,8 +11,7 @@ from clock.web.charts.marks import css_class
 from clock.web.charts.plot import box, paths
 
 if TYPE_CHECKING:
-    from clock.web.days import Day
-    from clock.web.pages.timeline import Lane, Mark
+    from clock.web.pages.timeline import Day, Lane, Mark
 
 WIDTH, HEIGHT, LOAD_HEIGHT = 960, 32, 64
 LEAST = 3.0  # units: what lasts a moment is still seen

@@ -10,8 +10,8 @@ from itertools import islice
 from clock.clocks import to_ms
 from clock.inspection.events.event_rows import EventRow, day_of_events
 from clock.inspection.jobs.metrics import jobs_by_day
-from clock.web.days import asked_for, day_of, planned
 from clock.web.page import Page, Visit
+from clock.web.pages.timeline import asked_for, day_of, planned
 
 MOST_DUES = 2_100  # due instants of an event in a week that are counted: one each five minutes
 DAYS, HOURS, WEEKS = 7, 24, 53

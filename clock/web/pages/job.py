@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from clock.clocks import from_ms
+from clock.errors import ConfigurationError
 from clock.inspection.events.event_rows import event_history
 from clock.inspection.events.repairs import cancel_running
 from clock.inspection.jobs.busy import busy_jobs
@@ -21,8 +24,11 @@ from clock.web.access import Permission
 from clock.web.action import Action, Change, Question
 from clock.web.job_lists import QUEUE, SECTIONS, find, instant_of, job_json, set_named
 from clock.web.page import NotFound, Page, Visit
-from clock.web.traces import PLACE, trace_of
 
+TRACE_VARIABLE = "CLOCK_TRACE_URL"
+TRACE_ID = "{trace_id}"
+#: W3C's header: version, trace id, parent, flags.
+TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 FIRINGS = 1_000  # of an event, among which that of a job is looked for
 LONGEST_BACKTRACE_BYTES = 200_000  # unpacked; a compressed text may hold any amount
 
@@ -76,9 +82,29 @@ def show(visit: Visit) -> Page:
             "attempts": None if job is None or job.retries is None else job.retries + 1,
             "at": request.get("at"),
             "trace": (trace := trace_of(job.payload) if job else ""),
-            "trace_link": visit.data.source.trace_url.replace(PLACE, trace) if trace else "",
+            "trace_link": visit.data.source.trace_url.replace(TRACE_ID, trace) if trace else "",
         },
     )
+
+
+def trace_url_in(environ: Mapping[str, str]) -> str:
+    """The address of a trace with `{trace_id}` in it; empty: not set. Raises ConfigurationError."""
+    url = environ.get(TRACE_VARIABLE, "").strip()
+    if not url:
+        return ""
+    try:
+        is_right = urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).netloc) and TRACE_ID in url
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise ConfigurationError(f"{TRACE_VARIABLE} is {url!r}; write https://traces.example.com/trace/{TRACE_ID}")
+    return url
+
+
+def trace_of(payload: Mapping[str, object]) -> str:
+    """The id of a payload's trace; empty: it has none, or an invalid one."""
+    found = TRACE_PARENT.fullmatch(str(payload.get("traceparent", "")))
+    return found[1] if found else ""
 
 
 def _firing(visit: Visit, job: FoundJob | None, jid: str, event: str) -> tuple[str, Record | None]:

@@ -111,8 +111,16 @@ def _asked(visit: Visit, names: Sequence[str]) -> Query:
 
 
 def _ordered(visit: Visit, asked: Query, overview: Found) -> Sequence[str]:
-    """All events that were asked for, in their order."""
-    names = _in_state(visit, asked, overview)
+    """All events that were asked for, in their order. By default the event that missed a run last comes first."""
+    names = asked.names
+    if asked.state == FAILING:
+        names = _in_trouble(names, overview, FAILING)
+    if asked.state == MISSED:
+        missed = {name: overview.by_name[name].last_ms or 0 for name in _in_trouble(names, overview, MISSED)}
+        missed |= visit.data.missed()
+        names = [name for name in names if name in missed]
+        if not asked.order:
+            return sorted(names, key=lambda name: -missed[name])
     if asked.order in (BY_NEXT, BY_LAST):
         known = {**overview.by_name, **_read_again(visit, names, overview)}
         return sorted(names, key=partial(_place, asked.order, known))
@@ -121,18 +129,6 @@ def _ordered(visit: Visit, asked: Query, overview: Found) -> Sequence[str]:
     troubles = overview.troubles
     troubled = [name for kind in (FAILING, MISSED) for name in _in_trouble(names, overview, kind)]
     return [*troubled, *(name for name in names if name not in troubles)] if troubled else names
-
-
-def _in_state(visit: Visit, asked: Query, overview: Found) -> Sequence[str]:
-    """The events in a state, by name; without an order, those that missed a run last come first."""
-    if asked.state == FAILING:
-        return _in_trouble(asked.names, overview, FAILING)
-    if asked.state == MISSED:
-        missed = {name: overview.by_name[name].last_ms or 0 for name in _in_trouble(asked.names, overview, MISSED)}
-        missed |= visit.data.missed()
-        names = [name for name in asked.names if name in missed]
-        return names if asked.order else sorted(names, key=lambda name: -missed[name])
-    return asked.names
 
 
 def _read_again(visit: Visit, names: Sequence[str], overview: Found) -> Mapping[str, Summary]:
