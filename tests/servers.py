@@ -16,8 +16,7 @@ from redis.exceptions import RedisError
 
 from clock.clocks import SystemClock
 from clock.store.jobs.queues import Parcel, push_commands
-from clock.store.server.durable import durable_of
-from clock.store.server.sending import push_seconds, send_one
+from clock.store.server.sending import durable_of, push_seconds, send_one
 from tests.patience import PATIENCE_SECONDS
 
 

@@ -83,7 +83,7 @@ def found_of_process(name: str, environ: Mapping[str, str] = os.environ) -> Foun
         return checked(name, environ[variable], f"the environment variable {variable}")
     if name in application:
         return application[name]
-    in_file = _of_file_if_it_names(name, environ)
+    in_file = _of_file(environ, None, name=name)
     return next(in_file, Found(name, BY_NAME[name].default, "default"))
 
 
@@ -97,23 +97,22 @@ def file_used(file: Path | None) -> Path | None:
     return file or next((path for path in DEFAULT_FILES if path.exists()), None)
 
 
-def _of_file(environ: Mapping[str, str], file: Path | None) -> Iterator[Found]:
+def _of_file(environ: Mapping[str, str], file: Path | None, *, name: str = "") -> Iterator[Found]:
+    """The settings of the file, or only that of a name.
+
+    A file without that word is not parsed: each process that pushes would pay for it.
+    """
     path = file_used(file)
-    if path is not None:
+    if path is not None and _mentions(path, name):
         for given in _read(path, environ).values():
-            yield checked(given.name, given.value, given.source)
+            if name in ("", given.name):
+                yield checked(given.name, given.value, given.source)
 
 
-def _of_file_if_it_names(name: str, environ: Mapping[str, str]) -> Iterator[Found]:
-    """One setting of the default file, which is parsed only if it has that word: each process would pay for it."""
-    path, text = file_used(None), ""
-    if path is not None:
-        with suppress(OSError):  # a web server's user may not read it
-            text = path.read_text(encoding="utf-8", errors="replace")
-    if path is not None and name in text:
-        given = _read(path, environ).get(name)
-        if given is not None:
-            yield checked(name, given.value, given.source)
+def _mentions(path: Path, name: str) -> bool:
+    with suppress(OSError):  # a web server's user may not read it
+        return not name or name in path.read_text(encoding="utf-8", errors="replace")
+    return False
 
 
 def _read(path: Path, environ: Mapping[str, str]) -> Mapping[str, Found]:

@@ -34,10 +34,9 @@ from clock.store.server.connection import (
     translated,
     using_default,
 )
-from clock.store.server.durable import durable_of
 from clock.store.server.embedded import embedded
 from clock.store.server.opening import redis_location
-from clock.store.server.sending import ask, push_seconds
+from clock.store.server.sending import ask, durable_of, push_seconds
 from clock.testing import FakeClock
 from tests.patience import PATIENCE_SECONDS
 from tests.store.talking import serving

@@ -9,8 +9,8 @@ from clock.printable import counted
 from clock.store import Redis, listing
 from clock.store.server.checks.losses import following, missing_replicas
 from clock.store.server.checks.server_version import ServerVersion
-from clock.store.server.durable import durable_of
 from clock.store.server.namespace import namespace_of
+from clock.store.server.sending import durable_of
 
 Info = Mapping[str, object]
 

@@ -39,9 +39,8 @@ from clock.store.jobs.flow.unique_locks import LockedPush
 from clock.store.jobs.queues import Parcel, push_commands
 from clock.store.ledger import held_pushes
 from clock.store.server import connection
-from clock.store.server.durable import durable_of
 from clock.store.server.loop_link import LoopLinks, opened
-from clock.store.server.sending import push_seconds, send, send_one, send_to_places
+from clock.store.server.sending import durable_of, push_seconds, send, send_one, send_to_places
 from clock.store.server.shards import shards_of
 
 BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk

@@ -16,8 +16,7 @@ from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.server.connection import translated
-from clock.store.server.durable import wait_command
-from clock.store.server.sending import Command
+from clock.store.server.sending import Command, wait_command
 from clock.store.server.shards import every
 from clock.store.wrong_type import reading
 

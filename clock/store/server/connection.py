@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -33,7 +34,6 @@ from clock.store.server.checks.server_version import check_server
 from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits
 from clock.store.server.embedded import embedded
 from clock.store.server.faults import store_error
-from clock.store.server.fork_safety import opener_of, renew_in_child
 from clock.store.server.pool import Pool
 from clock.store.server.shards import ALONE, Address, Shards, ShardSettings, addresses, join, note
 
@@ -43,6 +43,7 @@ SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warn
 logger = logging.getLogger("clock.redis")
 _monotonic = SystemClock().monotonic
 _default: Redis | None = None  # guarded by _default_lock
+_openings: WeakKeyDictionary[Redis, Opening] = WeakKeyDictionary()
 _via: ContextVar[Redis | None] = ContextVar("connection of a block of via", default=None)
 _default_lock = threading.Lock()
 
@@ -130,7 +131,6 @@ def connect(
         )
         opening = Opening(Address(url, space), make)
         redis = opening(source=source)
-        renew_in_child(redis, opening)
     except ConfigurationError as error:
         raise ConfigurationError(f"{source}: {error}") from None
     try:
@@ -151,7 +151,9 @@ class Opening:
 
     def __call__(self, *, source: str = "") -> Redis:
         """Such a client; nothing is opened before its first command. Raises ConfigurationError."""
-        return self.make(self.address.url, namespace=self.address.namespace, source=source)
+        redis = self.make(self.address.url, namespace=self.address.namespace, source=source)
+        _openings[redis] = self
+        return redis
 
 
 def with_shards(redis: Redis, settings: ShardSettings) -> Redis:
@@ -159,17 +161,9 @@ def with_shards(redis: Redis, settings: ShardSettings) -> Redis:
 
     Raises ConfigurationError.
     """
-    if settings == ALONE:
-        return redis
-    opening = opening_of(redis)
-    home, *others = addresses(opening.address, settings)
-    opened = []
-    for address in others:
-        again = replace(opening, address=address)
-        shard = again()
-        renew_in_child(shard, again)
-        opened.append(shard)
-    join(redis, Shards([home, *others], opened))
+    if settings != ALONE:
+        places = addresses(opening_of(redis).address, settings)
+        join(redis, Shards(places, [opened_at(redis, address) for address in places[1:]]))
     return redis
 
 
@@ -180,10 +174,9 @@ def opened_at(home: Redis, address: Address) -> Redis:
 
 def opening_of(redis: Redis) -> Opening:
     """How the client was made. Raises StoreError if it is not one of `connect`."""
-    found = opener_of(redis)
-    if not isinstance(found, Opening):
+    if redis not in _openings:
         raise StoreError("this connection was not opened by clock.api.connect")
-    return found
+    return _openings[redis]
 
 
 def shards_of_process() -> ShardSettings:
@@ -294,8 +287,18 @@ def using_default(redis: Redis) -> Iterator[None]:
 
 
 def _begin_child() -> None:
+    """Close the child's copies of its parent's connections, and start with new pools, whose locks are free.
+
+    Two processes on one connection would read each other's answers. An open copy would keep a dead parent's
+    connection alive, and the claim that waits on it would take a job.
+    """
     global _default_lock  # a thread of the parent may have held it
     _default_lock = threading.Lock()
+    for redis, opening in list(_openings.items()):
+        pool: Any = redis.connection_pool
+        for link in pool._connections:  # the pool itself would only forget them
+            link.disconnect()  # in another process than its own it only closes
+        redis.connection_pool = opening().connection_pool
 
 
 in_child(_begin_child)

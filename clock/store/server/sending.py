@@ -1,4 +1,8 @@
-"""Sends independent commands in few round trips: pushes, and what a process sends each few seconds."""
+"""Sends independent commands in few round trips: pushes, and what a process sends each few seconds.
+
+Durable writes wait until some replicas have them, so a fail-over does not lose them: Redis acknowledges a write
+before it reaches a replica, and a primary that dies at that moment takes the write with it.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +28,11 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.server.client import PUSH_SECONDS
 from clock.store.server.connection import lent, translated
-from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wait_command
-from clock.store.server.faults import fault_of
+from clock.store.server.faults import NOT_REPLICATED, FoundFault, fault_of
 from clock.store.server.pool import Place, Pool
 
 Command = tuple[str | bytes | float, ...]
+WAIT_MS = 1_000  # a replica that follows confirms a write within milliseconds
 PAUSE_SECONDS = 0.05  # between two tries while a slot of a cluster moves
 
 
@@ -251,3 +255,19 @@ def push_seconds(redis: Redis) -> float:
     """How long a push may take in all."""
     pool = redis.connection_pool
     return pool.limits.push if isinstance(pool, Pool) else PUSH_SECONDS
+
+
+def durable_of(redis: Redis) -> int:
+    """How many replicas must have a push or a firing of this connection; 0: Redis replicates later."""
+    return int(getattr(redis.connection_pool, "durable", 0))
+
+
+def wait_command(replicas: int) -> tuple[str, int, int]:
+    """The command that waits until so many replicas have all writes of this connection."""
+    return ("WAIT", replicas, WAIT_MS)
+
+
+def check_replicated(confirmed: int, wanted: int) -> None:
+    """Raise FoundFault if fewer replicas than wanted have the writes: they may be lost in a fail-over."""
+    if confirmed < wanted:
+        raise FoundFault(f"{confirmed} of {wanted} confirmed it within {WAIT_MS / 1000:g} s", NOT_REPLICATED)

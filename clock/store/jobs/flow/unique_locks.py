@@ -22,7 +22,7 @@ from clock.store.invalid_values import text
 from clock.store.jobs.job_search import Found, JobSearch
 from clock.store.scripts import run, script
 from clock.store.server.connection import translated
-from clock.store.server.durable import WAIT_MS, check_replicated, durable_of
+from clock.store.server.sending import WAIT_MS, check_replicated, durable_of
 from clock.store.wrong_type import reading
 
 CHECKED_AFTER_MS = 60_000  # an older lock is checked when it is in the way

@@ -10,7 +10,7 @@ from redis import Redis
 from clock.errors import StoreError
 from clock.printable import counted
 from clock.store import listing
-from clock.store.server.durable import durable_of
+from clock.store.server.sending import durable_of
 
 logger = logging.getLogger("clock.redis")
 

@@ -15,10 +15,9 @@ from clock.printable import shortened_list
 from clock.store import keys
 from clock.store.scripts import script
 from clock.store.server.connection import translated
-from clock.store.server.durable import durable_of
 from clock.store.server.faults import store_error
 from clock.store.server.namespace import namespace_of
-from clock.store.server.sending import ask_script
+from clock.store.server.sending import ask_script, durable_of
 from clock.store.server.shards import shards_of
 
 NAMED = 5  # commands in one line
