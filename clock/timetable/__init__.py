@@ -19,7 +19,7 @@ from clock.timetable.clock_file.loading.loader import load
 from clock.timetable.clock_file.rows.database_rows import find_event, read_rows, with_rows
 from clock.timetable.clock_file.schedule_package import CancelJob, cancels
 from clock.timetable.clock_file.written_forms import cron, rrule, sun
-from clock.timetable.clock_file.zones.zone_files import zone_name
+from clock.timetable.clock_file.zone_names import zone_name
 from clock.timetable.event import Event
 from clock.timetable.monitor import Monitor
 from clock.timetable.monitored_schedule import MonitoredSchedule, schedule_for_monitor

@@ -42,23 +42,19 @@ def parse_period(value: object) -> timedelta:
     >>> parse_period("1h30m"), parse_period("2 weeks"), parse_period(90)
     (datetime.timedelta(seconds=5400), datetime.timedelta(days=14), datetime.timedelta(seconds=90))
     """
+    text = value.strip() if isinstance(value, str) else ""
     try:
-        return _period(value)
+        if isinstance(value, timedelta):
+            return value
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and not isnan(value):
+            return timedelta(seconds=value)
+        if text.isdecimal():
+            return timedelta(seconds=float(text))  # infinite for thousands of digits, at which int raises
+        if not text or _PART.sub("", text):
+            raise ValueError(f"invalid period {brief(value)}; use {ACCEPTED_PERIOD}")
+        return sum((_part(value, found) for found in _PART.finditer(text)), timedelta())
     except OverflowError:
         raise ValueError(f"{brief(value, 40)} is too long for a period") from None
-
-
-def _period(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not isnan(value):
-        return timedelta(seconds=value)
-    text = value.strip() if isinstance(value, str) else ""
-    if text.isdecimal():
-        return timedelta(seconds=float(text))  # infinite for thousands of digits, at which int raises
-    if not text or _PART.sub("", text):
-        raise ValueError(f"invalid period {brief(value)}; use {ACCEPTED_PERIOD}")
-    return sum((_part(value, found) for found in _PART.finditer(text)), timedelta())
 
 
 def _part(value: object, found: re.Match[str]) -> timedelta:

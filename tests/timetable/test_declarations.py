@@ -13,7 +13,7 @@ from clock.errors import ClockError, ConfigurationError, DeclarationError, Unkno
 from clock.timetable import Callbacks, Event, Settings, Timetable, load
 from clock.timetable.clock_file import declarations
 from clock.timetable.clock_file.clockwork_form import OPTIONS
-from clock.timetable.clock_file.zones.zone_names import hint_of_zone
+from clock.timetable.clock_file.zone_names import hint_of_zone
 from tests.timetable import jobs
 
 Load = Callable[[str], Timetable]

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clock.errors import ConfigurationError
-from clock.timetable.clock_file.zones import zone_files
-from clock.timetable.clock_file.zones.machine_zone import machine_zone
+from clock.timetable.clock_file import machine_zone as zones
+from clock.timetable.clock_file.machine_zone import machine_zone
 
 ZONES = "/usr/share/zoneinfo"
 WINTER, SUMMER = datetime(2026, 1, 15, 12), datetime(2026, 7, 15, 12)
@@ -274,10 +274,10 @@ def test_a_localtime_that_is_truncated_at_the_end_of_a_line_is_refused(machine: 
 @pytest.fixture
 def no_tzdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The tzdata package without its files, as some images strip it."""
-    monkeypatch.setattr(zone_files, "files", lambda _: tmp_path / "no_tzdata")
-    zone_files._table.cache_clear()
+    monkeypatch.setattr(zones, "files", lambda _: tmp_path / "no_tzdata")
+    zones._table.cache_clear()
     yield
-    zone_files._table.cache_clear()
+    zones._table.cache_clear()
 
 
 @pytest.mark.usefixtures("no_tzdata")
@@ -318,7 +318,7 @@ def test_an_etc_timezone_without_a_localtime_is_refused_unless_it_says_utc(machi
 def test_a_container_with_the_hosts_localtime_mounted_has_the_hosts_zone(tmp_path: Path) -> None:
     """Docker's `-v /etc/localtime:/etc/localtime` mounts onto the file that the container's link leads to."""
     copy("Europe/Berlin", tmp_path / "berlin")
-    module = "clock.timetable.clock_file.zones.machine_zone"
+    module = "clock.timetable.clock_file.machine_zone"
     program = f"import os; from {module} import machine_zone; print(machine_zone(os.environ))"
     script = f"mount --bind {tmp_path}/berlin $(realpath /etc/localtime) && {sys.executable} -c '{program}'"
     environ = {name: value for name, value in os.environ.items() if name != "TZ"}

@@ -20,9 +20,8 @@ from clock.errors import DeclarationError, DuplicateEvent
 from clock.timetable.action import Action, Enqueue, Handle, monitored
 from clock.timetable.clock_file import at_run_time
 from clock.timetable.clock_file.loading.ending import Ending
-from clock.timetable.clock_file.zones.machine_zone import MachineZone
-from clock.timetable.clock_file.zones.zone_files import zone_name
-from clock.timetable.clock_file.zones.zone_names import find_zone, hint_of_zone
+from clock.timetable.clock_file.machine_zone import MachineZone
+from clock.timetable.clock_file.zone_names import find_zone, hint_of_zone, zone_name
 from clock.timetable.event import CatchUp, Event, EventOptions, Overlap, wrong_rename
 from clock.timetable.monitor import Monitor, monitor_of
 from clock.timetable.naming import name_of, numbered, shortened

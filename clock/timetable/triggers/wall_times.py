@@ -9,7 +9,7 @@ rule for wildcards: at each matching time on the clock.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Literal
@@ -42,6 +42,9 @@ FIXED = Dst("shift", "first")
 EVERY_HOUR = Dst("skip", "both")
 AS_USUAL = Dst()
 
+#: A day: the wall-clock time of its first second, and times in it, in seconds since then.
+TimesOfDay = tuple[int, tuple[int, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class WallTimes:
@@ -58,12 +61,13 @@ class WallTimes:
 
     def readings(self, after: int, end: int) -> Iterator[tuple[int, int]]:
         """The instants in (after, end], in order, each with its wall-clock time."""
-        for offset, walls in self.runs(after, end):
-            for wall in walls:
-                yield wall - offset, wall
+        for offset, days in self.runs(after, end):
+            for base, times in days:
+                for time in times:
+                    yield base + time - offset, base + time
 
-    def runs(self, after: int, end: int) -> Iterator[tuple[int, Walls]]:
-        """Runs of wall-clock times: (offset, the times); an instant is a time minus the offset."""
+    def runs(self, after: int, end: int) -> Iterator[tuple[int, Iterable[TimesOfDay]]]:
+        """Runs of days with one offset: (offset, the days); an instant is a wall-clock time minus the offset."""
         end = min(end, after + SEARCH_SECONDS)
         soonest = next(iter(self.days.between((after - DAY) // DAY, (end + DAY) // DAY + 1)), None)
         if soonest is None:
@@ -75,7 +79,7 @@ class WallTimes:
             low, high = self._wall_range(period)
             low = max(low, after + 1 + period.offset)
             high = min(high, end + 1 + period.offset)
-            yield period.offset, self._walls(low, high)
+            yield period.offset, self._between(low, high)
 
     def _wall_range(self, period: OffsetPeriod) -> tuple[int, int]:
         """The wall-clock times, low <= wall < high, that count in this period; in a fold only a part does."""
@@ -86,42 +90,17 @@ class WallTimes:
             high = min(high, period.following)
         return period.start + low, period.stop + high
 
-    def _shifted(self, period: OffsetPeriod) -> Iterator[tuple[int, Walls]]:
+    def _shifted(self, period: OffsetPeriod) -> Iterator[tuple[int, Iterable[TimesOfDay]]]:
         """The run for the gap before an offset period: all times in it mean the period's first instant."""
         low, high = period.start + period.before, period.start + period.offset
-        skipped = next(iter(self._walls(low, high)), None)
-        if self.dst.gap == "shift" and skipped is not None and not self._walls(high, high + 1):
-            yield skipped - period.start, self._walls(skipped, skipped + 1)
+        skipped = next((base + times[0] for base, times in self._between(low, high) if times), None)
+        is_end_due = any(times for _, times in self._between(high, high + 1))
+        if self.dst.gap == "shift" and skipped is not None and not is_end_due:
+            yield skipped - period.start, [(skipped, (0,))]
 
-    def _walls(self, low: int, high: int) -> Walls:
-        return Walls(self.days, self.times, low, high)
-
-
-@dataclass(slots=True)
-class Walls:
-    """The wall-clock times low <= wall < high of a rule, in order, without zone changes."""
-
-    days: DayRule
-    times: tuple[int, ...]
-    low: int
-    high: int
-
-    def __iter__(self) -> Iterator[int]:
-        for base, times in self.by_day():
-            for time in times:
-                yield base + time
-
-    def __len__(self) -> int:
-        return sum(len(times) for _, times in self.by_day())
-
-    def __reversed__(self) -> Iterator[int]:
-        for base, times in reversed(list(self.by_day())):
-            for time in reversed(times):
-                yield base + time
-
-    def by_day(self) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Each day: the wall-clock time of its first second, and the times in it, in seconds since then."""
-        times, low, high = self.times, self.low, self.high
+    def _between(self, low: int, high: int) -> Iterator[TimesOfDay]:
+        """The wall-clock times low <= wall < high, in order, without zone changes."""
+        times = self.times
         for day in self.days.between(low // DAY, -(-high // DAY)):
             base = day * DAY
             if low <= base and base + DAY <= high:
@@ -139,16 +118,17 @@ class Instants:
     end: int
 
     def __iter__(self) -> Iterator[int]:
-        for offset, walls in self.rule.runs(self.after, self.end):
-            for base, times in walls.by_day():
+        for offset, days in self.rule.runs(self.after, self.end):
+            for base, times in days:
                 first = base - offset
                 for time in times:
                     yield first + time
 
     def __len__(self) -> int:
-        return sum(len(walls) for _, walls in self.rule.runs(self.after, self.end))
+        return sum(len(times) for _, days in self.rule.runs(self.after, self.end) for _, times in days)
 
     def __reversed__(self) -> Iterator[int]:
-        for offset, walls in reversed(list(self.rule.runs(self.after, self.end))):
-            for wall in reversed(walls):
-                yield wall - offset
+        for offset, days in reversed(list(self.rule.runs(self.after, self.end))):
+            for base, times in reversed(list(days)):
+                for time in reversed(times):
+                    yield base - offset + time

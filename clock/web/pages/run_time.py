@@ -12,7 +12,7 @@ from typing import Any, cast
 from clock.api.schedules import Schedule, ScheduleChange, ScheduleFields, Schedules
 from clock.inspection.events.schedules import next_runs
 from clock.inspection.events.shown_actions import hides_arguments, shown_fields
-from clock.timetable.clock_file.zones.zone_names import find_zone
+from clock.timetable.clock_file.zone_names import find_zone
 from clock.timetable.periods import parse_period, period_words
 from clock.web.action import Action, Question, went_back
 from clock.web.http import Response

@@ -21,7 +21,7 @@ from clock.import_path import add_application
 from clock.job.registry import look_at_jobs
 from clock.printable import brief
 from clock.timetable import Event
-from clock.timetable.clock_file.zones.zone_names import find_zone
+from clock.timetable.clock_file.zone_names import find_zone
 
 _TIMING = ("cron", "every", "rrule", "sun", "at", "until")  # as `list` shows it
 

@@ -30,9 +30,9 @@ from clock.timetable.clock_file.draft import Draft, drafting
 from clock.timetable.clock_file.loading.ending import Ending
 from clock.timetable.clock_file.loading.file_run import run
 from clock.timetable.clock_file.loading.source_file import SourceFile, read
+from clock.timetable.clock_file.machine_zone import machine_zone
 from clock.timetable.clock_file.rows.yaml_events import FindJob, entry_in_yaml
 from clock.timetable.clock_file.schedule_package import Scheduler, adopt, standing_in
-from clock.timetable.clock_file.zones.machine_zone import machine_zone
 from clock.timetable.timetable import Timetable
 
 _SPAWNED_FILE = "CLOCK_SPAWNED_FILE"  # the variable with the clock file's path, for new processes

@@ -11,7 +11,7 @@ from clock.timetable.action import DUE_AT, Enqueue
 from clock.timetable.clock_file.clockwork_form import OPTIONS, checked_period, read_options
 from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import check_option, take_options
-from clock.timetable.clock_file.written_forms import KINDS, Written
+from clock.timetable.clock_file.written_forms import KINDS
 from clock.timetable.periods import parse_period
 
 #: The fields of a row for when it is due and how it fires.
@@ -43,8 +43,15 @@ def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
         if isinstance(at := options.get("at"), str) and "," in at:  # "06:00, 18:00"
             options["at"] = [text.strip() for text in at.split(",")]
         read_options(entry, period, where, **options)
-    else:
-        _read_kind(entry, KINDS[kind](where, text), where, options)
+        return entry
+    written = KINDS[kind](where, text)
+    for name in ("at", "skip_first_run"):
+        if options.pop(name, None):
+            raise DeclarationError(f"{where}{kind} takes no {name}: {written.has_time}")
+    if written.zone is not None and options.setdefault("tz", written.zone) != written.zone:
+        raise DeclarationError(f"{where}{kind} has the zone {written.zone}, and tz is {options['tz']!r}")
+    take_options(where, entry, options)
+    entry.schedule, entry.make_trigger = written.words, written.trigger
     return entry
 
 
@@ -67,14 +74,3 @@ def enqueue(job: Any, args: object, where: str) -> Enqueue:
     with errors_of(where):
         action.check()
     return action
-
-
-def _read_kind(entry: Entry, written: Written, where: str, options: dict[str, Any]) -> None:
-    for name in ("at", "skip_first_run"):
-        if options.pop(name, None):
-            raise DeclarationError(f"{where}{written.kind} takes no {name}: {written.has_time}")
-    if written.zone is not None and options.setdefault("tz", written.zone) != written.zone:
-        raise DeclarationError(f"{where}{written.kind} has the zone {written.zone}, and tz is {options['tz']!r}")
-    take_options(where, entry, options)
-    entry.schedule = written.words
-    entry.make_trigger = written.trigger

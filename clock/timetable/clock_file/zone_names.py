@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from clock.printable import closest
+
+#: All names of UTC in the tz database, and those of Greenwich's fixed zone, whose offset is always 0 as well.
+UTC_NAMES = frozenset({
+    "UTC", "UCT", "Universal", "Zulu", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu",
+    "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich", "Etc/GMT", "Etc/GMT0", "Etc/GMT+0", "Etc/GMT-0", "Etc/Greenwich",
+})  # fmt: skip
 
 #: Rails' names of zones that are not the city's name.
 _RAILS = {
@@ -68,6 +75,16 @@ _ABBREVIATIONS = {
 }
 _WITHOUT_PLACE = {"factory", "localtime", "posixrules"}
 _OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(\d{1,2})(?::?(\d\d)|\.(\d+))?", re.IGNORECASE)  # +5:30, +0530, +5.5
+
+
+def zone_name(zone: tzinfo) -> str:
+    """The name of a zone in declarations. All names of UTC are one: a new base image does not change declarations.
+
+    >>> zone_name(ZoneInfo("Etc/UCT")), zone_name(ZoneInfo("Europe/Berlin"))
+    ('UTC', 'Europe/Berlin')
+    """
+    name = str(zone)
+    return "UTC" if name in UTC_NAMES else name
 
 
 def find_zone(name: str) -> ZoneInfo | None:
