@@ -43,7 +43,7 @@ logger = logging.getLogger("clock.redis")
 
 
 class InProgress:
-    """The jobs in progress of one worker."""
+    """The jobs in progress of one worker. Its methods raise StoreUnavailable."""
 
     def __init__(
         self,
@@ -137,10 +137,7 @@ class InProgress:
         return [_claimed(first + place, entry) for place, entry in enumerate(entries)]
 
     def end_wait(self) -> None:
-        """Make `claim_on_arrival`, in another thread, claim the jobs that are there and return.
-
-        Raises StoreUnavailable.
-        """
+        """Make `claim_on_arrival`, in another thread, claim the jobs that are there and return."""
         self._wait.end()
 
     def _claim_words(
@@ -207,18 +204,12 @@ class InProgress:
         return bool(run(self._redis, "finish", names, args))
 
     def begin_unique(self, job: Claimed, field: tuple[str, str], *, until_start: bool) -> bool:
-        """Start a unique job: free its lock (key, jid) if it lasts until then. False: the job was replaced.
-
-        Raises StoreUnavailable.
-        """
+        """Start a unique job: free its lock (key, jid) if it lasts until then. False: the job was replaced."""
         args = [*field, int(until_start), job.number]
         return bool(run(self._redis, "begin_unique", [*lock_keys(), self._hash], args))
 
     def hold_rates(self, jid: str, names: Sequence[str], seconds: float, *, now: datetime) -> float:
-        """Hold back the jobs of these rates for so long; when that is over, in float seconds since 1970.
-
-        Raises StoreUnavailable.
-        """
+        """Hold back the jobs of these rates for so long; when that is over, in float seconds since 1970."""
         args = [int(seconds * 1000), self._rate_time(now), jid, *names]
         return float(run(self._redis, "hold_rates", [keys.RATES, keys.RATE_SLOTS], args)) / 1000
 
@@ -227,11 +218,11 @@ class InProgress:
         return "" if self._counts_by_redis_time else to_ms(now)
 
     def is_cancelled(self, jid: str, *, now: datetime) -> bool:
-        """Whether a claimed job was cancelled. Raises StoreUnavailable."""
+        """Whether a claimed job was cancelled."""
         return self.some_are_cancelled and cancellations.is_marked(self._redis, jid, now=now)
 
     def forget_cancellation(self, jid: str) -> None:
-        """Remove the mark of a job that has ended. Raises StoreUnavailable."""
+        """Remove the mark of a job that has ended."""
         cancellations.unmark(self._redis, jid)
 
     def _trim_dead(self, now: float) -> None:
@@ -243,8 +234,7 @@ class InProgress:
         """Move jobs elsewhere, in this order and in short steps; how many were still in progress.
 
         `if_dead_at`: none is moved if the worker's heartbeat has not expired by then.
-        Raises CannotMove if a key that some go to has a wrong type; the others have been moved then. Raises
-        StoreUnavailable.
+        Raises CannotMove if a key that some go to has a wrong type; the others have been moved then.
         """
         asked = "" if if_dead_at is None else to_ms(if_dead_at)
         moved, stuck = 0, CannotMove()
@@ -290,30 +280,29 @@ class InProgress:
         return is_saved
 
     def mark(self, job: Claimed) -> None:
-        """Note that this job, with which a worker has died before, runs now. Raises StoreUnavailable."""
+        """Note that this job, with which a worker has died before, runs now."""
         with translated():
             self._redis.hset(self._running, str(job.number), 1)
 
     def unmark(self, job: Claimed) -> None:
-        """Take the note back. Raises StoreUnavailable."""
+        """Take the note back."""
         with translated():
             self._redis.hdel(self._running, str(job.number))
 
     def marked(self) -> set[bytes]:
-        """The fields of the jobs noted as running. Raises StoreUnavailable."""
+        """The fields of the jobs noted as running."""
         with translated():
             fields: Any = self._redis.hkeys(self._running)
         return set(fields)
 
     def all(self) -> list[Claimed]:
-        """All jobs in progress, oldest first. Raises StoreUnavailable."""
+        """All jobs in progress, oldest first."""
         return [job for step in self.left() for job, _ in step if job.number >= 0][::-1]
 
     def left(self) -> Iterator[list[tuple[Claimed, bytes]]]:
         """All jobs in progress with their fields, newest first, as many at a time as make a short step.
 
-        A field that is not a number, from another program, comes last, with the number -1. Raises
-        StoreUnavailable.
+        A field that is not a number, from another program, comes last, with the number -1.
         """
         with translated():
             fields: Any = self._redis.hkeys(self._hash)

@@ -1,7 +1,8 @@
 """Pauses: an event, or the whole clock, does not fire from one instant to another.
 
 Whether a due instant is paused depends on that instant alone, not on when a clock comes to look at it: so each
-stretch of time that was paused is kept after its end, and nothing that was due in it is caught up.
+stretch of time that was paused is kept after its end, and nothing that was due in it is caught up. Each function
+that takes a connection raises StoreUnavailable.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def _log(problem: str) -> None:
 def read(redis: Redis, report: Callable[[str], object] = _log) -> dict[str, Pause]:
     """The latest pause of each event that had one, with the earlier ones; `ALL` for the whole clock's.
 
-    An invalid pause is left out; `report` gets a sentence about it. Raises StoreUnavailable.
+    An invalid pause is left out; `report` gets a sentence about it.
     """
     try:
         with typed(redis, keys.PAUSED, "hash"):
@@ -97,7 +98,7 @@ def read(redis: Redis, report: Callable[[str], object] = _log) -> dict[str, Paus
 
 
 def pause(redis: Redis, event: str, wanted: Pause) -> Pause:
-    """Pause an event, or `ALL`; an earlier start is kept. Raises StoreUnavailable.
+    """Pause an event, or `ALL`; an earlier start is kept.
 
     An end after LATEST_MS, such as `datetime.max`, is the same as none: readers would refuse it.
     """
@@ -107,7 +108,7 @@ def pause(redis: Redis, event: str, wanted: Pause) -> Pause:
 
 
 def resume(redis: Redis, event: str, now: datetime) -> Pause | None:
-    """End the pause of an event, or of `ALL`, at `now`; None: it was not paused. Raises StoreUnavailable."""
+    """End the pause of an event, or of `ALL`, at `now`; None: it was not paused."""
     ended: Pause | None = None
 
     def end(before: Pause | None) -> Pause | None:
@@ -120,10 +121,7 @@ def resume(redis: Redis, event: str, now: datetime) -> Pause | None:
 
 
 def forget_old(redis: Redis, now_ms: int) -> None:
-    """Forget the stretches that ended a week before `now_ms` and in which nothing is undecided.
-
-    Raises StoreUnavailable.
-    """
+    """Forget the stretches that ended a week before `now_ms` and in which nothing is undecided."""
     found = read(redis)
     if not any(_ended_by(now_ms - KEPT_MS, one) for pause in found.values() for one in pause.periods):
         return

@@ -1,7 +1,8 @@
 """Locks of unique jobs: a hash, key -> "jid|since|until". A lock lives as long as its job, or for its window.
 
 The push takes the lock; the script that ends the job frees it. If another program removed the job, the lock is
-left: a conflict that is older than `CHECKED_AFTER_MS` searches the job, and frees the lock if it is gone.
+left: a conflict that is older than `CHECKED_AFTER_MS` searches the job, and frees the lock if it is gone. Each
+function that takes a connection raises StoreUnavailable.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def lock_keys(*, windows: bool = False) -> list[str]:
 
 
 def free(redis: Redis, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Free locks, given as (key, jid); those that were freed. Raises StoreUnavailable."""
+    """Free locks, given as (key, jid); those that were freed."""
     if not pairs:
         return []
     freed = run(redis, "free_unique", lock_keys(), [word for pair in pairs for word in pair])
@@ -131,7 +132,7 @@ def free(redis: Redis, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]
 
 
 def heal(redis: Redis, locks: Mapping[str, str], *, now: datetime) -> set[str]:
-    """Free the locks (key -> jid) whose job is gone; their keys. Raises StoreUnavailable.
+    """Free the locks (key -> jid) whose job is gone; their keys.
 
     One search looks for all jobs. A lock whose job was found is not checked again for a minute.
     """
@@ -155,10 +156,7 @@ def heal(redis: Redis, locks: Mapping[str, str], *, now: datetime) -> set[str]:
 
 
 def gone(redis: Redis, jids: Iterable[str], *, now: datetime, within: float = SEARCH_SECONDS) -> set[str]:
-    """The jobs that can no longer run: a search of `within` seconds did not find them.
-
-    Raises StoreUnavailable.
-    """
+    """The jobs that can no longer run: a search of `within` seconds did not find them."""
     search, ends_at = JobSearch(redis), _monotonic() + within
     left, missing, step = set(jids), set[str](), 0
     for wanted in left:
@@ -203,7 +201,7 @@ def _push_kept_out(redis: Redis, pushes: Sequence[LockedPush], now_ms: int) -> l
 
 
 def held(redis: Redis, wanted: Sequence[str] | None = None) -> Iterator[HeldLock]:
-    """All locks, or the locks of some keys. Raises StoreUnavailable."""
+    """All locks, or the locks of some keys."""
     if wanted is None:
         found: Any = (reading(redis, lambda pipe: pipe.hgetall(keys.UNIQUE)) or {}).items()
     else:
@@ -216,7 +214,7 @@ def held(redis: Redis, wanted: Sequence[str] | None = None) -> Iterator[HeldLock
 
 
 def drop(redis: Redis, key: str) -> bool:
-    """Free a lock by hand; whether it was held. Raises StoreUnavailable."""
+    """Free a lock by hand; whether it was held."""
     with translated(), redis.pipeline() as pipeline:
         pipeline.hdel(keys.UNIQUE, key)
         pipeline.zrem(keys.UNIQUE_WINDOWS, key)
