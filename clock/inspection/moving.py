@@ -43,7 +43,7 @@ def empty_shard(home: Redis, left: LeftShard) -> Iterator[int]:
     def target(payload: bytes) -> Redis:
         return places[place_of(home, found(payload).jid)]
 
-    for identity in leaving.holders(source):
+    for identity in listing.in_progress_sizes(source):
         yield from leaving.move_in_progress(source, identity, target)
     for name in listing.queue_names(source):
         yield from leaving.move_queue(source, name, target)

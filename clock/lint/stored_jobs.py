@@ -69,7 +69,8 @@ def stored_jobs(redis: Redis, queues: Collection[str] | None, most: int = MOST_J
         for member in scanning.sampled(redis, place.key, place.kind, total, most):
             read += 1
             job = found(member)
-            if fault := _fault_in(job, queues):
+            fault = fault_of(job)
+            if fault and not (fault.rule == "unknown-class" and queues is not None and job.queue not in queues):
                 faulty.setdefault((str(job.payload.get("class")), fault), []).append(job.jid)
         yield from _findings(place, faulty)
         if read < total:
@@ -95,23 +96,11 @@ def fault_of(job: FoundJob) -> Fault | None:
         return Fault("arguments", _without_values(error, name, args))
     except (EncryptionKeyMissing, UndecryptableArgument) as error:
         return Fault("encryption-key", str(error))
-    if _cursor_of(payload) is not None and not (
-        isinstance(job_class, type) and issubclass(job_class, IterableJob)
-    ):
+    kept = payload.get(FIELD)
+    has_cursor = isinstance(kept, Mapping) and kept.get("cursor") is not None
+    if has_cursor and not (isinstance(job_class, type) and issubclass(job_class, IterableJob)):
         return Fault("cursor", f"{name} is no longer an IterableJob: its saved cursor is ignored, it starts over")
     return None
-
-
-def _fault_in(job: FoundJob, queues: Collection[str] | None) -> Fault | None:
-    fault = fault_of(job)
-    if fault and fault.rule == "unknown-class" and queues is not None and job.queue not in queues:
-        return None
-    return fault
-
-
-def _cursor_of(payload: Mapping[str, object]) -> object:
-    kept = payload.get(FIELD)
-    return kept.get("cursor") if isinstance(kept, Mapping) else None
 
 
 def _without_values(error: Exception, name: str, args: Sequence[object]) -> str:
@@ -140,11 +129,7 @@ def _findings(place: _Place, faulty: Mapping[tuple[str, Fault], Sequence[str]]) 
 
 
 def _unserved(redis: Redis, queues: Collection[str] | None) -> Iterator[Finding]:
-    waiting = {name: count for name, (count, _) in unserved(redis).items()}
-    if queues is not None:
-        sizes = {name: scanning.size(redis, keys.queue(name), "list") for name in listing.queue_names(redis)}
-        ours = {name: count for name, count in sizes.items() if count and name not in queues}
-        waiting = {name: count for name, count in ours.items() if name in waiting}
+    waiting = {name: count for name, (count, _) in unserved(redis).items() if name not in (queues or ())}
     for name, count in sorted(waiting.items()):
         text = f"{count:,} jobs wait, and no worker takes from this queue; start one with -q {name}"
         yield StoredFinding("warning", "queue", "", f"queue {name}", text, count=count)

@@ -9,7 +9,7 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.store import repairs
-from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs
+from clock.store.jobs.dead import DEFAULT_LIMITS, trim
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import batches, limit_holders, rates, unique_locks
 from clock.store.jobs.flow.batches import Batch, Correction
@@ -280,7 +280,7 @@ def _remove_waiting(redis: Redis) -> None:
 
 def _trim_dead(redis: Redis) -> None:
     redis.zadd("dead", {JOB: 1})
-    assert DeadJobs(redis, DEFAULT_LIMITS).trim(NOON / 1000).by_age == 1
+    assert trim(redis, DEFAULT_LIMITS, NOON / 1000).by_age == 1
 
 
 def _remove_from_queue(redis: Redis) -> None:

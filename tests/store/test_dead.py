@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from clock.clocks import from_ms
-from clock.store.jobs.dead import STEP, DeadJobs, DeadLimits, Trimmed
+from clock.store.jobs.dead import STEP, DeadLimits, Trimmed, trim
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
 
@@ -63,7 +63,7 @@ def test_thousands_beyond_the_limit_are_removed_in_short_steps(redis: Redis) -> 
     fill(redis, 5 * STEP)
     redis.config_resetstat()
 
-    removed = DeadJobs(redis, DeadLimits(max_jobs=10)).trim(NOW)
+    removed = trim(redis, DeadLimits(max_jobs=10), NOW)
 
     assert removed == Trimmed(by_number=5 * STEP - 10)
     assert redis.zcard("dead") == 10
@@ -73,7 +73,7 @@ def test_thousands_beyond_the_limit_are_removed_in_short_steps(redis: Redis) -> 
 def test_no_dead_job_is_kept_where_the_limit_is_0(redis: Redis) -> None:
     fill(redis, 2)
 
-    assert DeadJobs(redis, DeadLimits(max_jobs=0)).trim(NOW).count == 2
+    assert trim(redis, DeadLimits(max_jobs=0), NOW).count == 2
     assert redis.zcard("dead") == 0
 
 
@@ -97,7 +97,7 @@ def test_the_removed_jobs_are_told_with_the_setting_that_removed_them(removed: T
 def test_a_job_is_kept_up_to_its_last_second_and_old_ones_do_not_count_against_the_number(redis: Redis) -> None:
     redis.zadd("dead", {"old-1": 0, "old-2": 1, "kept": 9.5, "young": 50, "new": 60})
 
-    assert DeadJobs(redis, DeadLimits(max_jobs=2, seconds=50.5)).trim(60) == Trimmed(by_age=2, by_number=1)
+    assert trim(redis, DeadLimits(max_jobs=2, seconds=50.5), 60) == Trimmed(by_age=2, by_number=1)
 
     assert redis.zrange("dead", 0, -1) == [b"young", b"new"]
-    assert DeadJobs(redis, DeadLimits(seconds=10)).trim(60).count == 0
+    assert trim(redis, DeadLimits(seconds=10), 60).count == 0

@@ -144,9 +144,8 @@ def reader_of_default(redis: Redis) -> Iterator[Redis]:
 
 
 def test_the_check_goes_on_after_a_paused_queue_that_the_worker_may_not_read(
-    bench: Build, redis: Redis, reader_of_default: Redis, monkeypatch: pytest.MonkeyPatch
+    bench: Build, redis: Redis, reader_of_default: Redis
 ) -> None:
-    monkeypatch.setattr(limit_holders, "PAGE", 1)
     worker = bench()
     SyncOneJob.perform_async()
     UnlimitedJob.set(limits=Limit("two", 1)).perform_async()

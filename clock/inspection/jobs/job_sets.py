@@ -11,7 +11,7 @@ from clock.job.flow.unique import lock_pair
 from clock.job.payload import encode_again, queue_of
 from clock.store import Redis, keys, listing, repairs
 from clock.store.jobs import queues as stored
-from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits, Trimmed
+from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits, Trimmed, trim
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import unique_locks
 from clock.store.server.shards import by_place, every
@@ -67,7 +67,7 @@ class WaitingSet:
 
 def trim_dead(redis: Redis, now: float, limits: DeadLimits = DEFAULT_LIMITS) -> str:
     """Remove the dead jobs that the limits do not keep; how many, in words ('': none). Raises StoreUnavailable."""
-    removed = [DeadJobs(place, limits).trim(now) for place in every(redis)]
+    removed = [trim(place, limits, now) for place in every(redis)]
     return limits.words(sum(removed, Trimmed()))
 
 

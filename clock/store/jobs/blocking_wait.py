@@ -45,8 +45,11 @@ class BlockingWait:
         The first queue costs least. If this user may not run CLIENT UNBLOCK, waits on several queues are short.
         Raises StoreUnavailable, StoreError; the command may have run then.
         """
-        first, further = queues[0], [self._watcher(queue) for queue in queues[1:]]
-        if any(queue.is_refused for queue in further):
+        for queue in queues[1:]:
+            if queue not in self._further:
+                self._further[queue] = _FurtherQueue(self._redis, queue)
+        first, further = queues[0], [self._further[queue] for queue in queues[1:]]
+        if any(watcher.is_refused for watcher in further):
             seconds = min(seconds, UNWATCHED_SECONDS)
         wait: Command = ("BLMOVE", first, first, "RIGHT", "RIGHT", seconds)
         with translated(), lent(self._redis, waits=seconds) as link:
@@ -55,15 +58,15 @@ class BlockingWait:
                 link.send_packed_command(link.pack_commands([("CLIENT", "ID"), wait, command]))
                 self._client_id = _number(link)
                 self._is_known.set()
-                for queue in further:
-                    queue.watch(self._client_id)
+                for watcher in further:
+                    watcher.watch(self._client_id)
                 link.read_response()
                 return link.read_response()
             finally:
                 self._client_id = None
                 self._is_known.set()
-                for queue in further:
-                    queue.rest()
+                for watcher in further:
+                    watcher.rest()
 
     def end(self) -> None:
         """End the wait at once, if there is one and Redis allows it. Raises StoreUnavailable, StoreError."""
@@ -72,11 +75,6 @@ class BlockingWait:
         if waits is not None:
             with translated():
                 self._redis.client_unblock(waits)
-
-    def _watcher(self, queue: str) -> _FurtherQueue:
-        if queue not in self._further:
-            self._further[queue] = _FurtherQueue(self._redis, queue)
-        return self._further[queue]
 
 
 class _FurtherQueue:

@@ -51,19 +51,12 @@ class Trimmed:
         return self.by_age + self.by_number
 
 
-class DeadJobs:
-    """The sorted set `dead` within its limits."""
-
-    def __init__(self, redis: Redis, limits: DeadLimits) -> None:
-        self.limits = limits
-        self._redis = redis
-
-    def trim(self, now: float) -> Trimmed:
-        """Remove what the limits do not keep at `now` (float seconds), in short steps. Raises StoreUnavailable."""
-        removed = Trimmed()
-        args = [now - self.limits.seconds, self.limits.max_jobs, STEP]
-        while (step := Trimmed(*run(self._redis, "trim_dead", [keys.DEAD], args))).count:
-            removed += step
-            if step.count < STEP:
-                break
-        return removed
+def trim(redis: Redis, limits: DeadLimits, now: float) -> Trimmed:
+    """Remove what the limits do not keep at `now` (float seconds), in short steps. Raises StoreUnavailable."""
+    removed = Trimmed()
+    args = [now - limits.seconds, limits.max_jobs, STEP]
+    while (step := Trimmed(*run(redis, "trim_dead", [keys.DEAD], args))).count:
+        removed += step
+        if step.count < STEP:
+            break
+    return removed

@@ -21,7 +21,7 @@ from clock.problems import Problems
 from clock.store import keys
 from clock.store.jobs import cancellations
 from clock.store.jobs.blocking_wait import BlockingWait
-from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
+from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits, trim
 from clock.store.jobs.flow.batches import BatchErrors
 from clock.store.jobs.flow.unique_locks import Lock, lock_keys, push_kept_out
 from clock.store.jobs.moves import CannotMove, Claimed, Move, limits_if_any, limits_text
@@ -57,7 +57,7 @@ class InProgress:
         """`counts_by_redis_time`: rates do; False: by the `now` of claims, as tests simulate time."""
         self._redis = redis
         self._counts_by_redis_time = counts_by_redis_time
-        self._dead = DeadJobs(redis, dead)
+        self._dead = dead
         self._identity = identity
         self._hash = keys.IN_PROGRESS + identity
         self._running = keys.RUNNING + identity
@@ -226,9 +226,9 @@ class InProgress:
         cancellations.unmark(self._redis, jid)
 
     def _trim_dead(self, now: float) -> None:
-        removed = self._dead.trim(now)
+        removed = trim(self._redis, self._dead, now)
         if removed.count:
-            logger.warning("%s", self._dead.limits.words(removed))
+            logger.warning("%s", self._dead.words(removed))
 
     def put_back(self, moves: Iterable[Move], *, if_dead_at: datetime | None = None) -> int:
         """Move jobs elsewhere, in this order and in short steps; how many were still in progress.

@@ -11,7 +11,7 @@ from typing import Any
 
 from redis import Redis
 
-from clock.store import keys, listing, repairs
+from clock.store import keys, repairs
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.steps import PageSize
 from clock.store.server.connection import translated
@@ -112,8 +112,3 @@ def _by_target(items: Sequence[Any], target: Callable[[Any], Redis]) -> list[tup
         place = target(item)
         found.setdefault(id(place), (place, []))[1].append(item)
     return list(found.values())
-
-
-def holders(source: Redis) -> list[str]:
-    """The workers, dead or alive, that hold jobs of this place, or are on its register."""
-    return sorted(listing.in_progress_sizes(source))

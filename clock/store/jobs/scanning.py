@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -102,7 +102,7 @@ def set_step(
         goes_on = alike == read and score == cursor.score
         return Cursor(score, alike + (cursor.skip if goes_on else 0), part.fitting(cursor))
 
-    seen = [Seen(hit.member, float(hit.score), after(hit.read, hit.score, hit.alike)) for hit in part.hits]
+    seen = [Seen(member, float(score), after(read, score, alike)) for member, score, read, alike in part.hits]
     return Step(seen, part.read, after(part.read, part.score, part.alike) if part.read == jobs else None, rank)
 
 
@@ -121,10 +121,10 @@ def list_step(
     def after(read: int) -> Cursor:
         return Cursor(skip=first + read, jobs=part.fitting(cursor))
 
+    found = [(member, read) for member, _, read, _ in part.hits]
     if is_next:  # the script counts from the left, and this step ends there
-        seen = [Seen(hit.member, None, after(part.read - hit.read + 1)) for hit in reversed(part.hits)]
-    else:
-        seen = [Seen(hit.member, None, after(hit.read)) for hit in part.hits]
+        found = [(member, part.read - read + 1) for member, read in reversed(found)]
+    seen = [Seen(member, None, after(read)) for member, read in found]
     return Step(seen, part.read, after(part.read) if part.read == jobs else None, first)
 
 
@@ -134,23 +134,14 @@ def _jobs(cursor: Cursor, texts: Sequence[str], most: int) -> int:
     return min(cursor.jobs, most, limit)
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    member: bytes
-    score: str
-    read: int
-    alike: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The script's reply."""
+class _Part(NamedTuple):
+    """The script's reply. `hits`: member, score, how many were read up to it, how many of them share its score."""
 
     read: int
     largest: int
     score: str
     alike: int
-    hits: Sequence[_Hit]
+    hits: Sequence[tuple[bytes, str, int, int]]
 
     def fitting(self, cursor: Cursor) -> int:
         """How many jobs like these the next step may read."""
@@ -160,7 +151,7 @@ class _Part:
 def _read(redis: Redis, key: str, kind: str, first: int, last: int, texts: Sequence[str]) -> _Part:
     read, largest, score, alike, *found = run(redis, "look_through", [key], [kind, first, last, *texts])
     hits = [
-        _Hit(member, at.decode(), int(place), int(run))
+        (member, at.decode(), int(place), int(run))
         for member, at, place, run in zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True)
     ]
     return _Part(int(read), int(largest), score.decode(), int(alike), hits)

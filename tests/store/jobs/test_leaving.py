@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.store import keys
+from clock.store import keys, listing
 from clock.store.jobs import leaving
 from clock.store.server.connection import connect
 
@@ -88,7 +88,7 @@ def test_jobs_in_progress_of_a_dead_worker_go_to_the_front_the_oldest_first(
     entries: dict[Any, Any] = {str(number): b"default\n" + job for number, job in enumerate(jobs(203))}
     redis.hset(keys.IN_PROGRESS + "host:1:a", mapping=entries)
     redis.hset(keys.IN_PROGRESS + "host:2:b", "1", "default\n1")
-    assert leaving.holders(redis) == ["host:1:a", "host:2:b"]
+    assert list(listing.in_progress_sizes(redis)) == ["host:1:a", "host:2:b"]
 
     steps = list(leaving.move_in_progress(redis, "host:1:a", target))
 
@@ -96,7 +96,7 @@ def test_jobs_in_progress_of_a_dead_worker_go_to_the_front_the_oldest_first(
     assert queues(places[0]) == [*jobs(203)[::2], b"waits"]
     assert queues(places[1]) == jobs(203)[1::2]
     assert redis.zrange(keys.WORKERS, 0, -1) == [b"host:2:b"]
-    assert leaving.holders(redis) == ["host:2:b"]
+    assert list(listing.in_progress_sizes(redis)) == ["host:2:b"]
 
 
 def test_counters_are_added_and_other_values_are_left(redis: Redis, places: tuple[Redis, Redis]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -92,10 +93,9 @@ def seal(redis: Redis, bid: str, *, now: datetime) -> str:
 
 def correct(redis: Redis, corrections: Iterable[Correction], *, now: datetime) -> int:
     """Correct children; how many were changed."""
-    rows = list(corrections)
-    changed = 0
+    rows, changed = list(corrections), 0
     for start in range(0, len(rows), PAGE):
-        words = [word for row in rows[start : start + PAGE] for word in row]
+        words = chain.from_iterable(rows[start : start + PAGE])
         changed += int(run(redis, "correct_children", keys.BATCH_KEYS, [to_ms(now), *words]))
     return changed
 
@@ -135,10 +135,13 @@ def unfinished(redis: Redis) -> tuple[int, int]:
 
 def children(redis: Redis, bid: str, state: str) -> Iterator[Child]:
     """The children of a batch in a state, "p", "s" or "f"; read page by page."""
-    prefix = f"{bid}/{state}/"
-    for member in _members(redis, f"{bid}/{state}"):
-        jid = member.removeprefix(prefix)
-        yield _ended(redis, bid, jid) if state == "f" else Child(jid, state)
+    low: str | bytes
+    low, high = _span(f"{bid}/{state}")
+    while page := _page(redis, low, high):
+        for member in page:
+            jid = text(member).removeprefix(f"{bid}/{state}/")
+            yield _ended(redis, bid, jid) if state == "f" else Child(jid, state)
+        low = b"(" + page[-1]
 
 
 def pending(redis: Redis, after: str = "") -> Iterator[tuple[str, str, str]]:
@@ -194,14 +197,6 @@ def _ended(redis: Redis, bid: str, jid: str) -> Child:
         note: Any = redis.hget(keys.BATCH_ENDED, f"{bid}/{jid}")
     how, _, class_name = text(note or b"ended").partition(" ")
     return Child(jid, "f", how, class_name)
-
-
-def _members(redis: Redis, prefix: str) -> Iterator[str]:
-    first, high = _span(prefix)
-    low: str | bytes = first
-    while page := _page(redis, low, high):
-        yield from map(text, page)
-        low = b"(" + page[-1]
 
 
 def _page(redis: Redis, low: str | bytes, high: str) -> list[bytes]:

@@ -25,6 +25,7 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.invalid_values import json_object, text
 from clock.store.jobs.flow import unique_locks
+from clock.store.listing import queue_payloads
 from clock.store.scripts import run
 from clock.store.server.connection import translated
 from clock.store.wrong_type import WrongType, reading, readings, typed
@@ -35,7 +36,6 @@ IN_QUEUE = "queue"  # the place of a job that has its place and was not claimed 
 MOST_BYTES = 8_000_000  # of a worker's jobs in progress, or of a queue, that are read for the check: a few ms
 MOST_JOBS = 1_000  # in progress of one worker that are read to show limits
 MOST_AT_FRONT = 100  # jobs at the front of a paused queue that may have places
-PAGE = 10  # of these jobs that are read at a time
 
 logger = logging.getLogger("clock.redis")
 
@@ -233,11 +233,14 @@ def heal(redis: Redis, *, now: datetime) -> int:
 
 @contextmanager
 def _unless_refused() -> Iterator[None]:
-    """Skip the rest of the block if this user may not read a queue: workers may have the keys of some only."""
+    """Skip the rest of the block if this user may not read a queue, or its key has another type.
+
+    Workers may have the keys of some queues only.
+    """
     try:
         yield
     except StoreError as error:
-        if error.cause != "no_permission":
+        if error.cause not in ("no_permission", "wrong_type"):
             raise
 
 
@@ -250,24 +253,20 @@ def _in_paused_queues(redis: Redis, now: datetime) -> list[Holder]:
     jids: set[str] = set()
     for queue in reading(redis, lambda pipe: pipe.smembers(keys.PAUSED_QUEUES)) or ():
         with _unless_refused():
-            jids.update(_jids_at_front(redis, keys.QUEUE.encode() + queue))
+            jids.update(_jids_at_front(redis, text(queue)))
     until = to_ms(now) - CHECKED_AFTER_MS
     return [one for one in holders(redis) if one.jid in jids and one.since_ms < until] if jids else []
 
 
-def _jids_at_front(redis: Redis, key: bytes) -> Iterator[str]:
+def _jids_at_front(redis: Redis, queue: str) -> Iterator[str]:
     """The jids of the first jobs of a queue."""
     size = 0
-    for first in range(0, MOST_AT_FRONT, PAGE):
-        page = _page_at_front(redis, key, first)
-        yield from (str(job.get("jid")) for payload in page if (job := json_object(payload)))
-        size += sum(map(len, page))
-        if len(page) < PAGE or size > MOST_BYTES:
+    for payload in islice(queue_payloads(redis, queue), MOST_AT_FRONT):
+        if job := json_object(payload):
+            yield str(job.get("jid"))
+        size += len(payload)
+        if size > MOST_BYTES:
             return
-
-
-def _page_at_front(redis: Redis, key: bytes, first: int) -> list[bytes]:
-    return reading(redis, lambda pipe: pipe.lrange(key, -first - PAGE, -first - 1)) or []
 
 
 def _span(name: str) -> tuple[str, str]:
