@@ -99,9 +99,22 @@ def status(
     wrong = wrong_keys(redis)
     faults = [*_server_faults(redis), *_faults_of_shards(redis)]
     faults += [f"{key}; rename or delete it" for key in wrong]
-    found = _status(redis, now, timetable, faults, frozenset(key.name for key in wrong))
-    progress = [busy for busy in busy_jobs(redis) if busy.progress] if with_progress else []
-    found = replace(found, shards=shards, progress=progress)
+    found = Status(
+        at=now,
+        shards=shards,
+        faults=faults,
+        wrong=frozenset(key.name for key in wrong),
+        clocks=_or([], lambda: clocks(redis, now)),
+        workers=workers(redis, seconds(now)),
+        queues=queues(redis, seconds(now)),
+        progress=[busy for busy in busy_jobs(redis) if busy.progress] if with_progress else [],
+        sizes=listing.sizes(redis),
+        parked=listing.parked(redis),
+        ledger=_or(0, lambda: listing.ledger_size(redis)),
+        events=events(redis, timetable, now) if timetable else None,
+        oldest_undecided=_oldest_undecided(redis),
+        unlisted=_or(0, lambda: unlisted_rows(redis, timetable)) if timetable else 0,
+    )
     if faults or all_report(found.clocks, found.workers, now):
         return found
     return replace(found, faults=_refusals(redis))
@@ -139,25 +152,6 @@ def _server_faults(redis: Redis) -> list[str]:
         raise  # the other parts cannot be read either
     except StoreError as error:
         return [str(error)]
-
-
-def _status(
-    redis: Redis, now: datetime, timetable: Timetable | None, faults: Sequence[str], wrong: frozenset[str]
-) -> Status:
-    return Status(
-        faults=faults,
-        wrong=wrong,
-        at=now,
-        clocks=_or([], lambda: clocks(redis, now)),
-        workers=workers(redis, seconds(now)),
-        queues=queues(redis, seconds(now)),
-        sizes=listing.sizes(redis),
-        parked=listing.parked(redis),
-        ledger=_or(0, lambda: listing.ledger_size(redis)),
-        events=events(redis, timetable, now) if timetable else None,
-        oldest_undecided=_oldest_undecided(redis),
-        unlisted=_or(0, lambda: unlisted_rows(redis, timetable)) if timetable else 0,
-    )
 
 
 def _oldest_undecided(redis: Redis) -> tuple[str, datetime] | None:

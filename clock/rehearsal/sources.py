@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from clock.config import Config, load_config
@@ -66,11 +67,8 @@ def loads(text: str) -> Timetable:
 
 def read_ledger(url: str) -> MemoryLedger:
     """The ledger in the Redis at `url`, for `run(ledger=...)`. Raises ConfigurationError, StoreUnavailable."""
-    redis = connect(url)
-    try:
+    with closing(connect(url)) as redis:
         found = MemoryLedger(listing.ledger(redis))
         for event, pause in pauses.read(redis).items():
             found.pause(event, pause)
-        return found
-    finally:
-        redis.close()
+    return found

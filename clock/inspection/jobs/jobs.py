@@ -98,21 +98,16 @@ class JobFilter:
 
     def accepts(self, job: FoundJob, *, now: float) -> bool:
         """Whether `job` is meant, at `now` (float seconds)."""
-        if self.jids is not None and job.jid not in self.jids:
-            return False
-        if self.job_class and not fnmatchcase(job.job_class, self.job_class):
-            return False
-        if self.queue and not fnmatchcase(job.queue, self.queue):
-            return False
-        if self.args and not _contains(_args_text(job), self.args):
-            return False
-        if self.error and not _contains(job.error or "", self.error):
-            return False
-        if self.text and not any(_contains(part, self.text) for part in _shown(job)):
-            return False
-        if self.before is not None and not _is_before(job, self.before):
-            return False
-        return self.older_than is None or (job.since is not None and now - job.since > self.older_than)
+        return (
+            (self.jids is None or job.jid in self.jids)
+            and (not self.job_class or fnmatchcase(job.job_class, self.job_class))
+            and (not self.queue or fnmatchcase(job.queue, self.queue))
+            and (not self.args or _contains(_args_text(job), self.args))
+            and (not self.error or _contains(job.error or "", self.error))
+            and (not self.text or any(_contains(part, self.text) for part in _shown(job)))
+            and (self.before is None or _is_before(job, self.before))
+            and (self.older_than is None or (job.since is not None and now - job.since > self.older_than))
+        )
 
     @property
     def texts(self) -> list[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from clock.inspection.audit import AuditEntry, changes
-from clock.inspection.events.releases import KINDS, ReleaseChange, release_changes
+from clock.inspection.audit import KINDS, AuditEntry, ReleaseChange, changes, release_changes
 from clock.inspection.opening import Redis
 from clock.web.inputs import entry_id
 from clock.web.page import Page, Visit

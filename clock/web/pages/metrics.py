@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from clock.inspection.events.releases import release_changes
+from clock.inspection.audit import release_changes
 from clock.inspection.jobs.metrics import SPANS, Figures, Lateness, deploys, figures, lateness, run_times
 from clock.web.charts.plot import Stretch
 from clock.web.inputs import choice
