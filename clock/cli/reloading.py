@@ -49,10 +49,10 @@ def run_reloading(arguments: list[str]) -> int:
     # The embedded server runs on, if the command uses it: otherwise it would stop and start with the process.
     if load_config({}).redis is None and "--redis" not in arguments and embedded.is_installed():
         embedded.start_or_join(Path.cwd(), clock=SystemClock())
-    running: list[subprocess.Popen[bytes]] = []
+    process: subprocess.Popen[bytes] | None = None
 
     def pass_on(number: signal.Signals) -> None:
-        for process in running:
+        if process:
             process.send_signal(number)
 
     def stop_now() -> None:
@@ -62,15 +62,13 @@ def run_reloading(arguments: list[str]) -> int:
     stopping = Stopping(stopped.set, stop_now, clock=SystemClock())
     with handling({**stopping.handlers(), **{number: partial(pass_on, number) for number in _PASSED_ON}}):
         process, files, edits, is_broken = _start(command), _files(Path.cwd()), 0, False
-        running.append(process)
         while not SystemClock().wait(stopped, LOOK_SECONDS):
             seen, files = files, _files(Path.cwd())
             if seen != files:
                 edited = sorted({path for path, _ in seen ^ files})
                 echo(f"clock: {', '.join(edited[:3])} changed, restarting")
                 _end(process)
-                process, edits = _start(command), edits + 1
-                running[:], is_broken = [process], False
+                process, edits, is_broken = _start(command), edits + 1, False
             elif process.poll() is not None and not is_broken:
                 if not (process.returncode and edits):
                     break

@@ -269,7 +269,7 @@ class NotingChild(Child):
     resumed: list[bool]
 
     def resume(self) -> None:
-        self.resumed.append(self.is_suspended)
+        self.resumed.append(self.suspended_until is not None)
         super().resume()
 
 

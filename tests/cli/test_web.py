@@ -38,14 +38,14 @@ def _application(application: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def statuses(clock: Clock, monkeypatch: pytest.MonkeyPatch, *words: str, login: str = "") -> tuple[list[int], str]:
     """Serve the dashboard until its overview was asked for without and with a login; the statuses, the output."""
     opened, ports, found = SimpleQueue[int](), list[int](), list[int]()
-    listening, inherited = web._listening, web._inherited
+    listener_of = web._listener
 
-    def noted(listener: socket.socket) -> socket.socket:
+    def noted(host: str, port: int, fd: int | None) -> socket.socket:
+        listener = listener_of(host, port, fd)
         opened.put(listener.getsockname()[1])
         return listener
 
-    monkeypatch.setattr(web, "_listening", lambda host, port: noted(listening(host, port)))
-    monkeypatch.setattr(web, "_inherited", lambda fd: noted(inherited(fd)))
+    monkeypatch.setattr(web, "_listener", noted)
 
     def status(headers: dict[str, str]) -> int:
         request = urllib.request.Request(f"http://127.0.0.1:{ports[0]}/", headers=headers)  # of this test

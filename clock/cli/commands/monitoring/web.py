@@ -7,6 +7,7 @@ import importlib.util
 import ipaddress
 import os
 import socket
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -58,7 +59,7 @@ def web(host: str, port: int, fd: int | None, allow_write: bool, **options: Any)
         sign_in='Basic realm="clock", charset="UTF-8"' if user else None,
         hosts=None if user else LOCAL_HOSTS,
     )
-    with _listening(host, port) if fd is None else _inherited(fd) as listener:
+    with _listener(host, port, fd) as listener:
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}"
         echo(f"The dashboard is at {address}", "" if allow_write else " (read-only)")
@@ -73,22 +74,16 @@ def missing_packages() -> list[str]:
     return [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens on this address. Raises ConfigurationError."""
+def _listener(host: str, port: int, fd: int | None) -> socket.socket:
+    """A socket that listens on this address, or the inherited socket. Raises ConfigurationError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        made = socket.create_server((host, port), family=family) if fd is None else socket.socket(fileno=fd)
     except OSError as error:
-        raise ConfigurationError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
-
-
-def _inherited(fd: int) -> socket.socket:
-    """The listening socket of this descriptor. Raises ConfigurationError."""
-    try:
-        found = socket.socket(fileno=fd)
-    except OSError as error:
-        raise ConfigurationError(f"cannot listen on the descriptor {fd}: {error.strerror or error}") from None
-    found.set_inheritable(False)
-    return found
+        place = f"{host} port {port}" if fd is None else f"the descriptor {fd}"
+        raise ConfigurationError(f"cannot listen on {place}: {error.strerror or error}") from None
+    made.set_inheritable(False)
+    return made
 
 
 def _check(host: str, user: str | None, password: str | None) -> None:
@@ -103,9 +98,6 @@ def _check(host: str, user: str | None, password: str | None) -> None:
 
 
 def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
+    with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost"

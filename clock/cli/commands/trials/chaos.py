@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 
 from clock.cli.commands.trials.final_check import FinalCheck, final_check
-from clock.cli.commands.trials.scratch import Child, Scratch, scratch
+from clock.cli.commands.trials.scratch import Scratch, scratch
 from clock.cli.options import GivenPath, Number, answering, config_option
 from clock.cli.output import echo, echo_json, json_option
 from clock.cli.timetables import load_timetable
@@ -141,16 +141,13 @@ class Chaos:
         self._start_all()
         end = clock.monotonic() + self.plan.seconds
         next_one = clock.monotonic() + MOST_PAUSE
-        resumes: list[tuple[float, Child]] = []
         while (now := clock.monotonic()) < end:
             self._fire(of_events.choice(events))
-            for at, child in [one for one in resumes if one[0] <= now]:
-                child.resume()
-                resumes.remove((at, child))
+            for child in self.scratch.children:
+                if child.suspended_until is not None and child.suspended_until <= now:
+                    child.resume()
             if now >= next_one:
-                hit = self._disturb(dice)
-                if hit and hit.is_suspended:
-                    resumes.append((now + dice.uniform(1, LONGEST_FREEZE), hit))
+                self._disturb(dice)
                 next_one = now + dice.uniform(LEAST_PAUSE, MOST_PAUSE)
             self.scratch.restart_ended()
             clock.wait(never, FIRE_SECONDS)
@@ -173,8 +170,7 @@ class Chaos:
         except (StoreError, ActionFailed):
             self.disturbances["skipped a run"] += 1
 
-    def _disturb(self, dice: random.Random) -> Child | None:
-        """Do one disturbance; the process that it was done to, if it was one."""
+    def _disturb(self, dice: random.Random) -> None:
         what = dice.choices([*self.plan.weights], [*self.plan.weights.values()])[0]
         weights = [WORKERS_FIRST[child.kind] for child in self.scratch.children]
         child = dice.choices(self.scratch.children, weights)[0]
@@ -182,12 +178,12 @@ class Chaos:
         if what in OF_SERVER:
             self._disturb_server(what, dice)
             self.log(OF_SERVER[what])
-            return None
+            return
         child.resume()
         child.send(SIGNALS[what])
-        child.is_suspended = what == "suspended"
+        if what == "suspended":
+            child.suspended_until = self.clock.monotonic() + dice.uniform(1, LONGEST_FREEZE)
         self.log(f"a {child.kind} was {what}")
-        return child
 
     def _disturb_server(self, what: str, dice: random.Random) -> None:
         """Disturb the server. A server that starts again at this moment is left alone."""

@@ -30,12 +30,12 @@ _ENDED = re.compile(r" (\S+) (?:done in|dropped: )")  # in a worker's log, after
 
 @dataclass(slots=True)
 class Child:
-    """A process of this program: its kind (`clock`, `worker`), its arguments, and whether it is suspended."""
+    """A process of this program: its kind (`clock`, `worker`), its arguments, and the end of its suspension."""
 
     kind: str
     arguments: Sequence[str]
     popen: subprocess.Popen[bytes]
-    is_suspended: bool = False
+    suspended_until: float | None = None  # monotonic seconds
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal, also to a process that has ended."""
@@ -44,9 +44,9 @@ class Child:
 
     def resume(self) -> None:
         """Resume the process if it is suspended."""
-        if self.is_suspended:
+        if self.suspended_until is not None:
             self.send(signal.SIGCONT)
-            self.is_suspended = False
+            self.suspended_until = None
 
 
 @dataclass(slots=True)
