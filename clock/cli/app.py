@@ -51,14 +51,14 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "history": ("events.history", "Show the recent runs of an event, or of all events."),
     },
     "Jobs": {
-        "queue": ("jobs.queue", "List, show and delete queued jobs."),
+        "queue": ("jobs.waiting", "List, show and delete queued jobs."),
         "cancel": ("jobs.cancel", "Cancel jobs: delete those that wait, ask running ones to end."),
         "unique": ("jobs.flow", "List the locks of unique jobs, or free one."),
         "limits": ("jobs.flow", "List the concurrency limits, or set the maximum of one."),
         "batches": ("jobs.flow", "List batches, or show one with its failures."),
-        "retry": ("jobs.job_sets", "List, run, delete and kill jobs that wait for a retry."),
-        "scheduled": ("jobs.job_sets", "List, run, delete and kill jobs that are scheduled for later."),
-        "dead": ("jobs.job_sets", "List, run and delete jobs that failed for good."),
+        "retry": ("jobs.waiting", "List, run, delete and kill jobs that wait for a retry."),
+        "scheduled": ("jobs.waiting", "List, run, delete and kill jobs that are scheduled for later."),
+        "dead": ("jobs.waiting", "List, run and delete jobs that failed for good."),
     },
     "The clock file": {
         "preview": ("clock_file.preview", "Show when each event will run."),

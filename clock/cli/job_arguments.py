@@ -1,4 +1,4 @@
-"""The commands for jobs: selecting jobs, confirming changes, showing progress."""
+"""The commands for jobs: selecting, changing and showing jobs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ import click
 from clock.api import Conditions, FoundJob, JobSet, Queue
 from clock.cli.auditing import audit_jobs
 from clock.cli.opening import Opened, with_redis
-from clock.cli.options import Command, limit_option
+from clock.cli.options import Command, confirm, limit_option, yes_option
 from clock.cli.output import Styled, echo, echo_json, echo_table, json_option, utc
 from clock.errors import ClockError
 from clock.job.payload import instant, seconds
-from clock.printable import duration, printable, shortened_list
+from clock.printable import duration, shortened_list
 from clock.timetable.periods import typed_length
 
 Place = Queue | JobSet
 DAY = 86_400.0  # seconds
 END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: another program's score may be later
 SHOWN_FROM = 2_000  # with this many jobs a progress bar is useful
-
-yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
 
 
 def _age(text: str) -> float:
@@ -75,21 +73,6 @@ def list_options(command: Command) -> Command:
 def selection_options(command: Command) -> Command:
     """Add the options of a command that changes selected jobs."""
     return click.argument("jids", nargs=-1)(yes_option(filter_options(with_redis(command))))
-
-
-def confirm(question: str, yes: bool) -> None:
-    """Ask for confirmation, unless `yes`; a no ends the command. Raises ClockError without an answer."""
-    if yes:
-        return
-    try:
-        agreed = click.confirm(printable(question))
-    except click.Abort:  # Ctrl-C, or an input that has ended
-        echo()
-        if sys.stdin.isatty():
-            raise
-        raise ClockError("no answer, nothing changed. Use --yes to skip this question") from None
-    if not agreed:
-        raise click.Abort
 
 
 def one(place: Place, jid: str) -> FoundJob:

@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
-from clock.cli.output import keep_answer_apart
+from clock.cli.output import echo, keep_answer_apart
 from clock.config import BY_NAME, DEFAULT_FILES, SETTINGS, Config, load_config
+from clock.errors import ClockError
 from clock.log import configure_logging
+from clock.printable import printable
 
 Command = Callable[..., Any]
 
@@ -77,6 +79,7 @@ def setting_option(name: str, *flags: str, shows_default: bool = True) -> Callab
 
 config_option = click.option("--config", type=GivenPath(), help=f"Settings file; default: {DEFAULT_FILES[0]}.")
 file_option = setting_option("clock_file", "--file", "-f")  # for commands whose argument is an event
+yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
 
 
 def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -119,3 +122,18 @@ def answering(log_format: str = "text", log_level: str = "warning") -> None:
     """Keep stdout for the command's answer: its log, and output of the user's code, go to stderr."""
     configure_logging(log_format, log_level, stream=sys.stderr)
     keep_answer_apart()
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask for confirmation, unless `yes`; a no ends the command. Raises ClockError without an answer."""
+    if yes:
+        return
+    try:
+        agreed = click.confirm(printable(question))
+    except click.Abort:  # Ctrl-C, or an input that has ended
+        echo()
+        if sys.stdin.isatty():
+            raise
+        raise ClockError("no answer, nothing changed. Use --yes to skip this question") from None
+    if not agreed:
+        raise click.Abort

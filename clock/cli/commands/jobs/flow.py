@@ -10,9 +10,8 @@ import click
 from clock.api import Batches, BatchRef, Limits
 from clock.cli.auditing import audit
 from clock.cli.groups import CommandGroup
-from clock.cli.job_arguments import confirm, yes_option
 from clock.cli.opening import Opened, with_redis
-from clock.cli.options import limit_option
+from clock.cli.options import confirm, limit_option, yes_option
 from clock.cli.output import echo, echo_json, echo_table, json_option, utc
 from clock.errors import JobError
 from clock.inspection.jobs.batches import BatchView, batch_json

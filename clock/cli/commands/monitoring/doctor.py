@@ -13,9 +13,8 @@ from typing import Any
 import click
 
 from clock.cli.auditing import audit
-from clock.cli.job_arguments import confirm, yes_option
 from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import answering_settings, confirm, shared_options, yes_option
 from clock.cli.output import Styled, echo, echo_json, echo_wrapped, json_option
 from clock.inspection.doctor.deep import (
     children_finding,

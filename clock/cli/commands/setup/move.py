@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from clock.cli.job_arguments import confirm, yes_option
 from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import answering_settings, confirm, shared_options, yes_option
 from clock.cli.output import echo
 from clock.config import Config
 from clock.errors import ClockError
