@@ -90,7 +90,6 @@ EXPLAINED = {
     ("worker/fetching/handoff.py", "resting"): "a length, as a hint",
     ("worker/fetching/handoff.py", "take"): "a length, as a hint; `_rest` looks again under the lock",
     ("worker/fetching/handoff.py", "wait_for_call"): "a length; a thread that rests later calls",
-    ("worker/fetching/handoff.py", "_wanted"): "its callers hold the lock",
     ("worker/fetching/handoff.py", "_wake"): "its callers hold the lock",
     ("worker/launcher.py", "run"): "the thread that changes the list reads it",
     ("worker/launcher.py", "_look"): "the thread that changes the list reads it",

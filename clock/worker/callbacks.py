@@ -30,13 +30,21 @@ class Callbacks:
         self._calls: Queue[Callable[[], object]] = Queue(WAITING)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None  # guarded by _lock
-        self._beating = threading.Event()  # set while a `beat` waits or runs
+        self._beat_done = threading.Event()  # set when the hooks of the last `beat` have returned
+        self._beat_done.set()
         self._beaten_at = float("-inf")  # monotonic; used by the heartbeat's thread
 
     def fire(self, event: WorkerEvent) -> threading.Event:
         """Call the hooks of an event. Returns an event that is set when they have returned."""
         done = threading.Event()
-        if not worker_hooks.has_hooks(event) or not self._call(partial(self._fire, event, done)):
+
+        def fire() -> None:
+            try:
+                worker_hooks.fire(event)
+            finally:
+                done.set()
+
+        if not worker_hooks.has_hooks(event) or not self._call(fire):
             done.set()
         return done
 
@@ -49,9 +57,8 @@ class Callbacks:
         if now - self._beaten_at > gap_seconds:
             self.fire("heartbeat")
         self._beaten_at = now
-        if worker_hooks.has_hooks("beat") and not self._beating.is_set():
-            self._beating.set()
-            self._call(partial(self._fire, "beat", None))
+        if self._beat_done.is_set():
+            self._beat_done = self.fire("beat")
 
     def report(self, error: BaseException, part: str) -> None:
         """Report an error of a part of the worker."""
@@ -63,12 +70,6 @@ class Callbacks:
         """Report a job that a dead worker has left and that is not tried again."""
         if worker_hooks.has_death_handlers():
             self._call(partial(worker_hooks.died, payload, error))
-
-    def _fire(self, event: WorkerEvent, done: threading.Event | None) -> None:
-        try:
-            worker_hooks.fire(event)
-        finally:
-            (self._beating.clear if done is None else done.set)()
 
     def _call(self, call: Callable[[], object]) -> bool:
         with self._lock:

@@ -1,7 +1,7 @@
-"""The limits of a worker process: after `max_jobs` jobs, or above `max_memory` MB, it ends and is replaced.
+"""When a worker process ends by itself, to be replaced: at a limit, or if it alone is cut off from Redis.
 
-It stops claiming, finishes its running jobs however long they take, and exits. Its launcher starts another
-process.
+After `max_jobs` jobs, or above `max_memory` MB, it stops claiming, finishes its running jobs however long they
+take, and exits. Its launcher starts another process.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+from clock.clocks import Clock
 from clock.errors import ConfigurationError
 from clock.job.job_run import JobRun
+from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.heartbeat.heartbeat import resident_kb
 from clock.worker.options import WorkerOptions
 
 KB_PER_MB = 1024
+STUCK_SECONDS = 60.0
+PAUSED_SECONDS = 10.0  # checked every second; a longer gap means that the whole process was suspended
 
 
 class Limits:
@@ -50,3 +54,27 @@ def check_memory(max_memory_mb: int | None) -> None:
             f"max_memory is {max_memory_mb} MB, but this worker uses {used} MB before its first job; "
             f"set max_memory to {2 * used} or more"
         )
+
+
+class Watchdog:
+    """Checks that the fetcher completes round trips. `redis_answers` asks over a separate connection."""
+
+    def __init__(self, fetcher: Fetcher, *, redis_answers: Callable[[], bool], clock: Clock) -> None:
+        self._fetcher = fetcher
+        self._redis_answers = redis_answers
+        self._clock = clock
+        self._last_look = float("inf")
+        self._since = float("-inf")  # when the process was last found to have been stopped
+
+    def is_stuck(self) -> bool:
+        """Whether this worker should exit, so its supervisor starts another. Call it each second.
+
+        After a suspension of the whole process (SIGSTOP, a paused container) the minute starts again.
+        """
+        now = self._clock.monotonic()
+        if now - self._last_look > PAUSED_SECONDS:
+            self._since = now
+        silent = now - max(self._fetcher.claims.last_round_trip, self._since)
+        stuck = silent > STUCK_SECONDS and not self._fetcher.stopping and self._redis_answers()
+        self._last_look = self._clock.monotonic()
+        return stuck

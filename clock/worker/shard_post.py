@@ -70,13 +70,8 @@ def shard_post(home: Redis, options: WorkerOptions) -> ShardPost | None:
     name = own_slot() or secrets.token_hex(6)
     expires_ms = int(CLAIM_SECONDS * 1000 + options.expires_seconds * 1000)
     post = ShardPost(home, shards, ShardClaims(home, name, options.queue_names, expires_ms=expires_ms))
-    _check(post)
-    return post
-
-
-def _check(post: ShardPost) -> None:
-    """Raise an error that names the shard if it does not answer: the process has the address of each."""
     try:
         server_time(post.redis)
-    except StoreError as error:
+    except StoreError as error:  # it names the shard: the process has the address of each
         raise type(error)(f"The shard {post}: {error}", cause=error.cause) from error
+    return post

@@ -33,10 +33,15 @@ from clock.worker.callbacks import Callbacks
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.heartbeat.heartbeat import BeatTasks, Heartbeat, WorkerDescription
 from clock.worker.heartbeat.heartbeat_link import HeartbeatLink
-from clock.worker.heartbeat.watchdog import Watchdog
-from clock.worker.limits import Limits
-from clock.worker.maintenance.duties import ClockWatch, Duties, LimitChecks, cancel_running, follow_redis_time
-from clock.worker.maintenance.lost_children import LostChildren
+from clock.worker.limits import Limits, Watchdog
+from clock.worker.maintenance.duties import (
+    ClockWatch,
+    Duties,
+    LimitChecks,
+    LostChildren,
+    cancel_running,
+    follow_redis_time,
+)
 from clock.worker.maintenance.recovery import recover, unpark
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from clock.worker.options import WorkerOptions

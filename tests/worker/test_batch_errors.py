@@ -19,7 +19,7 @@ from clock.store.jobs.flow import batches
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
 from clock.testing import FakeClock
-from clock.worker.maintenance.lost_children import LostChildren
+from clock.worker.maintenance.duties import LostChildren
 from clock.worker.maintenance.recovery import recover
 from tests.job import redis_rows
 from tests.worker.conftest import Bench

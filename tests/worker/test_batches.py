@@ -26,7 +26,7 @@ from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import batches
 from clock.store.ledger.held_pushes import holding
 from clock.testing import FakeClock, fake, inline
-from clock.worker.maintenance.lost_children import LostChildren
+from clock.worker.maintenance.duties import LostChildren
 from clock.worker.maintenance.recovery import recover
 from tests.job.redis_rows import delayed, waiting
 from tests.worker import jobs

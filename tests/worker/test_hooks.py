@@ -328,6 +328,22 @@ def test_calls_behind_a_hook_that_hangs_are_bounded(
     assert all(done.wait(PATIENCE_SECONDS) for done in fired)
 
 
+def test_beat_hooks_run_again_after_a_call_of_them_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    release, beaten = threading.Event(), threading.Event()
+    on("quiet")(lambda: release.wait(PATIENCE_SECONDS))
+    on("beat")(beaten.set)
+    monkeypatch.setattr("clock.worker.callbacks.WAITING", 2)
+    callbacks, clock = Callbacks(), SystemClock()
+    fired = [callbacks.fire("quiet") for _ in range(5)]
+
+    callbacks.beat(clock, 20)
+    release.set()
+    assert all(done.wait(PATIENCE_SECONDS) for done in fired)
+    callbacks.beat(clock, 20)
+
+    assert beaten.wait(PATIENCE_SECONDS)
+
+
 def test_a_hook_that_fails_keeps_no_other_of_its_event_from_running(caplog: pytest.LogCaptureFixture) -> None:
     ran: list[str] = []
 
@@ -357,7 +373,7 @@ def test_the_hooks_of_a_heartbeat_are_called_after_the_first_one_and_after_a_gap
 
     for count, seconds in enumerate((0, 19.5, 20.5), 1):
         fake_clock.advance(timedelta(seconds=seconds))
-        eventually(lambda: not callbacks._beating.is_set(), "the hooks of the last heartbeat")
+        eventually(callbacks._beat_done.is_set, "the hooks of the last heartbeat")
         callbacks.beat(fake_clock, 20.0)
         eventually(partial(has_beaten, count), "the hooks of this heartbeat")
 

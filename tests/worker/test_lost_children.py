@@ -7,8 +7,8 @@ from redis import Redis
 
 from clock import Batch, Job
 from clock.testing import FakeClock
-from clock.worker.maintenance import lost_children
-from clock.worker.maintenance.lost_children import LostChildren
+from clock.worker.maintenance import duties
+from clock.worker.maintenance.duties import LostChildren
 
 
 class CountSheepJob(Job):
@@ -70,7 +70,7 @@ def test_a_job_that_is_found_at_the_second_look_is_not_lost(redis: Redis, fake_c
 def test_a_worker_looks_at_a_part_of_the_jobs_and_next_at_the_rest(
     redis: Redis, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(lost_children, "MOST", 2)
+    monkeypatch.setattr(duties, "MOST_CHILDREN", 2)
     lost(5)
     redis.delete("queue:default")
     looks = LostChildren(redis, "me", clock=fake_clock)

@@ -6,7 +6,7 @@ import pytest
 from clock.store.server.client import client
 from clock.store.server.connection import answers, connect
 from clock.testing import FakeClock
-from clock.worker.heartbeat.watchdog import STUCK_SECONDS, Watchdog
+from clock.worker.limits import STUCK_SECONDS, Watchdog
 from tests.worker.conftest import Bench
 
 

@@ -95,7 +95,7 @@ def test_a_worker_that_alone_is_cut_off_puts_its_jobs_back_and_ends_with_an_erro
     stop, raised = running(worker)
     assert jobs.wait_until_begun(1)
 
-    monkeypatch.setattr("clock.worker.heartbeat.watchdog.STUCK_SECONDS", -1.0)
+    monkeypatch.setattr("clock.worker.limits.STUCK_SECONDS", -1.0)
     eventually(lambda: raised, "the worker's error")
 
     [error] = raised

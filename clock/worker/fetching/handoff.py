@@ -116,7 +116,10 @@ class Handoff:
         """Hand out these jobs, after those that wait."""
         with self._lock:
             self._jobs.extend(jobs)
-            self._wake(self._wanted())
+            if not self.pace.is_short:
+                self._wake(len(self._jobs))
+            elif len(self._resting) == self._threads:
+                self._wake(1)
 
     def spread(self) -> None:
         """Wake as many threads as there are jobs: the thread that should run them is busy with a long job."""
@@ -174,11 +177,6 @@ class Handoff:
         if len(self._jobs) <= self._low:
             self.call()
         slot.wake.acquire()
-
-    def _wanted(self) -> int:
-        if self.pace.is_short:
-            return 1 if len(self._resting) == self._threads else 0
-        return len(self._jobs)
 
     def _wake(self, count: int) -> None:
         for _ in range(min(count, len(self._resting))):

@@ -5,20 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 from clock.clocks import Clock
 from clock.errors import StoreUnavailable
 from clock.problems import ENTRY_SECONDS, Part, Problems, skewed
 from clock.store import Redis
 from clock.store.jobs import cancellations
-from clock.store.jobs.flow import limit_holders, rates
+from clock.store.jobs.flow import batches, limit_holders, rates, unique_locks
+from clock.store.jobs.flow.batches import Correction
 from clock.store.ledger import next_due
 from clock.store.server.connection import SKEW_SECONDS, server_time
 from clock.store.wrong_type import wrong_keys
 from clock.worker.fetching.handoff import Slot
 
 REMIND_SECONDS = 60.0  # how often the error of a late clock is logged again
-WITHIN_SECONDS = 0.2  # of a look at rates: heartbeats wait for it
+RATES_SECONDS = 0.2  # of a look at rates: heartbeats wait for it
+CHILDREN_EVERY_SECONDS = 60.0  # between two looks at jobs of batches
+CHILDREN_SECONDS = 0.5  # of one look: heartbeats wait for it
+MOST_CHILDREN = 1_000  # pending jobs of one look
 
 logger = logging.getLogger("clock.worker")
 
@@ -99,7 +104,49 @@ class LimitChecks:
         """Look at limits and rates, if no other worker did so lately. Raises StoreUnavailable."""
         limit_holders.heal(self._redis, now=self._clock.now())
         if rates.claim_check(self._redis):
-            self._at, _ = rates.forget(self._redis, self._at, within=WITHIN_SECONDS)
+            self._at, _ = rates.forget(self._redis, self._at, within=RATES_SECONDS)
+
+
+class LostChildren:
+    """Ends jobs of batches that another program has removed: their batches would wait for them for ever.
+
+    One worker looks, once a minute, at some of the pending jobs. A job counts as lost if two looks did not find
+    it: a worker of Sidekiq reports its jobs late.
+    """
+
+    def __init__(self, redis: Redis, identity: str, *, clock: Clock) -> None:
+        self._redis = redis
+        self._identity = identity
+        self._clock = clock
+        self._looked_at = clock.monotonic()
+        self._after = ""  # the start of the next check
+        self._missing: set[tuple[str, str]] = set()  # by the looks of the latest round
+
+    def look(self) -> None:
+        """Look once a minute, if no other worker does. Raises StoreUnavailable."""
+        now = self._clock.monotonic()
+        if now - self._looked_at < CHILDREN_EVERY_SECONDS:
+            return
+        self._looked_at = now
+        if batches.claim_check(self._redis, self._identity, seconds=2.5 * CHILDREN_EVERY_SECONDS):
+            self.check(self._clock.now())
+
+    def check(self, now: datetime) -> int:
+        """Look at the next part of the pending jobs; how many were corrected. Raises StoreUnavailable."""
+        rows = list(islice(batches.pending(self._redis, self._after), MOST_CHILDREN))
+        self._after = rows[-1][0] if len(rows) == MOST_CHILDREN else ""
+        some = [(bid, jid) for _, bid, jid in rows]
+        gone = unique_locks.gone(self._redis, [jid for _, jid in some], now=now, within=CHILDREN_SECONDS)
+        missing = {pair for pair in some if pair[1] in gone}
+        twice = missing & self._missing
+        self._missing = self._missing - set(some) | missing - twice
+        if not twice:
+            return 0
+        count = batches.correct(self._redis, [Correction(*pair, "", "lost") for pair in twice], now=now)
+        batches.note_lost(self._redis, count)
+        named = ", ".join(sorted(f"{jid} of {bid}" for bid, jid in twice)[:10])
+        logger.warning("Ended %d jobs of batches that another program removed: %s", count, named)
+        return count
 
 
 def cancel_running(redis: Redis, slots: Sequence[Slot], *, clock: Clock) -> None:
