@@ -15,10 +15,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from clock.clocks import Clock
-from clock.config.setting_types import DEFAULT_CAPSULE
 from clock.errors import HookFailed
 
 LOOK_SECONDS = 1.0  # between two checks of the children, which are also checked at each SIGCHLD
@@ -67,7 +65,7 @@ class Launcher:
     def run(self) -> int:
         """Keep the children running. Returns the exit code when all have ended."""
         for capsule, slot in self._first:
-            self._start(capsule, slot, first=True)
+            self._start(capsule, slot, is_first=True)
         while self._children:
             self._clock.wait(self._changed, self._seconds_to_look())
             self._changed.clear()
@@ -120,11 +118,12 @@ class Launcher:
             for child in self._children:
                 child.process.send_signal(number)
 
-    def _start(self, capsule: str, slot: str, *, first: bool) -> None:
+    def _start(self, capsule: str, slot: str, *, is_first: bool = False) -> None:
         with self._lock:
             if self._replacing:
-                now = self._clock.monotonic()
-                child = start(self._command, self._environ, capsule=capsule, slot=slot, now=now, first=first)
+                environ = {**self._environ, CAPSULE_VARIABLE: capsule, SLOT_VARIABLE: slot}
+                process, pipe = start(self._command, environ)
+                child = Child(process, pipe, self._clock.monotonic(), is_first, capsule, slot)
                 self._children.append(child)
 
     def _look(self) -> None:
@@ -140,20 +139,20 @@ class Launcher:
                 child.process.kill()
 
     def _ended(self, child: Child, code: int) -> None:
-        began, stopped, renewed = child.read_report()
-        if renewed and self._replacing:
+        words = _read(child.pipe)
+        if _RENEWED in words and self._replacing:
             logger.info("Worker process %d ended to be replaced; starting another", child.process.pid)
-            self._start(child.capsule, child.slot, first=False)
-        elif stopped or not self._replacing:
+            self._start(child.capsule, child.slot)
+        elif _STOPPED in words or not self._replacing:
             self._exit_code = self._exit_code or max(code, 0)
-        elif child.first and not began and code >= 0:
+        elif child.is_first and code >= 0 and (_BEGAN not in words or _NOT_BEGUN in words):
             self._exit_code = code
             self.stop()
         else:
             logger.error("Worker process %d died (%s); starting another", child.process.pid, _exit_words(code))
             if self._clock.monotonic() - child.started < YOUNG_SECONDS:
                 self._clock.wait(threading.Event(), PAUSE_SECONDS)
-            self._start(child.capsule, child.slot, first=False)
+            self._start(child.capsule, child.slot)
 
 
 def _exit_words(code: int) -> str:
@@ -172,20 +171,13 @@ PARENT_VARIABLE = "CLOCK_PARENT_PID"  # of the launcher: the child stops when th
 PIPE_VARIABLE = "CLOCK_PARENT_PIPE"  # the pipe's file descriptor in the child
 CAPSULE_VARIABLE = "CLOCK_CAPSULE"  # the name of the child's capsule
 SLOT_VARIABLE = "CLOCK_SLOT"  # a name that a child has in common with those that replace it
+#: What a child writes into its pipe: it works; a startup hook raised; it has stopped in order; it reached a limit.
 _BEGAN, _NOT_BEGUN, _STOPPED, _RENEWED = b"b", b"n", b"s", b"r"
-
-
-class ChildReport(NamedTuple):
-    """The messages in a child's pipe: whether it started to work, stopped in order, and reached a limit."""
-
-    began: bool
-    stopped: bool
-    renewed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A worker process of a capsule; `first` if it replaces no other, `started` in monotonic seconds.
+    """A worker process of a capsule; `is_first` if it replaces no other, `started` in monotonic seconds.
 
     `slot` is a name that it has in common with the process that replaces it.
     """
@@ -193,55 +185,34 @@ class Child:
     process: subprocess.Popen[bytes]
     pipe: int
     started: float
-    first: bool
+    is_first: bool
     capsule: str
     slot: str
 
-    def read_report(self) -> ChildReport:
-        """Read what the child has written into its pipe. Call it once, after the process has ended."""
-        try:
-            written = os.read(self.pipe, 2)
-        except BlockingIOError:  # it wrote nothing, and a process that it forked holds the pipe
-            written = b""
-        os.close(self.pipe)
-        began = _BEGAN in written and _NOT_BEGUN not in written
-        return ChildReport(began, _STOPPED in written, _RENEWED in written)
 
-
-def start(
-    command: Sequence[str],
-    environ: Mapping[str, str],
-    *,
-    capsule: str = DEFAULT_CAPSULE,
-    slot: str = "",
-    now: float,
-    first: bool,
-) -> Child:
-    """Start a worker process for a capsule, with `environ` added to this process's environment."""
+def start(command: Sequence[str], environ: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a process, with `environ` added to this process's environment. Returns it and our end of its pipe."""
     ours, its = os.pipe()
     os.set_blocking(ours, False)
-    names = {CAPSULE_VARIABLE: capsule, SLOT_VARIABLE: slot}
-    ours_to_it = {PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its), **names}
-    whole = {**os.environ, **environ, **ours_to_it}
-    try:
-        with _held_back():
-            process = subprocess.Popen(command, env=whole, pass_fds=[its])  # noqa: S603  # this program, its own words
-    finally:
-        os.close(its)
-    return Child(process, ours, now, first, capsule, slot)
-
-
-@contextmanager
-def _held_back() -> Iterator[None]:
-    """Block TSTP and TTIN in processes started in the block, until they handle them: `shutdown.handling`.
-
-    Without handlers these signals would suspend the process for good.
-    """
+    whole = {**os.environ, **environ, PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its)}
+    # Without handlers TSTP and TTIN would suspend the process for good: they are blocked until it handles them.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTSTP, signal.SIGTTIN])
     try:
-        yield
+        process = subprocess.Popen(command, env=whole, pass_fds=[its])  # noqa: S603  # this program, its own words
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(its)
+    return process, ours
+
+
+def _read(pipe: int) -> bytes:
+    """Read what a child that has ended has written into its pipe, and close the pipe."""
+    try:
+        return os.read(pipe, 2)
+    except BlockingIOError:  # it wrote nothing, and a process that it forked holds the pipe
+        return b""
+    finally:
+        os.close(pipe)
 
 
 def parent_pid() -> int | None:

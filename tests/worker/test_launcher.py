@@ -47,22 +47,22 @@ def test_a_child_that_is_signalled_before_it_handles_signals_does_so_later(
     stdin = os.dup(0)
     os.dup2(reader, 0)
     try:
-        child = start([sys.executable, "-c", SLOW_TO_START, str(int(number))], {}, now=0.0, first=True)
+        process, pipe = start([sys.executable, "-c", SLOW_TO_START, str(int(number))], {})
     finally:
         os.dup2(stdin, 0)
         os.close(stdin)
         os.close(reader)
 
-    child.process.send_signal(number)
+    process.send_signal(number)
     os.write(writer, b"go on\n")
 
     try:
-        assert child.process.wait(PATIENCE_SECONDS) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     finally:
         os.close(writer)
-        child.process.kill()
-        child.process.wait()
-        child.read_report()
+        process.kill()
+        process.wait()
+        os.close(pipe)
 
 
 class FakeProcess:
