@@ -25,7 +25,6 @@ from clock.ticker.database_events import DatabaseEvents
 from clock.ticker.firing.action_threads import ActionThreads
 from clock.ticker.firing.decision_buffer import DecisionBuffer
 from clock.ticker.firing.decisions import Outcome, Signature
-from clock.ticker.firing.overlap import OverlapCheck
 from clock.ticker.firing.own_commits import OwnCommits
 from clock.ticker.firing.prepared_firings import PreparedFirings
 from clock.ticker.firing.run_event import IN_PRODUCTION, ActionMode, EventRunner
@@ -87,9 +86,8 @@ class Ticker:
             timetable, plan, clock=clock, leads=leads, on_change=self._wake.set, problems=problems
         )
         self._tick_callbacks = TickCallbacks(timetable)
-        self._overlap = OverlapCheck(ledger, threads, clock=clock)
         self._prepared = PreparedFirings(timetable, clock=clock, signature=signature, mode=mode)
-        self._runner = EventRunner(timetable, plan, buffer, threads, clock=clock, mode=mode)
+        self._runner = EventRunner(timetable, ledger, plan, buffer, threads, clock=clock, mode=mode)
 
     def listen(self, listener: Callable[[Decision], object]) -> None:
         """Call `listener` with each decision that the ledger takes from now on."""
@@ -179,7 +177,7 @@ class Ticker:
         can_publish = len(to_fire) == 1 and to_fire[0][0].is_planned_quickly
         committed = self._clock.monotonic()
         try:
-            self._overlap.look(event for event, _ in to_fire)
+            self._runner.read_pauses(event for event, _ in to_fire)
             while to_fire and self._may_go_on():
                 event, due = to_fire[0]
                 if self._prepared.include(event):
@@ -233,7 +231,7 @@ class Ticker:
         if event.overlap != "allow":
             self._runner.take_finished()
             self._commit()  # the check must find in Redis what fired a moment ago
-        return self._overlap.outcome(event, due) if self._plan.to_fire else None
+        return self._runner.held_up(event, due) if self._plan.to_fire else None
 
     def _settle_before_user_code(self) -> None:
         """Leave nothing outstanding in Redis while the user's code runs, as it may take any time.

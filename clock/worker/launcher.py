@@ -171,7 +171,7 @@ PARENT_VARIABLE = "CLOCK_PARENT_PID"  # of the launcher: the child stops when th
 PIPE_VARIABLE = "CLOCK_PARENT_PIPE"  # the pipe's file descriptor in the child
 CAPSULE_VARIABLE = "CLOCK_CAPSULE"  # the name of the child's capsule
 SLOT_VARIABLE = "CLOCK_SLOT"  # a name that a child has in common with those that replace it
-#: What a child writes into its pipe: it works; a startup hook raised; it has stopped in order; it reached a limit.
+#: A child's messages in its pipe: it works; a startup hook raised; it has stopped in order; it reached a limit.
 _BEGAN, _NOT_BEGUN, _STOPPED, _RENEWED = b"b", b"n", b"s", b"r"
 
 

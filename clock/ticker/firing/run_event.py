@@ -1,4 +1,4 @@
-"""Runs one firing of an event: the overlap check's answer, the condition, the action, the callbacks.
+"""Runs one firing of an event: the overlap check, the condition, the action, the callbacks.
 
 An exception from the user's code ends here. It is logged with the event and the due instant, passed to the error
 handlers, and becomes part of the outcome. The clock continues.
@@ -23,6 +23,8 @@ from clock.errors import ConfigurationError, DeclarationError, described, messag
 from clock.forking import child_ends_here
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.held_pushes import holding
+from clock.store.ledger.ledger import Ledger
+from clock.store.ledger.pauses import Pause, covering
 from clock.ticker import log_lines
 from clock.ticker.firing.action_threads import ActionThreads
 from clock.ticker.firing.decision_buffer import DecisionBuffer
@@ -32,6 +34,12 @@ from clock.ticker.planning.plan import Plan
 from clock.timetable import Event, Timetable, action, cancels
 
 SLOW_SECONDS = 1.0  # a warning names an action that blocks the loop for longer
+
+#: How many firings of an event may be unfinished when the next one fires.
+_UNFINISHED = {
+    "skip": (0, "its previous run is still active"),
+    "queue_one": (1, "one run is active and one is waiting"),
+}
 
 #: Returns the function that a firing of the event calls with its due instant and the event's zone.
 ActionOf = Callable[[Event], Callable[[datetime, tzinfo], object]]
@@ -59,6 +67,7 @@ class EventRunner:
     def __init__(
         self,
         timetable: Timetable,
+        ledger: Ledger,
         plan: Plan,
         buffer: DecisionBuffer,
         threads: ActionThreads,
@@ -67,12 +76,39 @@ class EventRunner:
         mode: ActionMode,
     ) -> None:
         self._timetable = timetable
+        self._ledger = ledger
         self._plan = plan
         self._buffer = buffer
         self._threads = threads
         self._clock = clock
         self._mode = mode
+        self._pauses: Mapping[str, Pause] = {}
         self.triggered: list[tuple[Event, Due, datetime]] = []  # firings that enqueued, not yet logged
+
+    def read_pauses(self, events: Iterable[Event]) -> None:
+        """Read the pauses before `events` fire. Raises StoreUnavailable.
+
+        For events that only push jobs the fire script checks the pause, so this reads nothing.
+        """
+        are_asked = any(not event.enqueues or event.asks_again for event in events)
+        self._pauses = self._ledger.pauses() if are_asked else {}
+
+    def held_up(self, event: Event, due: Due) -> Outcome | None:
+        """The outcome of a firing that must not run; None: it may run. Raises StoreUnavailable.
+
+        An earlier run has not finished while its action runs on a thread, or while one of its jobs is queued,
+        delayed, waiting for a retry or held by a live worker. Redis knows that without a lock, so a long job
+        cannot outlast a lock and a crash cannot leave one behind.
+        """
+        pause = covering(self._pauses, event.name, due.at) if self._pauses else None
+        if pause is not None:
+            return Outcome(DecisionKind.PAUSED, str(pause), counts=False)
+        if event.overlap == "allow":
+            return None
+        most, reason = _UNFINISHED[event.overlap]
+        unfinished = self._threads.count_running(event.name)
+        unfinished += self._ledger.running(event.name, to_ms(self._clock.now()))
+        return Outcome(DecisionKind.OVERLAP, reason) if unfinished > most else None
 
     def take_finished(self) -> None:
         """Buffer the decisions of actions that have ended on threads."""
@@ -201,7 +237,12 @@ def carry_out(timetable: Timetable, event: Event, due: Due, action_of: ActionOf 
         with child_ends_here():
             answer = _ended(act(due.at, event.zone), "the action")
         for callback in timetable.callbacks.after_run:
-            _call_after(timetable, callback, event, due.at)
+            try:
+                with child_ends_here():
+                    _ended(callback(event, due.at), "the callback")
+            except BaseException as error:  # noqa: BLE001  # the action has run: its jobs are pushed anyway
+                what = f"An after_run callback of {event.name!r} failed"
+                report(timetable, error, what, log_lines.about(event.name, due.at))
     cancelled = (event.name, *running.cancelled) if cancels(answer) else tuple(running.cancelled)
     return Outcome(due.kind, None, tuple(held.pushes), tuple(held.jids), cancelled, batches=tuple(held.batches))
 
@@ -221,13 +262,3 @@ def _ended(answer: object, what: str) -> object:
             "job with async def perform"
         )
     return answer
-
-
-def _call_after(timetable: Timetable, callback: Callable[..., object], event: Event, at: datetime) -> None:
-    try:
-        with child_ends_here():
-            _ended(callback(event, at), "the callback")
-    except BaseException as error:  # noqa: BLE001  # the action has run: its jobs are pushed anyway
-        report(
-            timetable, error, f"An after_run callback of {event.name!r} failed", log_lines.about(event.name, at)
-        )
