@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from clock.clocks import Clock, ServerClock
@@ -33,7 +33,7 @@ from clock.ticker.side_tasks import (
     repeat,
 )
 from clock.ticker.ticker import STOP_SECONDS, Ticker
-from clock.timetable import Event, Timetable
+from clock.timetable import Timetable
 
 NAMED = 30  # events in the first line of the log
 CONNECTIONS = 2  # the lease's; that of the ledger and the heartbeat, whose commands are short
@@ -68,9 +68,9 @@ class ClockProcess:
         self._timetable = timetable
         self._redis = redis
         self._on_stuck = on_stuck
-        self._clock = ServerClock(machine)
+        self.clock: Clock = ServerClock(machine)  # Redis's time, as this process knows it
         self._ended = threading.Event()
-        self._problems = problems = Problems(clock=self._clock, on_fatal=self.stop)
+        self._problems = problems = Problems(clock=self.clock, on_fatal=self.stop)
         self._leader = self._new_leader(lease_redis, identity)
         self._ticker = self._new_ticker(identity)
         self._heartbeat = Heartbeat(
@@ -78,27 +78,22 @@ class ClockProcess:
             identity,
             ticker=self._ticker,
             leads=lambda: self._leader.leads,
-            clock=self._clock,
+            clock=self.clock,
             problems=problems,
-            unserved=UnservedQueues(redis, clock=self._clock).problems,
+            unserved=UnservedQueues(redis, clock=self.clock).problems,
         )
         self._identity = identity
-        self._lateness_log = LatenessLog(redis, clock=self._clock)
-        self._kept_out = KeptOut(RedisLedger(redis), clock=self._clock)
+        self._lateness_log = LatenessLog(redis, clock=self.clock)
+        self._kept_out = KeptOut(RedisLedger(redis), clock=self.clock)
         self._ticker.listen(self._lateness_log.note)
         self._ticker.listen(self._kept_out.note)
         self._self_check = SelfCheck(
-            redis, of_clock(durable_of(redis)), USED_SELDOM, clock=self._clock, problems=problems
+            redis, of_clock(durable_of(redis)), USED_SELDOM, clock=self.clock, problems=problems
         )
 
     def listen(self, listener: Callable[[Decision], object]) -> None:
         """Call `listener` with each decision that the ledger takes from now on."""
         self._ticker.listen(listener)
-
-    @property
-    def clock(self) -> Clock:
-        """Redis's time, as this process knows it."""
-        return self._clock
 
     @property
     def leads(self) -> bool:
@@ -108,18 +103,18 @@ class ClockProcess:
     @property
     def seconds_since_look(self) -> float:
         """How long ago the loop came round, with success or without."""
-        return self._clock.monotonic() - self._ticker.last_look
+        return self.clock.monotonic() - self._ticker.last_look
 
     @property
     def seconds_since_round(self) -> float:
         """How long ago the loop came round and Redis answered."""
-        return self._clock.monotonic() - self._ticker.last_round
+        return self.clock.monotonic() - self._ticker.last_round
 
     @property
     def seconds_overdue(self) -> float:
         """How long the oldest due instant that is not fired is past; 0: none is, or another clock leads."""
         oldest = self._ticker.oldest_undecided
-        return max(0.0, (self._clock.now() - oldest).total_seconds()) if oldest else 0.0
+        return max(0.0, (self.clock.now() - oldest).total_seconds()) if oldest else 0.0
 
     @property
     def problems(self) -> list[str]:
@@ -159,7 +154,7 @@ class ClockProcess:
         logger.info(
             "Starting clock for %s: [ %s ]",
             counted(len(self._timetable.events), "event"),
-            _names(self._timetable.events),
+            shortened_list([event.name for event in self._timetable.events], NAMED, between=" "),
         )
         logger.info("This clock uses %d connections to Redis, one of them only for the lease", CONNECTIONS)
         self._self_check.look()
@@ -183,7 +178,7 @@ class ClockProcess:
         return Leader(
             lease,
             identity=name,
-            clock=self._clock,
+            clock=self.clock,
             on_lead=lambda: self._ticker.wake_up(),
             problems=self._problems,
         )
@@ -192,7 +187,7 @@ class ClockProcess:
         return Ticker(
             self._timetable,
             ledger=RedisLedger(self._redis, release=identity.release.name, rank=identity.release.rank),
-            clock=self._clock,
+            clock=self.clock,
             signature=identity.signature,
             leads=lambda: self._leader.leads,
             problems=self._problems,
@@ -203,7 +198,7 @@ class ClockProcess:
         threading.Thread(target=loop, args=(self._ended,), name=name, daemon=True).start()
 
     def _repeat(self, task: Callable[[], bool | None], seconds: float, name: str) -> None:
-        self._start(partial(repeat, task, seconds, self._clock), name)
+        self._start(partial(repeat, task, seconds, self.clock), name)
 
     def _record_timetable(self) -> bool:
         return self._leader.leads and record_timetable(self._redis, self._timetable, self._identity)
@@ -213,15 +208,10 @@ class ClockProcess:
 
         Another clock fires the action again.
         """
-        if self._clock.wait(self._ended, patience_seconds + GRACE_SECONDS):
+        if self.clock.wait(self._ended, patience_seconds + GRACE_SECONDS):
             return
         logger.warning("An action or a Redis command is still running after %g s; abandoning it", patience_seconds)
         handing_over = threading.Thread(target=self._leader.stop, name="hand over", daemon=True)
         handing_over.start()
         handing_over.join(HAND_OVER_SECONDS)
         self._on_stuck()
-
-
-def _names(events: Sequence[Event]) -> str:
-    """The events' names; of hundreds a few dozen."""
-    return shortened_list([event.name for event in events], NAMED, between=" ")

@@ -127,18 +127,15 @@ class DatabaseEvents:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._clock.wait(self._wake, self._look_safely())
+            seconds = IDLE_SECONDS
+            try:
+                with renewed_connections():
+                    seconds = self.look()
+                self._part.works()
+            except Exception as error:  # noqa: BLE001  # a row's own methods must not end the thread
+                self._part.failed(error)
+            self._clock.wait(self._wake, seconds)
             self._wake.clear()
-
-    def _look_safely(self) -> float:
-        try:
-            with renewed_connections():
-                seconds = self.look()
-        except Exception as error:  # noqa: BLE001  # a row's own methods must not end the thread
-            self._part.failed(error)
-            return IDLE_SECONDS
-        self._part.works()
-        return seconds
 
     def _ask(self, source: _Source) -> None:
         synced = source.synced
@@ -177,8 +174,10 @@ class DatabaseEvents:
             self._follow(source, events)
             if not source.is_loaded:
                 source.is_loaded = True
-                if not events and not source.synced.is_optional:
-                    _warn_of_no_rows(source.synced)
+                synced = source.synced
+                if not events and not synced.is_optional:
+                    seconds = synced.every.total_seconds()
+                    logger.info("%s returned no rows; checking again every %g s", synced.source, seconds)
                 self.note_orphans()
             source.part.works()
         except StoreError as error:
@@ -191,7 +190,8 @@ class DatabaseEvents:
         """Update the ledger and the plan, a few events at a time. Raises StoreUnavailable, Outranked."""
         before = source.events if source.is_loaded else {**source.last, **source.events}
         gone = [name for name in before if name not in events]
-        fresh = [event for event in events.values() if not _is_due_alike(source.events.get(event.name), event)]
+        known = {name: event.declaration for name, event in source.events.items()}
+        fresh = [event for event in events.values() if known.get(event.name) != event.declaration]
         new = {event.name for event in fresh}
         same = [event for name, event in events.items() if name not in new and event != source.events[name]]
         renamed = {old for event in fresh for old in event.was}
@@ -248,13 +248,3 @@ def _unreadable(synced: SyncedEvents, error: BaseException) -> Problem:
         f"{type(error).__name__}: {message_of(error).rstrip('.')}.{cure} "
         f"The clock retries every {synced.every.total_seconds():g} s.",
     )
-
-
-def _warn_of_no_rows(synced: SyncedEvents) -> None:
-    seconds = synced.every.total_seconds()
-    logger.info("%s returned no rows; checking again every %g s", synced.source, seconds)
-
-
-def _is_due_alike(before: Event | None, event: Event) -> bool:
-    """Whether the event is due at the same instants as before."""
-    return before is not None and before.declaration == event.declaration

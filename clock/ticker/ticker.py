@@ -136,7 +136,9 @@ class Ticker:
                 with uncollected(due):
                     self._fire_due()
         self._tick_callbacks.end()
-        self._mark_next_due()
+        # Other processes see by the marker whether the next due instant is decided in time.
+        if self._plan.is_known and not self._marker.set(*(self._buffer.oldest or self._plan.first_due)):
+            self._plan.forget()
 
     @property
     def next_due(self) -> datetime | None:
@@ -301,11 +303,6 @@ class Ticker:
 
     def _commit(self) -> None:
         if self._buffer.commit():
-            self._plan.forget()
-
-    def _mark_next_due(self) -> None:
-        """Publish the next due instant, so other processes see whether it is decided in time."""
-        if self._plan.is_known and not self._marker.set(*(self._buffer.oldest or self._plan.first_due)):
             self._plan.forget()
 
     def _finish(self) -> bool:

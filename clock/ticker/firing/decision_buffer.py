@@ -128,15 +128,12 @@ class DecisionBuffer:
             self._waiting.extend(kept)
             can_be_taken = Verdict.PAUSED in verdicts or self._has_restored
             self._has_restored = False
-        self._report_refused()
-        must_read, self._must_read = self._must_read, False
-        return must_read
-
-    def _report_refused(self) -> None:
         if self._refused:
             self._storing.found(_unstored(sorted(self._refused)))
         else:
             self._storing.works()
+        must_read, self._must_read = self._must_read, False
+        return must_read
 
     def drop(self) -> None:
         """Drop the decisions that wait: another clock makes them."""
@@ -212,16 +209,13 @@ class DecisionBuffer:
     def _kept(self, decision: Decision, verdict: Verdict, pauses: Mapping[str, Pause]) -> Decision:
         """The decision, as it waits."""
         if verdict is Verdict.PAUSED:
-            return self._paused(decision, pauses)
+            due = from_ms(decision.due_ms)
+            reason = str(covering(pauses, decision.event, due) or "paused")
+            log_lines.held_up(decision.event, due, reason)
+            return paused_decision(decision, reason, self._signature)
         if verdict is Verdict.WRONG_TYPE:
             self._refused.add(decision.event)
         return decision
-
-    def _paused(self, decision: Decision, pauses: Mapping[str, Pause]) -> Decision:
-        due = from_ms(decision.due_ms)
-        reason = str(covering(pauses, decision.event, due) or "paused")
-        log_lines.held_up(decision.event, due, reason)
-        return paused_decision(decision, reason, self._signature)
 
 
 def _unstored(events: Sequence[str]) -> Problem:
