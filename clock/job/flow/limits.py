@@ -150,8 +150,7 @@ def rate_names(payload: Mapping[str, object]) -> list[str]:
 
 def _named(job: JobClass, kind: str, name: Name, args: Sequence[object]) -> str:
     found = _called(job, f"{kind}: name", name, args) if callable(name) else name
-    if not _is_name(found):
-        raise JobError(f"{job.wire_name}: {kind}: the name is {brief(found)}; it must be {_NAME}")
+    check_name(f"{job.wire_name}: {kind}", found)
     return str(found)
 
 
@@ -164,17 +163,13 @@ def _called(job: JobClass, what: str, function: Callable[..., object], args: Seq
 
 
 _OR_FUNCTION = ", or a function that returns it"
-_NAME = f"a text of 1 to {LONGEST_NAME} characters without control characters"
-
-
-def _is_name(name: object) -> bool:
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and is_printable(name)
 
 
 def check_name(kind: str, name: object, more: str = "") -> None:
     """Raises JobError if the name of a rule is invalid. `more`: what else it may be."""
-    if not _is_name(name):
-        raise JobError(f"{kind}: the name is {brief(name)}; it must be {_NAME}{more}")
+    if not (isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and is_printable(name)):
+        text = f"a text of 1 to {LONGEST_NAME} characters without control characters"
+        raise JobError(f"{kind}: the name is {brief(name)}; it must be {text}{more}")
 
 
 def _check_count(what: str, count: object) -> None:
