@@ -82,7 +82,10 @@ def check_class(job: JobClass) -> None:
     for name in values.keys() - OPTIONS.keys():
         if callable(values[name]) or hasattr(values[name], "__get__"):
             continue
-        if meant := _OTHER_WORDS.get(name) or _misspelt(name):
+        # `entry` and `expires_at` are not close to `retry` and `expires_in`.
+        close = get_close_matches(name, OPTIONS, 1, cutoff=0.85)
+        swapped = [option for option in OPTIONS if sorted(option) == sorted(name)]
+        if meant := _OTHER_WORDS.get(name) or next(iter(close + swapped), None):
             raise JobError(
                 f"{job.__qualname__}: unknown option {name!r}; did you mean {meant!r}? "
                 "To add your own attribute, choose a name less similar to an option"
@@ -95,13 +98,6 @@ def check_class(job: JobClass) -> None:
     if job.redact:
         hidden_places(job.__qualname__, job.perform, job.redact)
     check_rules(job.__qualname__, job.perform, {name: getattr(job, name) for name in RULES})
-
-
-def _misspelt(name: str) -> str | None:
-    """The option that a mistyped name means: `entry` and `expires_at` do not count as `retry` and `expires_in`."""
-    near = get_close_matches(name, OPTIONS, 1, cutoff=0.85)
-    swapped = (option for option in OPTIONS if sorted(option) == sorted(name))
-    return next(iter(near), None) or next(swapped, None)
 
 
 def check_rules(where: str, perform: Callable[..., object], options: Mapping[str, object]) -> None:

@@ -75,6 +75,15 @@ class _SqliteConnection(sqlite3.Connection):
     def cursor(self, factory: Any = _SqliteCursor) -> Any:
         return super().cursor(factory)
 
+    def execute(self, sql: str, *args: Any) -> Any:
+        return self.cursor().execute(sql, *args)
+
+    def executemany(self, sql: str, *args: Any) -> Any:
+        return self.cursor().executemany(sql, *args)
+
+    def executescript(self, sql_script: str) -> Any:
+        return self.cursor().executescript(sql_script)
+
     def commit(self) -> None:
         if self.in_transaction:
             _around("COMMIT", super().commit, sqlite3.OperationalError)

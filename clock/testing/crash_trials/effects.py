@@ -63,8 +63,6 @@ class Recorder:
 
     def around(self, kind: str, what: str, act: Callable[[], T], lost: Callable[[str], Exception]) -> T:
         """Do `act` as an effect; one inside another is part of it. `lost` makes the error that a client sees."""
-        if self.has_crashed:
-            raise Crash
         if self._is_inside:
             return act()
         when = self._begin(kind, what)
@@ -80,8 +78,6 @@ class Recorder:
         self, kind: str, what: str, act: Callable[[], Awaitable[T]], lost: Callable[[str], Exception]
     ) -> T:
         """Record the effect of an awaited call; other tasks may have effects at the same time."""
-        if self.has_crashed:
-            raise Crash
         if self._is_inside:
             return await act()
         when = self._begin(kind, what)
@@ -122,7 +118,9 @@ class Recorder:
                 close()
 
     def _begin(self, kind: str, what: str) -> When | None:
-        """Count an effect; when the crash is to come, if it falls on this one."""
+        """Count an effect; when the crash is to come, if it falls on this one. Raises Crash after the crash."""
+        if self.has_crashed:
+            raise Crash
         self.effects.append(Effect(kind, what, _place()))
         if self._crash is None or self._crash.number != len(self.effects) - 1:
             return None
