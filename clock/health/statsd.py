@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from clock.clocks import Clock
@@ -60,8 +60,7 @@ class Statsd:
         """Send the collected lines now."""
         with self._lock:
             lines, self._lines, self._size = self._lines, [], 0
-        if lines:
-            self._send("\n".join(lines).encode())
+        self._send(lines)
 
     def _time(self, name: str, seconds: float, labels: Mapping[str, str]) -> None:
         if self._has_tags:
@@ -76,18 +75,16 @@ class Statsd:
             line = f"{name}:{value}|{kind}" + (f"|#{tags}" if tags else "")
         else:
             line = f"{'.'.join([name, *words.values()])}:{value}|{kind}"
+        packet: list[str] = []
         with self._lock:
-            is_full = self._size + len(line) + 1 > PACKET
-            packet = "\n".join(self._lines) if is_full else ""
-            if is_full:
-                self._lines, self._size = [], 0
+            if self._size + len(line) + 1 > PACKET:
+                packet, self._lines, self._size = self._lines, [], 0
             self._lines.append(line)
             self._size += len(line) + 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="statsd", daemon=True)
                 self._thread.start()
-        if packet:
-            self._send(packet.encode())
+        self._send(packet)
 
     def _run(self) -> None:
         never = threading.Event()
@@ -95,10 +92,12 @@ class Statsd:
             self._clock.wait(never, FLUSH_SECONDS)
             self.flush()
 
-    def _send(self, packet: bytes) -> None:
+    def _send(self, lines: Sequence[str]) -> None:
+        if not lines:
+            return
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
-                link.sendto(packet, self._address)
+                link.sendto("\n".join(lines).encode(), self._address)
         except OSError:  # UDP: what cannot be sent is lost, as everywhere with StatsD
             return
 

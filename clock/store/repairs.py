@@ -24,14 +24,9 @@ DELETED = "deleted"  # how the batch of a job calls its end
 
 
 def remove_waiting(redis: Redis, where: str, members: Sequence[bytes], how: str = DELETED) -> int:
-    """Delete jobs from `schedule`, `retry` or `dead`; how many were still there. `how`: for their batches."""
+    """Delete jobs from a sorted set; how many were still there. `how`: the end of the job, for its batch."""
     errors = BatchErrors(redis)
     return sum(_remove_waiting(redis, where, step, how, errors)[0] for step in in_steps(members, len))
-
-
-def remove_blocked(redis: Redis, members: Sequence[bytes]) -> int:
-    """Delete jobs that a limit holds back; how many were still there."""
-    return remove_waiting(redis, keys.BLOCKED, members)
 
 
 def clear_waiting(redis: Redis, where: str) -> int:

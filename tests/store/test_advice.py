@@ -3,7 +3,7 @@
 import pytest
 
 from clock.errors import StoreError
-from clock.store.server.advice import advised
+from clock.store.server.address import advised
 
 NO_SENTINEL = "Redis cannot be reached: no sentinel answers: "
 

@@ -286,7 +286,7 @@ def test_a_blocked_job_that_is_removed_has_ended(bench: Build, redis: Redis) -> 
     bench().fetcher.claim(1)
     [blocked] = list_of(redis.zrange(keys.BLOCKED, 0, -1))
 
-    assert repairs.remove_blocked(redis, [blocked]) == 1
+    assert repairs.remove_waiting(redis, keys.BLOCKED, [blocked]) == 1
 
     assert counts(redis, batch) == (1, 0, 1)
 

@@ -157,7 +157,7 @@ class Orders(RuleBasedStateMachine):
     @rule()
     def delete_blocked(self) -> None:
         first = limit_holders.blocked(self.redis, limit_holders.blocked_names(self.redis)[0], 1)[0]
-        assert repairs.remove_blocked(self.redis, [first.member]) == 1
+        assert repairs.remove_waiting(self.redis, keys.BLOCKED, [first.member]) == 1
         self.ended.add(jid(first.payload))
 
     @rule(who=st.integers(0, 2))

@@ -124,7 +124,7 @@ def delete_blocked(redis: Redis, jid: str) -> bool:
     one = find_blocked(redis, jid)
     if one is None:
         return False
-    return free_locks_of(redis, [one[1]], repairs.remove_blocked(redis, [one[0].member])) == 1
+    return free_locks_of(redis, [one[1]], repairs.remove_waiting(redis, keys.BLOCKED, [one[0].member])) == 1
 
 
 def blocked_finding(redis: Redis) -> Iterator[Finding]:

@@ -1,4 +1,7 @@
-"""The URL that names a server: how it is read, and how it is shown. No message ever holds its password."""
+"""The URL that names a server: how it is read and shown, and what it adds to the error of a first connection.
+
+No message ever holds its password.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from clock.errors import ConfigurationError
+from clock.errors import ConfigurationError, StoreError
 from clock.printable import brief
 from clock.store.server.url_options import Options, database_number, read_query
 
@@ -176,3 +179,55 @@ def _database(url: str, path: str, options: Options) -> dict[str, int]:
 def unreadable(url: str, why: str) -> ConfigurationError:
     """The error for a bad URL. The caller adds the origin of the URL."""
     return ConfigurationError(f"{brief(masked(url), _LONGEST)}: {why}")
+
+
+#: The errors if only one side speaks TLS: the server does not answer, or it closes the connection.
+_SILENT = ("Timeout connecting", "reset by peer", "closed by server")
+
+#: The words of a certificate's error, and the cure.
+_CERTIFICATE = (
+    ("no certificate or crl found", "The file of ?ssl_ca_certs holds no certificate."),
+    ("certificate has expired", "Renew the server's certificate."),
+    ("not yet valid", "Is this machine's clock right?"),
+    (
+        "mismatch",
+        "Connect by a name that the certificate contains, or add this one to it. "
+        "?ssl_check_hostname=false turns this check off.",
+    ),
+)
+_UNVERIFIED = (
+    "The server's certificate could not be verified: name its CA with ?ssl_ca_certs=FILE, "
+    "or turn the check off with ?ssl_cert_reqs=none."
+)
+
+
+def advised(error: StoreError, url: str, source: str) -> str:
+    """The error's text for this URL. `source` is the name of the setting that holds the URL."""
+    scheme = url.partition("://")[0]
+    text = str(error).replace("is its address right", f"is {source} right")
+    text = text.replace("redis://:PASSWORD@HOST", f"{scheme}://:PASSWORD@HOST")
+    if error.cause == "certificate":
+        return f"{text} {_of_certificate(text, scheme)}"
+    hint = _of_tls(text, scheme) if error.cause in ("unreachable", "no_answer") else ""
+    return f"{text} {hint}".rstrip()
+
+
+def _of_certificate(text: str, scheme: str) -> str:
+    cure = next((cure for words, cure in _CERTIFICATE if words in text), _UNVERIFIED)
+    if "mismatch" in text and scheme in SENTINEL_SCHEMES and not text.startswith("The sentinels"):
+        cure += " The sentinels name this address; they name hosts with announce-hostnames."
+    return cure
+
+
+def _of_tls(text: str, scheme: str) -> str:
+    """A question about TLS if the server is silent, as it is when only one side speaks TLS."""
+    if not any(words in text for words in _SILENT):
+        return ""
+    is_tls, is_of_sentinel = scheme.startswith("rediss"), "no sentinel answers" in text
+    if is_of_sentinel and is_tls:
+        return "Do the sentinels speak TLS? If not: ?sentinel_ssl=false."
+    if is_tls:
+        return "Does the server speak TLS on this port?"
+    if scheme in SENTINEL_SCHEMES and not is_of_sentinel:
+        return "Does this port need TLS (?ssl=true)?"
+    return f"Does this port need TLS ({scheme.replace('redis', 'rediss')}://)?"

@@ -28,8 +28,7 @@ from clock.config import found_of_process, setting_of_process
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
 from clock.store import keys
-from clock.store.server.address import masked
-from clock.store.server.advice import advised
+from clock.store.server.address import advised, masked
 from clock.store.server.checks.server_version import check_server
 from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits
 from clock.store.server.embedded import embedded

@@ -2,7 +2,8 @@
 
 from redis import Redis
 
-from clock.store import keys, sent_forms
+from clock.inspection import sent_forms
+from clock.store import keys
 
 
 def test_a_form_is_claimed_once_in_a_day_and_again_if_its_action_failed(redis: Redis) -> None:
