@@ -17,8 +17,7 @@ from clock.store.ledger.decision import Decision
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.checks.losses import warn_of_losses
-from clock.store.server.checks.permissions import of_clock
-from clock.store.server.checks.self_check import SelfCheck
+from clock.store.server.checks.permissions import SelfCheck, of_clock
 from clock.store.server.sending import durable_of
 from clock.ticker.heartbeat import Heartbeat
 from clock.ticker.identity import ClockIdentity

@@ -26,8 +26,7 @@ from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.unserved_queues import UnservedQueues
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.store.server.checks.losses import warn_of_losses
-from clock.store.server.checks.permissions import of_worker
-from clock.store.server.checks.self_check import SelfCheck
+from clock.store.server.checks.permissions import SelfCheck, of_worker
 from clock.store.server.connection import answers
 from clock.worker.callbacks import Callbacks
 from clock.worker.fetching.fetcher import Fetcher

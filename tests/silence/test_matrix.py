@@ -69,7 +69,7 @@ def quick() -> Iterator[None]:
         patch.setattr("clock.problems.ENTRY_SECONDS", 1.0)
         patch.setattr("clock.worker.maintenance.duties.ENTRY_SECONDS", 0.5)
         patch.setattr("clock.inspection.processes.LATE_SECONDS", 3.0)
-        patch.setattr("clock.store.server.checks.self_check.LOOK_SECONDS", 0.3)
+        patch.setattr("clock.store.server.checks.permissions.LOOK_SECONDS", 0.3)
         yield
 
 

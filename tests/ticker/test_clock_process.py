@@ -12,7 +12,7 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.ledger import timetable_changes
 from clock.store.ledger.clock_register import AboutClock, ClockRegister
-from clock.store.server.checks.self_check import SelfCheck
+from clock.store.server.checks.permissions import SelfCheck
 from clock.testing import FakeClock
 from clock.ticker import ClockIdentity, ClockProcess, Release
 from clock.ticker.clock_process import GRACE_SECONDS, NAMED

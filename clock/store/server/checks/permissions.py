@@ -1,17 +1,21 @@
-"""The commands that a process needs, and which of them Redis refuses to its user.
+"""The commands that a process needs, and its regular check which of them Redis refuses to its user.
 
 A user may be limited to some queues, so a clock checks the commands on queues with its own list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
+from clock.clocks import Clock
+from clock.errors import StoreError, StoreUnavailable
 from clock.printable import shortened_list
+from clock.problems import Problem, Problems
 from clock.store import keys
 from clock.store.scripts import script
 from clock.store.server.connection import translated
@@ -19,8 +23,10 @@ from clock.store.server.faults import store_error
 from clock.store.server.namespace import namespace_of
 from clock.store.server.sending import ask_script, durable_of
 from clock.store.server.shards import shards_of
+from clock.store.wrong_type import wrong_keys_among
 
 NAMED = 5  # commands in one line
+LOOK_SECONDS = 3.0  # an ERROR line is due within 5 s
 
 Command = tuple[str, ...]  # a command, and the arguments by which Redis finds its keys and channels
 
@@ -177,6 +183,51 @@ def check_permissions(redis: Redis) -> None:
     """Raise a StoreError that names what clocks and workers need and this user may not do."""
     wanted = [*of_clock(durable_of(redis)), *of_worker("host:1:a", ["default"])]
     Permissions(redis, [*wanted, *(of_shards() if shards_of(redis) else ())]).check()
+
+
+class SelfCheck:
+    """Reports commands that this user may not run, and keys that hold another type, as problems of the process.
+
+    Some of them are used once a day, or at the next start.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        commands: Sequence[Command],
+        names: Collection[str] = (),
+        *,
+        clock: Clock,
+        problems: Problems,
+    ) -> None:
+        self._redis = redis
+        self._needed = Permissions(redis, commands)
+        self._names = names
+        self._clock = clock
+        self._permissions, self._types = problems.part("permissions"), problems.part("keys")
+
+    def look(self) -> None:
+        """Look once. If Redis does not answer, the parts that need it report that."""
+        try:
+            self._needed.check()
+            wrong = wrong_keys_among(self._redis, self._names)
+        except StoreUnavailable:
+            return
+        except StoreError as error:
+            self._permissions.failed(error)
+            return
+        self._permissions.works()
+        self._types.found(
+            *(
+                Problem("wrong_type", f"In Redis, {key}. Another program wrote it: rename or delete it.")
+                for key in wrong
+            )
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Look every `LOOK_SECONDS` until `stop` is set."""
+        while not self._clock.wait(stop, LOOK_SECONDS):
+            self.look()
 
 
 def _commands(needs: Mapping[str, str]) -> Iterator[Command]:
