@@ -119,14 +119,10 @@ def _echo(plan: BackfillPlan, ran: list[BackfilledRun], *, dry_run: bool) -> Non
     parts = [f"{count} {state.value}" for state, count in plan.skipped.items()]
     skipped = f"; skipped: {', '.join(parts)}" if parts else ""
     if dry_run:
-        rows = [
-            (
-                local_time(run.at, event.zone),
-                run.state.value,
-                jid_of(event.name, to_ms(run.at), 0) if event.enqueues else "",
-            )
-            for run in plan.runs
-        ]
+        rows = []
+        for planned in plan.runs:
+            jid = jid_of(event.name, to_ms(planned.at), 0) if event.enqueues else ""
+            rows.append((local_time(planned.at, event.zone), planned.state.value, jid))
         if rows:
             echo_table(["due", "what", "jid"], rows)
         echo(f"{counted(len(plan.to_run), 'run')} would be made{skipped}. Nothing was changed.")

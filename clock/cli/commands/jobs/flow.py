@@ -59,19 +59,10 @@ def _show_all(redis: Redis, limit: int, as_json: bool) -> None:
     if as_json:
         echo_json([batch_json(view) for view in found[:limit]])
         return
-    rows = [
-        (
-            view.bid,
-            _state(view),
-            view.total,
-            view.done,
-            view.pending,
-            view.failed,
-            utc(view.created_at),
-            view.description,
-        )
-        for view in found[:limit]
-    ]
+    rows = list[tuple[object, ...]]()
+    for view in found[:limit]:
+        counts = (view.total, view.done, view.pending, view.failed)
+        rows.append((view.bid, _state(view), *counts, utc(view.created_at), view.description))
     names = ["batch", "state", "jobs", "done", "pending", "failed", "opened", "description"]
     echo_table(names, rows, len(found) - len(rows), none="No batches.")
 

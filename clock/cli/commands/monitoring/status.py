@@ -107,16 +107,10 @@ def _show(place: str, found: Status) -> None:
 
 
 def _show_processes(found: Status) -> None:
-    clocks = [
-        (
-            "leader" if clock.leads else "standby",
-            clock.identity,
-            clock.release,
-            clock.events,
-            _ago(found.at, clock.last_round),
-        )
-        for clock in found.clocks
-    ]
+    clocks = []
+    for clock in found.clocks:
+        role, tick = "leader" if clock.leads else "standby", _ago(found.at, clock.last_round)
+        clocks.append((role, clock.identity, clock.release, clock.events, tick))
     none = "no clock is running" if found.knows_clocks else "clocks: unknown"
     _section(["clock", "identity", "release", "events", "last tick"], clocks, none)
     shards = [
@@ -132,14 +126,9 @@ def _show_processes(found: Status) -> None:
 
 def _worker_row(worker: WorkerView) -> tuple[str, ...]:
     state = "quiet" if worker.quiet else "running"
-    return (
-        "frozen" if worker.frozen else state,
-        worker.identity,
-        f"{worker.busy}/{worker.concurrency}",
-        ",".join(worker.queues),
-        f"{worker.rss / 1024:.0f} MB",
-        f"{duration(worker.beat_age)} ago",
-    )
+    busy, memory = f"{worker.busy}/{worker.concurrency}", f"{worker.rss / 1024:.0f} MB"
+    beat = f"{duration(worker.beat_age)} ago"
+    return "frozen" if worker.frozen else state, worker.identity, busy, ",".join(worker.queues), memory, beat
 
 
 def _show_events(found: Status, shown: Sequence[EventRow]) -> None:
