@@ -11,7 +11,7 @@ environment variables override it; it overrides the file.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -51,7 +51,11 @@ class Clock:
 
         Raises InvalidSettings, a ConfigurationError, which names the setting and what it accepts.
         """
-        _apply(app.config.get("CLOCK", {}))
+        try:
+            defaults = {} if Path("jobs").is_dir() else {"require": ()}
+            use_settings(app.config.get("CLOCK", {}), SOURCE, defaults=defaults)
+        except ConfigurationError as error:
+            raise InvalidSettings(str(error)) from None
         self._app = app
         app.extensions["clock"] = self
         server_middleware.add(self._around_job)
@@ -95,14 +99,6 @@ class _Mounted:
         return self._mounted(moved, start_response)
 
 
-def _apply(given: object) -> None:
-    """Make the settings those of this process. Raises InvalidSettings."""
-    try:
-        use_settings(given, SOURCE, defaults={} if Path("jobs").is_dir() else {"require": ()})
-    except ConfigurationError as error:
-        raise InvalidSettings(str(error)) from None
-
-
 def _command(name: str, about: str, *before: str) -> click.Command:
     """A command of `flask` that passes its words to clock's command line, after the words `before`."""
 
@@ -112,13 +108,9 @@ def _command(name: str, about: str, *before: str) -> click.Command:
     def run(context: click.Context, words: tuple[str, ...]) -> None:
         script = cast("ScriptInfo", context.find_object(ScriptInfo))
         script.load_app()  # its modules register the jobs
-        _run([*before, *words], script.app_import_path)
+        app = ["--app", script.app_import_path] if script.app_import_path else []
+        program.restarted_by("-m", "flask", *app, "clock")  # processes that it starts load the same application
+        sys.argv = ["flask clock", *before, *words]
+        main()
 
     return run
-
-
-def _run(words: Sequence[str], app: str | None) -> None:
-    """Run clock's command line. Processes that it starts load the same application."""
-    program.restarted_by("-m", "flask", *(["--app", app] if app else []), "clock")
-    sys.argv = ["flask clock", *words]
-    main()
