@@ -16,9 +16,10 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 from clock.clocks import Clock
 from clock.errors import StoreError
@@ -123,24 +124,9 @@ def _late(what: str, seconds: float, limit: float) -> Iterator[str]:
 _STARTING = Vitals((), ("it is starting",))
 
 
-@dataclass(frozen=True, slots=True)
-class _Worker:
-    """A worker, from its own report."""
-
-    problems: Sequence[str]
-    seconds_since_look: float
-    seconds_since_fetch: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    """A clock that runs in a worker, from its own report."""
-
-    leads: bool
-    problems: Sequence[str]
-    seconds_since_look: float
-    seconds_since_round: float
-    seconds_overdue: float
+#: The signs in a report.
+_OF_WORKER = ("problems", "seconds_since_look", "seconds_since_fetch")
+_OF_CLOCK = ("problems", "seconds_since_look", "seconds_since_round", "seconds_overdue", "leads")
 
 
 class Report:
@@ -167,8 +153,8 @@ class Report:
         """Write once. Raises OSError."""
         seen = {
             "at": self._clock.monotonic(),
-            "worker": _values(_Worker, self._worker),
-            "clock": _values(_Clock, self._beside) if self._beside else None,
+            "worker": {name: getattr(self._worker, name) for name in _OF_WORKER},
+            "clock": {name: getattr(self._beside, name) for name in _OF_CLOCK} if self._beside else None,
         }
         unfinished = self._path.with_suffix(".new")
         unfinished.write_text(json.dumps(seen))
@@ -182,10 +168,6 @@ class Report:
                 logger.debug("Health: %s", error)
             if self._clock.wait(self._stop, WRITE_SECONDS):
                 return
-
-
-def _values(kind: type[_Worker | _Clock], signs: WorkerSigns | ClockSigns) -> dict[str, object]:
-    return {field.name: getattr(signs, field.name) for field in fields(kind)}
 
 
 class Reports:
@@ -219,19 +201,20 @@ class Reports:
         """The age of the oldest undecided due instant; 0 if none is past."""
         return max((clock.seconds_overdue for clock in self._clocks()), default=0.0)
 
-    def _clocks(self) -> list[_Clock]:
+    def _clocks(self) -> list[ClockSigns]:
         return [read[1] for read in map(self._read, self._pids()) if read and read[1]]
 
-    def _read(self, pid: int) -> tuple[_Worker, _Clock | None] | None:
+    def _read(self, pid: int) -> tuple[WorkerSigns, ClockSigns | None] | None:
         """The child's report, aged by the time since; None: no report yet."""
         try:
             seen = json.loads((self._folder / f"{pid}.json").read_text())
         except FileNotFoundError:
             return None
         age = self._clock.monotonic() - seen["at"]
-        worker, beside = seen["worker"], seen["clock"]
-        for signs in (worker, beside or {}):
+        for signs in (seen["worker"], seen["clock"] or {}):
             for name in signs:
                 if name.startswith("seconds_since"):
                     signs[name] += age
-        return _Worker(**worker), _Clock(**beside) if beside else None
+        worker: Any = SimpleNamespace(**seen["worker"])
+        clock: Any = SimpleNamespace(**seen["clock"]) if seen["clock"] else None
+        return worker, clock

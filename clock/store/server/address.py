@@ -66,8 +66,8 @@ def _without_invalid_ports(place: str) -> str:
     return ",".join(shown) + slash + rest
 
 
-def scheme_of(url: str) -> str:
-    """The kind of an address. Raises ConfigurationError if it is invalid."""
+def _checked(url: str) -> SplitResult:
+    """The parts of a URL. Raises ConfigurationError if it is invalid."""
     kinds = ", ".join(scheme + "://" for scheme in SCHEMES)
     try:
         parts = _split(url)
@@ -80,7 +80,7 @@ def scheme_of(url: str) -> str:
         raise unreadable(url, f"it must start with one of {kinds}")
     if parts.fragment or ("@" in parts.path and parts.scheme != "unix") or not _is_query(parts.query):
         raise unreadable(url, f"it cannot be read; {_ESCAPES}")
-    return parts.scheme
+    return parts
 
 
 def _split(url: str) -> SplitResult:
@@ -104,8 +104,8 @@ def _is_query(text: str) -> bool:
 
 def read(url: str) -> Address:
     """Take a URL apart. Raises ConfigurationError, which names the error and shows no password."""
-    scheme = scheme_of(url)
-    parts = _split(url)
+    parts = _checked(url)
+    scheme = parts.scheme
     is_sentinel = scheme in SENTINEL_SCHEMES
     try:
         options = read_query(parts.query, is_tls=scheme.startswith("rediss"), is_sentinel=is_sentinel)

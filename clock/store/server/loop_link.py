@@ -74,7 +74,8 @@ class LoopLink:
         """Whether a push may be written. Closes a connection that the server closed, or that was long unused."""
         if not (self.is_lost or self._waiting) and self._link._is_readable():
             self._read()  # the end of the connection; by TLS also messages without an answer
-        if self._is_unused() or self.pool.has_left(self._link):
+        is_unused = not self._waiting and _monotonic() - self._used_at > UNUSED_SECONDS
+        if is_unused or self.pool.has_left(self._link):
             self.leave()
         return not (self.is_lost or self._is_left)
 
@@ -85,9 +86,6 @@ class LoopLink:
             self.lose(RedisConnectionError("Connection closed."))
         elif self._end is None:  # the callers of the pushes may be cancelled, and their limits with them
             self._end = self._lose_later()
-
-    def _is_unused(self) -> bool:
-        return not self._waiting and _monotonic() - self._used_at > UNUSED_SECONDS
 
     async def push(self, commands: Sequence[Command]) -> bool:
         """Send the commands and wait for the answers. False: the server refused the jobs, none was added.
