@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
 
 from clock.errors import DeclarationError
@@ -16,15 +16,19 @@ ALIKE = 0.6  # of difflib: names that differ in a word
 
 
 def stored_events(redis: Redis, timetable: Timetable) -> Iterator[Finding]:
-    """Events that were removed, with the new name that each may have. Raises StoreUnavailable, WrongType."""
+    """Events that were removed, each with its new name: of the same schedule, or else of a similar name.
+
+    Raises StoreUnavailable, WrongType.
+    """
     running = timetable_changes.declared(redis)
     renamed = {old for event in timetable.events for old in event.was}
     removed = [name for name in running if name not in timetable.by_name and name not in renamed]
     added = {name: event.declaration for name, event in timetable.by_name.items() if name not in running}
     for name in removed:
-        new = _new_name(name, running[name], added)
+        same = [new for new, words in added.items() if words == running[name]]
+        near = get_close_matches(name, same or list(added), 1, 0.0 if same else ALIKE)
         text = "it runs now and is not in the clock file: its runs end with the deploy"
-        if new:
+        for new in near:
             text += f". If it is {new!r} now, declare .named({new!r}, was={name!r}): it keeps its last run"
         yield Finding("warning", "removed-event", name, str(timetable.path), text)
 
@@ -45,10 +49,3 @@ def stored_schedules(redis: Redis, timetable: Timetable) -> Iterator[Finding]:
                 text = f"this schedule in Redis would never run: {error}"
         if text:
             yield Finding("error", "stored-schedule", schedule.name, "clock:schedules", text)
-
-
-def _new_name(name: str, declaration: str, added: Mapping[str, str]) -> str | None:
-    """The new event with the same schedule, or else with a similar name; None: the event was not renamed."""
-    same = [new for new, words in added.items() if words == declaration]
-    near = get_close_matches(name, same or list(added), 1, 0.0 if same else ALIKE)
-    return near[0] if near else None

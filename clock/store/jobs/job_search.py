@@ -128,6 +128,7 @@ def _places(redis: Redis, now_ms: int) -> list[Place]:
     )
     parked, queues, processes, workers = (reply or () for reply in replies)
     ours: Any = dict(workers)
+    states = (Found.HELD_BY_DEAD_WORKER, Found.WAITS_OR_RUNS)
     return [
         (keys.SCHEDULE.encode(), "zset", Found.DELAYED),
         (keys.RETRY.encode(), "retry", Found.DELAYED),
@@ -136,12 +137,8 @@ def _places(redis: Redis, now_ms: int) -> list[Place]:
         *((keys.PARKED_JOBS.encode() + name, "list", Found.DELAYED) for name in parked),
         *((keys.QUEUE.encode() + name, "queue", Found.WAITS_OR_RUNS) for name in queues),
         *(
-            (keys.IN_PROGRESS.encode() + name, "hash", _held(is_alive=expires >= now_ms))
+            (keys.IN_PROGRESS.encode() + name, "hash", states[expires >= now_ms])
             for name, expires in sorted(ours.items(), key=lambda worker: worker[1], reverse=True)
         ),
         *((name + b":work", "busy", Found.WAITS_OR_RUNS) for name in processes if name not in ours),
     ]
-
-
-def _held(*, is_alive: bool) -> Found:
-    return Found.WAITS_OR_RUNS if is_alive else Found.HELD_BY_DEAD_WORKER

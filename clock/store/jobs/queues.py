@@ -41,10 +41,7 @@ class Parcel:
 
 
 def push_commands(parcels: Sequence[Parcel], durable: int = 0) -> list[Command]:
-    """The commands that add jobs to their queues, and delayed jobs to the schedule.
-
-    With `durable`, of the process or of a parcel, WAIT follows them.
-    """
+    """The commands that push jobs: to their queues, or to the schedule. With `durable`, WAIT follows them."""
     commands: list[Command] = []
     for parcel in parcels:
         if parcel.at is None:

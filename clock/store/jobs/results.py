@@ -69,10 +69,7 @@ def read(redis: Redis, jid: str) -> dict[str, str]:
 
 
 def write_task(redis: Redis, jid: str, fields: Fields, *, seconds: float, once: Fields | None = None) -> Fields:
-    """Set fields of a task's result, those of `once` only if they are not set, and return them all.
-
-    It is kept for so many seconds from now.
-    """
+    """Set fields of a task's result, those of `once` if they are missing; all fields. It is kept for `seconds`."""
     key = keys.RESULT + jid
     with translated(), redis.pipeline() as pipeline:
         for name, value in (once or {}).items():

@@ -61,10 +61,7 @@ class UnservedQueues:
 
 
 def unserved(redis: Redis) -> Unserved:
-    """By queue without a worker: how many jobs wait, and when the latest was enqueued (seconds; 0: not known).
-
-    Raises StoreUnavailable.
-    """
+    """By queue without a worker: how many jobs wait, and when the latest was enqueued (seconds; 0: not known)."""
     with translated():
         waiting, serving, _ = _look(redis, 0)
         return _unserved(redis, waiting, lambda name: name not in serving)

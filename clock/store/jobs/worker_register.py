@@ -129,13 +129,10 @@ class WorkerRegister:
             foreign = [identity for identity, _ in found if not identity.isascii()]
             if foreign:  # no worker's name: another program has written it
                 self._redis.zrem(keys.WORKERS, *foreign)
-        return {identity.decode(): _end(score) for identity, score in found if identity.isascii()}
+        ends = {end.value: end for end in End}
+        return {name.decode(): ends.get(score, End.SILENT) for name, score in found if name.isascii()}
 
     def forget(self, identity: str, now: datetime) -> bool:
         """Take a dead worker off the register, if none of its jobs is left."""
         names = [keys.IN_PROGRESS + identity, keys.WORKERS, keys.PROCESSES, keys.RUNNING + identity]
         return bool(run(self._redis, "bury_worker", names, [identity, to_ms(now)]))
-
-
-def _end(score: float) -> End:
-    return End(int(score)) if score in set(End) else End.SILENT

@@ -60,10 +60,7 @@ class ClockRegister:
             pipeline.execute()
 
     def living(self, now: datetime) -> dict[str, dict[str, Any]]:
-        """The last report of each live clock, by identity, without invalid reports.
-
-        Raises StoreUnavailable, WrongType.
-        """
+        """The last valid report of each live clock, by identity. Raises StoreUnavailable, WrongType."""
         with typed(self._redis, keys.CLOCKS, "sorted set"):
             names: Any = self._redis.zrangebyscore(keys.CLOCKS, to_ms(now), "+inf")
         with translated():

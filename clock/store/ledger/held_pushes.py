@@ -39,10 +39,7 @@ def kept_out(pushes: Iterable[Push]) -> list[LockedPush]:
 
 
 class HeldBatch(msgspec.Struct):
-    """A batch that a firing opens: its JSON, its parent's bid ('': none), and whether it is sealed.
-
-    `now_ms` is in ms since 1970.
-    """
+    """A batch that a firing opens at `now_ms`: JSON, its parent's bid ('': none), and whether it is sealed."""
 
     bid: str
     text: str
@@ -73,11 +70,7 @@ class HeldPushes(msgspec.Struct):
     _item: str = ""
 
     def next_jid(self) -> str:
-        """The jid of the firing's next job: 24 hex digits, the same each time this firing is run.
-
-        >>> HeldPushes("nightly", 0, None).next_jid() == HeldPushes("nightly", 0, None).next_jid()
-        True
-        """
+        """The jid of the firing's next job: 24 hex digits, the same each time this firing is run."""
         self.jids.append(jid_of(self.event + self._item, self.due_ms, self._given))
         self._given += 1
         return self.jids[-1]

@@ -1,4 +1,7 @@
-"""The history: a record of each decision about a due instant, and of each outcome of a firing's jobs."""
+"""The history: a record of each decision about a due instant, and of each outcome of a firing's jobs.
+
+Each function that takes a connection raises StoreUnavailable; `read` also raises WrongType.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,6 @@ def read(redis: Redis, event: str, count: int = HISTORY_LENGTH) -> Iterator[Reco
     A record has `decision` and `due` (ms), as the case may be `late_ms`, `reason`, `host`, `release`, `jobs`,
     `jids`, `kept_out` (jid of a job that was not pushed -> jid of the job that held its lock), `count` and `first`
     (ms) of a run, and `outcomes`: the outcomes of each jid's job so far.
-    Raises StoreUnavailable, WrongType.
     """
     outcomes = valid(_latest(redis, keys.OUTCOMES + event, OUTCOMES_LENGTH), OUTCOME)
     yield from with_outcomes(valid(_latest(redis, keys.HISTORY + event, count)), outcomes)
@@ -76,7 +78,7 @@ def add_outcome(
 ) -> None:
     """Record what a run of a firing's job came to; `ended`: it will not run again, else it does at `retry_at`.
 
-    Nothing is recorded of an event that was forgotten, and so has no history. Raises StoreUnavailable.
+    Nothing is recorded of an event that was forgotten, and so has no history.
     """
     entry = json.dumps({"jid": jid, **outcome}, ensure_ascii=False)
     when = "" if ended else repr(retry_at)
@@ -89,10 +91,7 @@ def add_outcome(
 
 
 def committed_at(redis: Redis, event: str) -> dict[int, int]:
-    """When each of the latest decisions was committed: due instant -> ms since 1970, both; by Redis's clock.
-
-    Raises StoreUnavailable.
-    """
+    """When the latest decisions were committed, by Redis's clock: due instant -> ms since 1970, both."""
     with translated():
         rows: Any = redis.xrevrange(keys.HISTORY + event, count=LATEST)
     found: dict[int, int] = {}
@@ -104,10 +103,7 @@ def committed_at(redis: Redis, event: str) -> dict[int, int]:
 
 
 def backfilled(redis: Redis, event: str) -> set[int]:
-    """The due instants of an event that were backfilled in the last year, in ms. Raises StoreUnavailable.
-
-    A backfill that is repeated skips them.
-    """
+    """The due instants (ms) of an event that were backfilled in the last year. A repeated backfill skips them."""
     with translated():
         members: Any = redis.zrange(keys.BACKFILLED, 0, -1)
     split = (member.partition(b" ") for member in members)
@@ -115,7 +111,7 @@ def backfilled(redis: Redis, event: str) -> set[int]:
 
 
 def forget_old_backfills(redis: Redis, now: datetime) -> None:
-    """Forget backfills that are older than a year. Raises StoreUnavailable."""
+    """Forget backfills that are older than a year."""
     with translated():
         redis.zremrangebyscore(keys.BACKFILLED, "-inf", to_ms(now) - BACKFILLED_MS)
 

@@ -70,10 +70,7 @@ class Ledger(Protocol):
         """
 
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
-        """Send the decisions without waiting for the verdicts.
-
-        The caller must call the returned function for them.
-        """
+        """Send the decisions without waiting. The caller must call the returned function for the verdicts."""
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
         """Note which events are no longer declared, and forget those that left a week ago."""
@@ -91,10 +88,7 @@ class Ledger(Protocol):
         """How many of the event's firings have a job that has not ended."""
 
     def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
-        """Publish the oldest undecided due instant, for other processes; None, 0: nothing will be due.
-
-        Returns the values published before.
-        """
+        """Publish the oldest undecided due instant (None, 0: nothing will be due); the values published before."""
 
 
 class RedisLedger:

@@ -36,10 +36,7 @@ class Publication(msgspec.Struct):
 
 
 def set_marker(redis: Redis, event: str | None, due_ms: int) -> Marker:
-    """Set the marker; the value before, or (None, 0) if the ledger's anchors are gone.
-
-    Contents that are not a marker are replaced.
-    """
+    """Set the marker, whatever the key holds; the marker before, or (None, 0) if the ledger's anchors are gone."""
     with translated():
         before = _replace(redis, event, due_ms)
         if before is None:

@@ -145,10 +145,7 @@ def _ended_by(instant_ms: int, period: Pause) -> bool:
 
 
 def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | None]) -> Pause | None:
-    """Replace an event's pause by the result of `made` (None: no pause).
-
-    Other processes may change it at the same time.
-    """
+    """Replace an event's pause by the result of `made` (None: no pause); other processes may change it as well."""
     found: Pause | None = None
 
     def change(pipeline: Pipeline) -> None:

@@ -1,4 +1,7 @@
-"""Schedules that were made at run time: events that are neither in the clock file nor in a database."""
+"""Schedules that were made at run time: events that are neither in the clock file nor in a database.
+
+Each function that takes a connection raises StoreUnavailable, and WrongType.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +39,7 @@ class StoredSchedule:
 
 
 def read(redis: Redis) -> list[StoredSchedule]:
-    """All schedules, in the order of their names. Invalid entries are skipped.
-
-    Raises StoreUnavailable, WrongType.
-    """
+    """All schedules, in the order of their names. Invalid entries are skipped."""
     with typed(redis, keys.SCHEDULES, "hash"):
         found: Any = redis.hgetall(keys.SCHEDULES) if redis.hlen(keys.SCHEDULES) else {}  # most have none
     named = ((text(name), raw) for name, raw in sorted(found.items()) if name != _COUNTER)
@@ -47,10 +47,7 @@ def read(redis: Redis) -> list[StoredSchedule]:
 
 
 def version(redis: Redis) -> tuple[int, bytes]:
-    """A mark that each change changes: a put gives a new version, a deletion lowers the number of schedules.
-
-    Raises StoreUnavailable, WrongType.
-    """
+    """A mark that each change changes: a put gives a new version, a deletion lowers the number of schedules."""
     commands = [("HLEN", keys.SCHEDULES), ("HGET", keys.SCHEDULES, _COUNTER)]
     with typed(redis, keys.SCHEDULES, "hash"):
         count, latest = checked(ask_all(redis, commands))
@@ -58,23 +55,20 @@ def version(redis: Redis) -> tuple[int, bytes]:
 
 
 def read_one(redis: Redis, name: str) -> StoredSchedule | None:
-    """The schedule of that name; None: missing or invalid. Raises StoreUnavailable, WrongType."""
+    """The schedule of that name; None: missing or invalid."""
     with typed(redis, keys.SCHEDULES, "hash"):
         raw: Any = redis.hget(keys.SCHEDULES, name)
     return _decoded(name, raw) if isinstance(raw, bytes) and name else None
 
 
 def put(redis: Redis, name: str, timing: Mapping[str, Any], rest: Mapping[str, Any], version: int | None) -> int:
-    """Write a schedule; its new version. `version` is its present version; 0: missing, None: any.
-
-    Raises ScheduleConflict, StoreUnavailable.
-    """
+    """Write a schedule that has this version (0: missing, None: any); its new version. Raises ScheduleConflict."""
     timing_text, rest_text = (json.dumps(fields, sort_keys=True) for fields in (timing, rest))
     return _set(redis, name, version, timing_text, rest_text)
 
 
 def delete(redis: Redis, name: str, version: int | None) -> bool:
-    """Delete a schedule; False: it was missing. Raises ScheduleConflict, StoreUnavailable."""
+    """Delete a schedule; False: it was missing. Raises ScheduleConflict."""
     return bool(_set(redis, name, version, "", ""))
 
 

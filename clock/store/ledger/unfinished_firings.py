@@ -106,11 +106,12 @@ class Unfinished:
         watched, before = self._watched(event), self._events.get(event, {})
         for jid in before.keys() - watched.keys():
             self._search.forget(jid)
-        jobs = {jid: before.get(jid) or _job(value, now_ms) for jid, value in watched.items()}
+        jobs = self._events[event] = {}
         for jid, value in watched.items():
-            jobs[jid].score = _score(value)
-            jobs[jid].moved |= jobs[jid].score != b""
-        self._events[event] = jobs
+            due_ms = number(value.partition(b" ")[0])
+            job = jobs[jid] = before.get(jid) or _Job(due_ms, now_ms, due_ms)
+            job.score = _score(value)
+            job.moved |= job.score != b""
 
     def _watched(self, event: str) -> dict[bytes, bytes]:
         try:
@@ -141,11 +142,6 @@ class Unfinished:
                 with translated():
                     self._redis.hdel(keys.WATCHED + event, jid)
             return
-
-
-def _job(value: bytes, now_ms: int) -> _Job:
-    due_ms = number(value.partition(b" ")[0])
-    return _Job(due_ms, now_ms, due_ms)
 
 
 def _score(value: bytes) -> bytes:

@@ -157,10 +157,7 @@ def maxima(redis: Redis) -> dict[str, int]:
 
 
 def set_maximum(redis: Redis, name: str, maximum: int | None) -> int:
-    """Set a limit's maximum, which replaces the one in its jobs; None: remove it.
-
-    How many blocked jobs were freed.
-    """
+    """Set a limit's maximum, which replaces that of its jobs; None: remove it. How many jobs were freed."""
     freed = 0
     args = [name, "" if maximum is None else maximum]
     while moved := int(run(redis, "set_limit", keys.LIMIT_KEYS, args)):
@@ -233,10 +230,7 @@ def heal(redis: Redis, *, now: datetime) -> int:
 
 @contextmanager
 def _unless_refused() -> Iterator[None]:
-    """Skip the rest of the block if this user may not read a queue, or its key has another type.
-
-    Workers may have the keys of some queues only.
-    """
+    """Skip the rest of the block for a queue that this user may not read, or whose key has another type."""
     try:
         yield
     except StoreError as error:

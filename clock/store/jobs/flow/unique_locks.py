@@ -171,10 +171,7 @@ def gone(redis: Redis, jids: Iterable[str], *, now: datetime, within: float = SE
 
 
 def push_kept_out(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> list[str]:
-    """Push jobs that a lock without a job kept out of a firing or an item; their jids.
-
-    Never raises an error of Redis, as the firing or the item is committed: it logs the error.
-    """
+    """Push jobs that a lock without a job kept out of what is committed; their jids. Logs an error of Redis."""
     try:
         return _push_kept_out(redis, pushes, now_ms) if pushes else []
     except StoreError as error:
