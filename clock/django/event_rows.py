@@ -48,13 +48,9 @@ def rows() -> Iterable[Any]:
     try:
         return list(model.objects.all())
     except DatabaseError as error:
-        if _has_table(model):
+        if model._meta.db_table in connections[model.objects.db].introspection.table_names():
             raise
         raise ConfigurationError(f"{error}; create the table with: manage.py migrate") from error
-
-
-def _has_table(model: Any) -> bool:
-    return model._meta.db_table in connections[model.objects.db].introspection.table_names()
 
 
 def enqueue(row: Any) -> str:

@@ -152,7 +152,7 @@ class TaskBackend(BaseTaskBackend):
 
     def queues_by_urgency(self) -> list[list[str]]:
         """For each band of priorities, the most urgent first, the queues that its tasks go to."""
-        return [[self._named(queue, bound) for queue in sorted(self.queues)] for bound in self._bands]
+        return [[_queue_of(queue, bound) for queue in sorted(self.queues)] for bound in self._bands]
 
     def check(self, **kwargs: Any) -> Sequence[checks.CheckMessage]:
         """The errors in OPTIONS, and a missing application."""
@@ -188,11 +188,11 @@ class TaskBackend(BaseTaskBackend):
 
     def _queue(self, task: Any) -> str:
         bound = next((bound for bound in self._bands if task.priority >= bound), self._bands[-1])
-        return self._named(task.queue_name, bound)
+        return _queue_of(task.queue_name, bound)
 
-    @staticmethod
-    def _named(queue: str, bound: int) -> str:
-        return queue if bound == 0 else f"{queue}.p{bound}"
+
+def _queue_of(name: str, bound: int) -> str:
+    return name if bound == 0 else f"{name}.p{bound}"
 
 
 def _check_fit(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:

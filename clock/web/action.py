@@ -1,10 +1,8 @@
 """An action: the permission that it needs, its subject, the question before it, and the function that does it.
 
-Each form is carried out once, however often and to whichever web process it is sent. It has a random id. The first
-request with an id claims it in Redis, then acts. Later ones change nothing and go back to the page of the action.
-If the action fails, the claim is released, and the form may be sent again. If the process dies in between, or
-Redis does not answer, nobody knows what was done. Then the claim stays: the user opens the form again and sees the
-state.
+Each form is carried out once, however often and to whichever web process it is sent: the first request with the
+random id of a form claims it in Redis. A failed action releases the claim. If the process dies in between, or
+Redis does not answer, the claim stays: the user opens the form again and sees the state.
 """
 
 from __future__ import annotations
@@ -110,10 +108,7 @@ def confirm_page(name: str, action: Action[Any], visit: Visit) -> Page:
 
 
 def carry_out(name: str, action: Action[Any], visit: Visit) -> Response | Page:
-    """The answer of an action, or the way back if its form was sent before. A form without an id always acts.
-
-    If the form was sent before, its action was carried out, is running, or died with its process.
-    """
+    """The answer of an action, or the way back if its form was sent before. A form without an id always acts."""
     form = visit.field(FORM_FIELD)
     if not form or action.permission is None:
         return _act(name, action, visit)

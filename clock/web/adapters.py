@@ -82,9 +82,7 @@ async def _received(receive: Receive) -> bytes:
     parts, size = [], 0
     while True:
         message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        part = message.get("body", b"")
+        part = message.get("body", b"")  # a disconnect has no body, and is the last message
         if size < READ_BODY_BYTES:
             parts.append(part)
         size += len(part)

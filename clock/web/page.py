@@ -22,20 +22,12 @@ THEME_COOKIE = "clock_theme"
 THEMES = ("light", "dark")
 
 #: section of the menu -> its path
-MENU: Mapping[str, str] = {
-    "schedules": "/",
-    "timeline": "/timeline",
-    "forecast": "/forecast",
-    "changes": "/changes",
-    "queues": "/queues",
-    "busy": "/busy",
-    "scheduled": "/scheduled",
-    "retries": "/retries",
-    "dead": "/dead",
-    "metrics": "/metrics",
-    "processes": "/processes",
-    "redis": "/redis",
-    "audit": "/audit",
+MENU: Mapping[str, str] = {"schedules": "/"} | {
+    section: f"/{section}"
+    for section in (
+        *("timeline", "forecast", "changes", "queues", "busy", "scheduled", "retries", "dead"),
+        *("metrics", "processes", "redis", "audit"),
+    )
 }
 
 
