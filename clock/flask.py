@@ -71,7 +71,7 @@ class Clock:
             raise ConfigurationError("Clock.mount_dashboard: call init_app(app) first")
         if not path.startswith("/") or path.endswith("/"):
             raise ConfigurationError(f"Clock.mount_dashboard: path is {path!r}; it must be like '/clock'")
-        self._app.wsgi_app = _Mounted(self._app.wsgi_app, path, dashboard)  # type: ignore[method-assign]  # Flask's way
+        self._app.wsgi_app = _mounted(self._app.wsgi_app, path, dashboard)  # type: ignore[method-assign]  # Flask's way
 
     @contextmanager
     def _around_job(self, job: object, payload: Mapping[str, object], queue: str) -> Iterator[None]:
@@ -81,22 +81,17 @@ class Clock:
             yield
 
 
-class _Mounted:
+def _mounted(app: WsgiApp, path: str, mounted: WsgiApp) -> WsgiApp:
     """A WSGI application with another one under a path."""
 
-    def __init__(self, app: WsgiApp, path: str, mounted: WsgiApp) -> None:
-        self._app = app
-        self._path = path
-        self._mounted = mounted
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        asked = environ.get("PATH_INFO", "")
+        if asked != path and not asked.startswith(f"{path}/"):
+            return app(environ, start_response)
+        script = environ.get("SCRIPT_NAME", "") + path
+        return mounted({**environ, "SCRIPT_NAME": script, "PATH_INFO": asked[len(path) :]}, start_response)
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        """Answer one request."""
-        path = environ.get("PATH_INFO", "")
-        if path != self._path and not path.startswith(f"{self._path}/"):
-            return self._app(environ, start_response)
-        script = environ.get("SCRIPT_NAME", "") + self._path
-        moved = {**environ, "SCRIPT_NAME": script, "PATH_INFO": path[len(self._path) :]}
-        return self._mounted(moved, start_response)
+    return application
 
 
 def _command(name: str, about: str, *before: str) -> click.Command:

@@ -37,10 +37,7 @@ def check_settings(app_configs: object = None, **kwargs: Any) -> list[checks.Che
 
 
 def check_clock_file(app_configs: object = None, **kwargs: Any) -> Sequence[checks.CheckMessage]:
-    """The findings of `clock check` in the clock file.
-
-    Only `manage.py check` runs the file: it may take seconds.
-    """
+    """The findings of `clock check` in the clock file. Only `manage.py check` runs it: it may take seconds."""
     if sys.argv[1:2] != ["check"] or check_settings():
         return []
     try:

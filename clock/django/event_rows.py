@@ -1,10 +1,4 @@
-"""The rows of `DatabaseEvent` as events of the clock.
-
-# lib/clock.py
-from clock.django import database_events
-
-database_events(every=timedelta(seconds=10))
-"""
+"""The rows of `DatabaseEvent` as events of the clock."""
 
 from __future__ import annotations
 

@@ -118,10 +118,7 @@ class Response:
 
 
 def cookie(request: Request, name: str, value: str, *, seconds: int) -> str:
-    """A `Set-Cookie` header's value: not readable by scripts, and sent to this site's own pages only.
-
-    Browsers send it over HTTPS only if the request used HTTPS.
-    """
+    """A `Set-Cookie` header's value: for this site's own pages, not for scripts, over HTTPS if the request was."""
     path = quote(request.mount, errors="replace") or "/"
     text = f"{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict"
     return f"{text}; Secure" if request.is_https else text

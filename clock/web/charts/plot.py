@@ -1,7 +1,4 @@
-"""The frame of a chart over time: values at the left, times below, lines for releases and deploys.
-
-Browsers stretch it.
-"""
+"""The frame of a chart over time: values at the left, times below, lines for releases. Browsers stretch it."""
 
 from __future__ import annotations
 

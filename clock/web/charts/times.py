@@ -1,7 +1,6 @@
 """Charts of the times of runs as SVG, drawn by the server: how long they took, and how late they started.
 
-A dot is a run, a bar shows all runs of a slot. The scale of lateness is logarithmic. Each chart has a label
-that describes it in words.
+A dot is a run, a bar shows all runs of a slot. The scale of lateness is logarithmic.
 """
 
 from __future__ import annotations

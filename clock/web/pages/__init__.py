@@ -1,7 +1,6 @@
 """The pages of the dashboard and the actions of their buttons, a module of this folder for each subject.
 
-Each module may have two tables: `PAGES`, path -> function that gives the page, and `ACTIONS`, name, which is the
-last part of its path -> action.
+A module may have two tables: `PAGES`, path -> function that gives the page, and `ACTIONS`, name -> action.
 """
 
 from importlib import import_module

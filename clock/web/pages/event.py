@@ -58,10 +58,7 @@ def show(visit: Visit) -> Page:
 
 
 def why_page(visit: Visit) -> Page:
-    """An event at one time: what happened and why, or what will happen.
-
-    Raises UnreadableTime, BadInput.
-    """
+    """An event at one time: what happened and why, or what will happen. Raises UnreadableTime, BadInput."""
     row = _row(visit, 1)
     at = limited("at", visit.request.get("at").strip(), LONGEST_TIME)
     answer = _answer(visit, row, at) if at else None

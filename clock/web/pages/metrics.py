@@ -34,7 +34,8 @@ def show(visit: Visit) -> Page:
         json=lambda: {
             "span": name,
             "class": job_class or None,
-            **_as_json(found, late),
+            **_figures_as_json(found),
+            "lateness": [_lateness_as_json(at, one) for at, one in late if one.runs],
             "run_times": [{"seconds": end, "count": count} for end, count in times],
             "releases": [{"at": one.at.isoformat(), "release": one.release} for one in releases],
             "deploys": [{"at": at.isoformat(), "label": label} for at, label in marked],
@@ -59,22 +60,14 @@ def show(visit: Visit) -> Page:
     )
 
 
-def _as_json(found: Figures, late: Sequence[tuple[datetime, Lateness]]) -> Mapping[str, object]:
-    return {
-        "classes": [asdict(one) for one in found.classes[:MOST_CLASSES]],
-        "series": [{"at": at.isoformat(), "processed": ran, "failed": failed} for at, ran, failed in found.series],
-        "lateness": [
-            {
-                "at": at.isoformat(),
-                "runs": one.runs,
-                "p50_ms": one.quantile(0.5),
-                "p95_ms": one.quantile(0.95),
-                "max_ms": one.max_ms,
-            }
-            for at, one in late
-            if one.runs
-        ],
-    }
+def _figures_as_json(found: Figures) -> Mapping[str, object]:
+    series = [{"at": at.isoformat(), "processed": ran, "failed": failed} for at, ran, failed in found.series]
+    return {"classes": [asdict(one) for one in found.classes[:MOST_CLASSES]], "series": series}
+
+
+def _lateness_as_json(at: datetime, one: Lateness) -> Mapping[str, object]:
+    quantiles = {"p50_ms": one.quantile(0.5), "p95_ms": one.quantile(0.95), "max_ms": one.max_ms}
+    return {"at": at.isoformat(), "runs": one.runs, **quantiles}
 
 
 def _together(late: Sequence[tuple[datetime, Lateness]]) -> Lateness:

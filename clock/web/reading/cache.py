@@ -102,9 +102,7 @@ class Background(Generic[K, T]):
     def get(self, key: K, patience_seconds: float) -> tuple[T, float] | None:
         """The result for a key, and its age in seconds; None: none was computed within the patience.
 
-        An old result is returned if its successor was not computed within the patience.
-
-        Raises the errors of `compute`.
+        An old result is returned if its successor was not computed within it. Raises the errors of `compute`.
         """
         end = self._clock.monotonic() + patience_seconds
         while True:

@@ -1,7 +1,6 @@
 """A summary of all events: which need attention, and when each runs next and ran last.
 
-A thread reads all events, a hundred at a time, so a page sends no command for it. Redis needs a few ms for each
-hundred. 10,000 events take a second or two. Then the thread pauses for 20 times as long, at least for 5 s.
+A thread reads all events, a hundred at a time: 10,000 take a second or two. Then it pauses for 20 times as long.
 """
 
 from __future__ import annotations
