@@ -26,15 +26,12 @@ class Texts:
         """
         form = "one" if values.get("n") == 1 else "many"
         text = self.by_key[key] if key in self.by_key else self.by_key[f"{key}.{form}"]
-        return text.format_map({name: _number(value) for name, value in values.items()}) if values else text
+        shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
+        return text.format_map(shown) if values else text
 
     def has(self, key: str) -> bool:
         """Whether the catalogue has a text of that key, in one form or two."""
         return key in self.by_key or f"{key}.many" in self.by_key
-
-
-def _number(value: object) -> object:
-    return f"{value:,}" if isinstance(value, int) else value
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -33,11 +33,6 @@ class Mark:
     shape: Callable[[int, float], str]
 
 
-def mark_of(kind: str) -> Mark:
-    """The mark of a decision."""
-    return _MARKS.get(kind, _BAR)
-
-
 def css_class(kind: str) -> str:
     """The classes of a decision's mark: only what did not run is hollow."""
     return f"{'hollow' if kind in ('missed', 'planned') else 'mark'} {kind}"
@@ -45,7 +40,10 @@ def css_class(kind: str) -> str:
 
 def mark_icons() -> Markup:
     """The symbols of all decisions, and of a run that is planned."""
-    paths = {kind: f'<path d="{mark_of(kind).icon}" class="{css_class(kind)}"/>' for kind in (*KINDS, "planned")}
+    paths = {
+        kind: f'<path d="{_MARKS.get(kind, _BAR).icon}" class="{css_class(kind)}"/>'
+        for kind in (*KINDS, "planned")
+    }
     symbols = (f'<symbol id="m-{kind}" viewBox="0 0 9 16">{path}</symbol>' for kind, path in paths.items())
     return Markup("\n".join(symbols))  # noqa: S704  # the dashboard's own names and paths
 
@@ -92,7 +90,7 @@ def _drawn(record: Record, place: int) -> str:
 @lru_cache(maxsize=4096)
 def _shape(kind: str, x: int, height: float) -> str:
     """The path of a mark; the same few are drawn again and again."""
-    return mark_of(kind).shape(x, height)
+    return _MARKS.get(kind, _BAR).shape(x, height)
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 from clock.api import BackfillPlan, Events
@@ -56,7 +56,10 @@ def _ask_pause(visit: Visit, names: Sequence[str]) -> Question:
 
 
 def _pause(visit: Visit, names: Sequence[str]) -> Change:
-    until = _until(visit, _zone(visit, names))
+    text = visit.field("until").strip() or choice("for", visit.field("for"), LENGTHS)
+    until = instant("until", text, visit.now, _zone(visit, names), ahead=True)
+    if until is not None and until <= visit.now:
+        raise BadInput(visit.texts("pause.past_until", text=text))
     note = limited("note", visit.field("note"), LONGEST_NOTE)
     for name in names:
         pause_event(visit.data.redis, name, visit.now, until=until, by=visit.access.user, note=note)
@@ -68,14 +71,6 @@ def _zone(visit: Visit, names: Sequence[str]) -> tzinfo:
     declared = visit.data.declared
     zones = {declared[name].zone if name in declared else visit.zone for name in names}
     return zones.pop() if len(zones) == 1 else visit.zone
-
-
-def _until(visit: Visit, zone: tzinfo) -> datetime | None:
-    text = visit.field("until").strip() or choice("for", visit.field("for"), LENGTHS)
-    until = instant("until", text, visit.now, zone, ahead=True)
-    if until is not None and until <= visit.now:
-        raise BadInput(visit.texts("pause.past_until", text=text))
-    return until
 
 
 def _ask_resume(visit: Visit, names: Sequence[str]) -> Question:

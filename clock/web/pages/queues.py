@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 from clock.api import Queue
 from clock.inspection.jobs.job_sets import QueueJobs, QueueView
@@ -67,17 +69,13 @@ def _clear(visit: Visit, queue: QueueView) -> Change:
     return queue.name, QueueJobs(visit.data.redis, queue.name).clear()
 
 
-def _pause(visit: Visit, queue: QueueView) -> Change:
-    return queue.name, int(Queue(queue.name, redis=visit.data.redis).pause())
-
-
-def _unpause(visit: Visit, queue: QueueView) -> Change:
-    return queue.name, int(Queue(queue.name, redis=visit.data.redis).unpause())
+def _switch(act: Callable[[Queue], bool], visit: Visit, queue: QueueView) -> Change:
+    return queue.name, int(act(Queue(queue.name, redis=visit.data.redis)))
 
 
 PAGES = {"/queues": show, "/queue": show_one}
 ACTIONS = {
     "clear_queue": Action("delete", _clear, _queue, _asked, is_danger=True),
-    "pause_queue": Action("pause", _pause, _queue, _asked),
-    "unpause_queue": Action("pause", _unpause, _queue, _asked),
+    "pause_queue": Action("pause", partial(_switch, Queue.pause), _queue, _asked),
+    "unpause_queue": Action("pause", partial(_switch, Queue.unpause), _queue, _asked),
 }

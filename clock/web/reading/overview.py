@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from clock.clocks import Clock
 from clock.forking import restart_in_child
@@ -72,7 +72,10 @@ class Overview:
             late_seconds = self._clock.monotonic() - self._repeat_at
             if self._ended is None and late_seconds >= 0:
                 self._looked = 0 if late_seconds > STALE_SECONDS else self._looked
-                self._ended = self._begin(names)  # the thread waits for the lock
+                begun = threading.Event()
+                work = partial(self._run, names, begun)
+                threading.Thread(target=work, name="dashboard reads events", daemon=True).start()
+                self._ended = begun  # the thread waits for the lock
             ended, is_first = self._ended, self._looked < len(names) or self._error is not None
         if ended and len(names) <= AT_ONCE:
             ended.wait(PATIENCE_SECONDS)
@@ -81,11 +84,6 @@ class Overview:
         with self._lock:
             age_seconds = self._clock.monotonic() - self._began
             return Found(dict(self._found), min(self._looked, len(names)), len(names), self._error, age_seconds)
-
-    def _begin(self, names: Sequence[str]) -> threading.Event:
-        ended = threading.Event()
-        threading.Thread(target=self._run, args=(names, ended), name="dashboard reads events", daemon=True).start()
-        return ended
 
     def forget(self) -> None:
         """Read the events again at the next call: something was changed."""
