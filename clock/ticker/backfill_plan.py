@@ -95,8 +95,6 @@ def plan_backfill(
 
 
 class _States:
-    """The states of an event's due instants."""
-
     def __init__(self, redis: Redis, event: Event, decided: datetime, *, beyond_history: bool) -> None:
         names = (event.name, *event.was)
         records = list(history.read(redis, event.name))

@@ -193,7 +193,6 @@ class ClockProcess:
         )
 
     def _start(self, loop: Callable[[threading.Event], object], name: str) -> None:
-        """Run a loop on a thread until the clock has ended."""
         threading.Thread(target=loop, args=(self._ended,), name=name, daemon=True).start()
 
     def _repeat(self, task: Callable[[], bool | None], seconds: float, name: str) -> None:
@@ -203,10 +202,7 @@ class ClockProcess:
         return self._leader.leads and record_timetable(self._redis, self._timetable, self._identity)
 
     def _give_up(self, patience_seconds: float) -> None:
-        """Hand over although an action, or a Redis that does not answer, holds the clock's own thread.
-
-        Another clock fires the action again.
-        """
+        """Hand over although an action or Redis holds the clock's own thread; another clock fires the action."""
         if self.clock.wait(self._ended, patience_seconds + GRACE_SECONDS):
             return
         logger.warning("An action or a Redis command is still running after %g s; abandoning it", patience_seconds)

@@ -1,8 +1,8 @@
 """Events that live in a database: their rows are read at intervals, and the plan follows them.
 
-A thread reads the rows, so a slow database or ten thousand rows make no event late. The loop takes the changes in
-its next round. An unchanged row keeps its plan, a changed one starts again, a deleted one is removed. If a source
-fails, its events stay as they are. A bad row is logged and does not affect others.
+A thread reads the rows, so a slow database makes no event late. An unchanged row keeps its plan, a changed one
+starts again, a deleted one is removed. If a source fails, its events stay. A bad row does not affect others.
+
 """
 
 from __future__ import annotations

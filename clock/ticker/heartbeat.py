@@ -27,10 +27,7 @@ logger = logging.getLogger("clock.clock")
 
 
 class Heartbeat:
-    """A thread's loop: beat every `BEAT_SECONDS`.
-
-    `unserved` returns the problems of queues that no worker serves.
-    """
+    """Beats every `BEAT_SECONDS`. `unserved` returns the problems of queues that no worker serves."""
 
     def __init__(
         self,

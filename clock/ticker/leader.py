@@ -1,9 +1,8 @@
 """Leadership: one of several clocks works, the others are on standby.
 
-The clock that holds the lease leads. The others try to get the lease when it expires. A leader that stops releases
-the lease, which wakes one of the others. A leader that dies, or is cut off from Redis, loses it within
-`LEASE_SECONDS`. For a moment two clocks may both think that they lead. That does no harm: Redis decides each due
-instant once.
+The clock that holds the lease leads. A leader that stops releases the lease, which wakes one of the others. A
+leader that dies, or is cut off from Redis, loses it within `LEASE_SECONDS`. For a moment two clocks may both think
+that they lead. That does no harm: Redis decides each due instant once.
 """
 
 from __future__ import annotations

@@ -28,10 +28,7 @@ class NextDueMarker:
         self._has_lost = False  # Redis lost writes
 
     def set(self, event: str | None, due_ms: int) -> bool:
-        """Mark the instant that is due first (None, 0: nothing).
-
-        False: Redis lost writes, so read the ledger again. Raises StoreUnavailable.
-        """
+        """Mark the first due instant (None, 0: none). False: Redis lost writes. Raises StoreUnavailable."""
         now = self._clock.monotonic()
         marker = event, due_ms
         if self._expected != (marker,) or now >= self._marked_at + ASK_SECONDS:

@@ -72,7 +72,7 @@ def fire_manually(timetable: Timetable, event: Event, *, ledger: RedisLedger, cl
 
 
 def _out(decision: Decision) -> dict[str, str]:
-    """The jids of the jobs that a lock kept out, with the jids of the holders."""
+    """The jids that a lock kept out, with the jids of the locks' holders."""
     return {push.lock.jid: push.lock.holder for push in kept_out(decision.pushes)}
 
 

@@ -94,10 +94,7 @@ class Ticker:
         self._buffer.listeners.append(listener)
 
     def run(self) -> bool:
-        """Tick until `stop` is called, then commit the finished runs.
-
-        False: actions on threads are still running.
-        """
+        """Tick until `stop` is called, then commit finished runs. False: actions on threads are still running."""
         if self._use_threads:
             self._database_events.start()
         while not self._stopped:
@@ -148,10 +145,7 @@ class Ticker:
 
     @property
     def oldest_undecided(self) -> datetime | None:
-        """The earliest due instant not fired yet, ahead or overdue. None: no event is due, or another clock leads.
-
-        May be called from any thread.
-        """
+        """The earliest due instant not fired yet; None: none is due, or another clock leads. From any thread."""
         waiting = self._buffer.oldest
         found = self._plan.oldest_undecided, from_ms(waiting[1]) if waiting else None
         return min((at for at in found if at is not None), default=None)
@@ -169,10 +163,7 @@ class Ticker:
         return self._plan.planned
 
     def _fire_due(self) -> None:
-        """Fire and commit the events that are due now.
-
-        Raises StoreUnavailable; instants that have not fired yet stay in the plan.
-        """
+        """Fire what is due now. Raises StoreUnavailable; instants not fired yet stay in the plan."""
         for event, missed in self._plan.take_due(self._clock.now()):
             self._runner.add_missed(event, missed)
         to_fire = self._plan.to_fire

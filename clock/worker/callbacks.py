@@ -1,8 +1,8 @@
 """Calls the application's hooks on their own thread: a slow hook delays no heartbeat, no fetch and no stop.
 
-Hooks of `quiet`, `shutdown`, `exit`, `heartbeat` and `beat` run here, one after the other. The same thread calls
-error handlers for failures of the worker's parts, and death handlers for jobs of dead workers. Failures of a job
-are reported on the job's thread.
+The same thread calls error handlers for failures of the worker's parts, and death handlers for jobs of dead
+workers. Failures of a job are reported on the job's thread.
+
 """
 
 from __future__ import annotations

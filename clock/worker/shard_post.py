@@ -48,10 +48,7 @@ class ShardPost:
         self._steady = steady + 1
 
     def leave(self) -> None:
-        """Give up the claim. Raises StoreUnavailable.
-
-        A process that is replaced keeps it. So does a burst: its next processes serve the other shards.
-        """
+        """Give up the claim. A process that is replaced keeps it, and so does a burst. Raises StoreUnavailable."""
         self._claims.release()
 
 

@@ -190,10 +190,7 @@ class Worker:
             _log_stack("Coroutine", name, stack)
 
     def _begin(self) -> None:
-        """Look at Redis before anything is taken from it.
-
-        Raises StoreError if Redis refuses a command that the worker needs.
-        """
+        """Look at Redis before taking anything from it. Raises StoreError if it refuses a needed command."""
         key_ids()  # an invalid encryption key ends the worker before it takes a job
         self._self_check.look()
         self._problems.raise_fatal()
@@ -211,7 +208,6 @@ class Worker:
             logger.info("This worker serves the shard %s", self._post)
 
     def _start_jobs(self) -> None:
-        """Start the threads that run jobs."""
         for slot in self._fetcher.slots:
             processor = Processor(
                 slot,
@@ -289,11 +285,9 @@ class Worker:
                 return
 
     def _seconds_left(self) -> float:
-        """How long jobs and hooks may run on."""
         return max(0.0, self._stop_by - self._clock.monotonic())
 
     def _close(self, beating: threading.Thread) -> None:
-        """Leave Redis as a worker should that has ended."""
         try:
             self._fetcher.acknowledge()
             if cut := self._fetcher.taken:
@@ -345,7 +339,6 @@ class Worker:
         return bool(self._link and self._link.has_beaten_since(lately)) or answers(self._redis)
 
     def _named_duties(self) -> Mapping[str, Callable[[], object]]:
-        """The duties of each heartbeat, by their names in the log."""
         home = self._post.home if self._post else self._redis
         queues, unserved = self._problems.part("queues"), UnservedQueues(self._redis, clock=self._clock)
 

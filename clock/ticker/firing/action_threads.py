@@ -27,10 +27,7 @@ class _Started:
 
 
 class ActionThreads:
-    """Runs at most `max_threads` actions at once; logs a warning if more are waiting.
-
-    `on_finish` is called on the action's thread when an outcome may be ready.
-    """
+    """Runs at most `max_threads` actions at once. `on_finish` is called on the action's thread."""
 
     def __init__(self, max_threads: int, on_finish: Callable[[], object]) -> None:
         self._max_threads = max_threads
@@ -75,10 +72,7 @@ class ActionThreads:
         return queue[-1].about if queue else None
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Wait for running actions, `timeout_seconds` at most. Actions that have not started stay undecided.
-
-        False: some actions are still running.
-        """
+        """Wait for running actions; those not started stay undecided. False: some are still running."""
         futures = [item.future for queue in self._started.values() for item in queue]
         running = [future for future in futures if not future.cancel()]
         _, late = wait(running, timeout_seconds)

@@ -63,10 +63,7 @@ class DecisionBuffer:
 
     @property
     def oldest(self) -> tuple[str, int] | None:
-        """The event and the due instant, in ms, of the oldest decision that waits; None: no decision waits.
-
-        May be called from any thread.
-        """
+        """The event and due instant (ms) of the oldest waiting decision, or None. From any thread."""
         if not self._waiting:
             return None
         waiting = list(self._waiting)
@@ -94,10 +91,7 @@ class DecisionBuffer:
         self._waiting.append(missed_decision(event, missed, late=late, signature=self._signature))
 
     def begin(self, decision: Decision | None = None) -> None:
-        """Add a decision. If a whole batch waits, send it: Redis commits it while more are built.
-
-        Raises StoreUnavailable.
-        """
+        """Add a decision. If a whole batch waits, send it and go on. Raises StoreUnavailable."""
         if decision is not None:
             self._waiting.append(decision)
         if len(self._waiting) < BATCH:
@@ -146,10 +140,7 @@ class DecisionBuffer:
         self._storing.rests()
 
     def join(self) -> None:
-        """Wait for the batch that was sent, if there is one. Afterwards its connection is free.
-
-        Raises StoreUnavailable; then its decisions wait to be sent again.
-        """
+        """Wait for the batch that was sent, if there is one. Raises StoreUnavailable; then it waits again."""
         if self._under_way is None:
             return
         decisions, verdicts = self._under_way
@@ -207,7 +198,6 @@ class DecisionBuffer:
         return found
 
     def _kept(self, decision: Decision, verdict: Verdict, pauses: Mapping[str, Pause]) -> Decision:
-        """The decision, as it waits."""
         if verdict is Verdict.PAUSED:
             due = from_ms(decision.due_ms)
             reason = str(covering(pauses, decision.event, due) or "paused")

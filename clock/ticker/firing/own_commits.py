@@ -1,9 +1,7 @@
-"""This clock's memory of its declarations and commits.
+"""This clock's memory of its declarations and commits: with it, the clock notices what Redis has lost.
 
-With it, the clock notices that Redis has lost a part of the ledger. A lost entry (FLUSHALL, eviction, DEL) is
-written again from memory, so no due instant is lost or fires twice. An entry older than this clock's last commit
-is left unchanged: Redis has lost the jobs together with the decisions, so these instants are decided again. The
-clock logs it.
+A lost entry (FLUSHALL, eviction, DEL) is written again, so no due instant is lost or fires twice. An entry older
+than this clock's last commit stays: Redis has lost its jobs, too, so these instants are decided again.
 """
 
 from __future__ import annotations

@@ -134,10 +134,7 @@ class EventRunner:
             self._note(event, due, held)
 
     def fire(self, event: Event, due: Due) -> None:
-        """Run the condition and the action, on a thread if the event is declared with `thread=True`.
-
-        Never raises their errors.
-        """
+        """Run the condition and the action, on a thread if `thread=True`. Never raises their errors."""
         began, started = self._clock.now(), self._clock.monotonic()
         is_on_thread = self._runs_on_thread(event)
         if not event.asks_again and (is_on_thread or not event.enqueues):

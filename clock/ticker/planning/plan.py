@@ -101,10 +101,7 @@ class Plan:
         self._ledger.orphan(declared, now_ms)
 
     def replace(self, gone: Iterable[str], planned: Sequence[Planned], same: Iterable[Event]) -> None:
-        """Remove events from the plan and add others. Events in `same` keep their due instants.
-
-        Firings of removed events are dropped.
-        """
+        """Remove events and their firings, and add others. Events in `same` keep their due instants."""
         if not self.is_known:
             return
         out = {*gone, *(item.event.name for item in planned)}

@@ -43,10 +43,7 @@ class Claims:
         return bool(self._done)
 
     def finish(self, job: Claimed, *frees: tuple[str, str]) -> None:
-        """Note that a job is done: the next round trip acknowledges it, and frees its locks, each (key, jid).
-
-        A pair may be `HAS_FOLLOWERS`.
-        """
+        """Note that a job is done. The next claim acknowledges it and frees its locks, (key, jid)."""
         with self._lock:
             self._done.append(job)
             for pair in frees:
@@ -60,7 +57,7 @@ class Claims:
                 self._held.pop(job.number, None)
 
     def claim(self, limit: int, *, always: bool = False) -> Sequence[Claimed]:
-        """Acknowledge finished jobs, and claim up to `limit` jobs; `always`: even if there is nothing to do.
+        """Acknowledge finished jobs, and claim up to `limit`. With `always`, even if there is nothing to do.
 
         Raises StoreUnavailable.
         """
@@ -91,10 +88,7 @@ class Claims:
             return self._received(jobs, may_find=limit > 0)
 
     def wait_and_claim(self, limit: int, seconds: float) -> Sequence[Claimed]:
-        """Wait until there is a job in one of the queues, for `seconds` at most, and claim up to `limit`.
-
-        Raises StoreUnavailable.
-        """
+        """Wait for a job, for `seconds` at most, and claim up to `limit`. Raises StoreUnavailable."""
         if self.stopped.is_set():
             return ()
         try:
@@ -178,7 +172,6 @@ class Claims:
 
 
 def _by_limits(done: Iterable[Claimed]) -> Limited:
-    """The numbers of the jobs that have limits."""
     limited: Limited = {}
     for job in done:
         if job.limits is not None:

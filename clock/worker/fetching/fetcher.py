@@ -1,10 +1,9 @@
 """Fetching: how many jobs this worker claims, and when.
 
-One thread talks to Redis: it claims a few jobs at once and acknowledges those that are done, in the same round
-trip. It claims as many jobs as the worker can run in about `SOON_SECONDS`, by the measured time per job: short
-jobs share a round trip, long jobs are claimed one by one, each when a thread is free. Jobs claimed behind a job
-that proves to be long go to other threads; if all threads are held up, they go back to their queues, for another
-worker. If nothing waits in the queues, the next claim is left to `idle_wait.py`.
+One thread talks to Redis: it claims jobs and acknowledges those that are done, in one round trip. It claims as
+many as the worker can run in about `SOON_SECONDS`: short jobs share a round trip, long jobs are claimed one by
+one, each when a thread is free. Jobs behind a job that proves to be long go to other threads, or back to their
+queues.
 """
 
 from __future__ import annotations
@@ -123,10 +122,7 @@ class Fetcher:
             self._look_after_stalled()
 
     def claim(self, limit: int) -> int:
-        """Claim up to `limit` jobs for the threads, and acknowledge finished jobs; how many were claimed.
-
-        Raises StoreUnavailable.
-        """
+        """Acknowledge finished jobs, and claim up to `limit`; how many. Raises StoreUnavailable."""
         jobs = self.claims.claim(limit)
         self._dry = len(jobs) < limit
         if jobs:

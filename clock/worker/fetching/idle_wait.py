@@ -1,8 +1,8 @@
 """If no jobs wait, a resting thread waits in Redis for the next job itself.
 
-Its claim is sent along with the wait, so the job starts after one round trip and is not handed over. The
-fetcher's thread sleeps in the meantime. A job that arrives just after a stop may still be claimed: it is put back
-at once.
+Its claim is sent along with the wait, so the job starts after one round trip and is not handed over. A job that
+arrives just after a stop may still be claimed: it is put back at once.
+
 """
 
 from __future__ import annotations

@@ -92,9 +92,8 @@ class Heartbeat:
     def turn(self) -> None:
         """Beat once, then do the tasks of a heartbeat. Raises StoreUnavailable.
 
-        After a time without Redis, the worker declares no other worker dead until the others have had time for a
-        heartbeat: they may have been cut off, too, and their jobs still run. A worker that starts also waits, as
-        it may be the first one after an outage.
+        A worker that starts, or was without Redis, declares no other worker dead until the others have had time
+        for a heartbeat: they may have been cut off, too, and their jobs still run.
         """
         self.beat()
         if self._clock.monotonic() >= self._judges_from:
@@ -249,10 +248,7 @@ def resident_kb() -> int:
 
 @cache
 def _statm() -> int | None:
-    """An open descriptor of `/proc/self/statm`, or None on systems without it.
-
-    It stays open because a job may use up all descriptors of the process.
-    """
+    """An open descriptor of `/proc/self/statm`, if there is one: a job may use up all descriptors later."""
     try:
         return os.open("/proc/self/statm", os.O_RDONLY)
     except OSError:

@@ -31,10 +31,7 @@ logger = logging.getLogger("clock.worker")
 
 
 class HeartbeatLink:
-    """A heartbeat process, as its worker uses it.
-
-    Methods may be called from any thread, unless noted otherwise.
-    """
+    """A worker's heartbeat process. Methods may be called from any thread, unless noted otherwise."""
 
     def __init__(self, channel: socket.socket | None, *, clock: Clock) -> None:
         self._channel = channel  # None: no heartbeat process runs

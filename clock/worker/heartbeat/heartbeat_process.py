@@ -1,15 +1,12 @@
 """The process that keeps a worker's heartbeat going while the worker's interpreter is busy.
 
-A job may hold Python's interpreter lock (the GIL) for minutes: a long `sum`, a slow regex, a parser in C. No
-thread of the worker runs then, so the worker cannot send its heartbeat, though it works. If the worker's heartbeat
-is late, this process sends it, while the worker's process exists and is not stopped (SIGSTOP, a debugger). It has
-its own interpreter, and loads no application. It is connected to Redis only while it sends heartbeats.
+A job may hold Python's interpreter lock (the GIL) for minutes, so no thread of the worker runs. If the worker's
+heartbeat is late, this process sends it, while the worker's process exists and is not stopped (SIGSTOP, a
+debugger). It loads no application, and is connected to Redis only while it sends heartbeats.
 
-The worker gives a sign every second, and another one after each of its heartbeats. If none arrives for
-`frozen_seconds`, this process kills the worker. A process that is stopped is not frozen: its heartbeat expires.
-
-When the worker's process has ended, this one reports that to Redis and ends. It ignores the signals that a
-terminal or a supervisor sends to the whole group: the worker may still finish its jobs.
+The worker gives a sign every second, and after each of its heartbeats. If none arrives for `frozen_seconds`, this
+process kills the worker. When the worker's process has ended, this one reports that to Redis and ends. It ignores
+the signals to the whole group: the worker may still finish its jobs.
 """
 
 from __future__ import annotations

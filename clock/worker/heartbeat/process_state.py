@@ -14,10 +14,7 @@ ENDED = ("", "Z", "X", "x")  # gone; a zombie, which has ended but whose parent 
 
 
 class OtherProcess:
-    """A process, by its id.
-
-    `descriptor` becomes readable when it ends; None on systems without such descriptors (macOS).
-    """
+    """A process, by its id. `descriptor` becomes readable when it ends; None on systems without (macOS)."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid

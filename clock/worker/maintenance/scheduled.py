@@ -45,10 +45,7 @@ class ScheduledJobs:
                 self._clock.wait(stop, LOOK_SECONDS)
 
     def poll(self) -> int:
-        """Move all that is due; how many were moved. While nothing is due, it costs one round trip.
-
-        Raises StoreUnavailable.
-        """
+        """Move all that is due; how many. One round trip if nothing is due. Raises StoreUnavailable."""
         now, firsts = self._clock.now().timestamp(), self._delayed.first_due()
         due = [where for where, first in firsts.items() if first <= now]
         moved = sum(self._move(where) for where in due)

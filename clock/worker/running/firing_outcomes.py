@@ -23,10 +23,7 @@ class FiringOutcomes:
         self._problems = problems or Problems(clock=clock)
 
     def note(self, run: JobRun) -> None:
-        """Record a run: `done`, `dropped`, `dead`, or `retry` with the time of the retry.
-
-        A job that failed and is not kept is `dropped`, with the field `failed`.
-        """
+        """Record a run: `done`, `dropped` (maybe with `failed`), `dead`, or `retry` with its time."""
         firing, jid = run.payload.get("clock"), run.payload.get("jid")
         event = firing.get("event") if isinstance(firing, dict) else None
         if not isinstance(event, str) or not isinstance(jid, str):

@@ -1,8 +1,7 @@
 """Moves jobs in progress to their next place: `retry`, `dead`, or the parked jobs of their class.
 
-While Redis is away, the job's thread repeats the step. A step that Redis refuses for good, such as a move to
-`retry` while that key has a wrong type, is tried again with each heartbeat: the job stays in progress, and its
-thread goes on with other jobs.
+While Redis is away, the job's thread repeats the step. A step that Redis refuses for good (a key of a wrong type)
+is tried again with each heartbeat: the job stays in progress, and its thread goes on with other jobs.
 """
 
 from __future__ import annotations

@@ -56,10 +56,7 @@ class UnreadablePayload(Exception):
 
 
 class Processor:
-    """The body of one of the worker's threads: takes jobs from the fetcher and runs them.
-
-    Each run goes to the log and to the `listeners`.
-    """
+    """The body of a worker's thread: runs jobs. Each run goes to the log and to the `listeners`."""
 
     def __init__(
         self,
@@ -162,7 +159,6 @@ class Processor:
             self._moves.forget_cancellation(str(payload.get("jid")))
 
     def _cancel(self, claimed: Claimed, payload: Payload, took: float) -> None:
-        """Remove a job that was cancelled, before it started or at a checkpoint."""
         METRICS.note_cancelled(str(payload["class"]))
         self._remove(claimed, payload, "cancelled", JobCancelled(), took)
         self._moves.forget_cancellation(str(payload.get("jid")))
@@ -234,7 +230,6 @@ class Processor:
         self._moves.park(claimed, name)
 
     def _bury(self, claimed: Claimed, payload: Payload, error: BaseException) -> None:
-        """Move a job to the dead that cannot be run."""
         self._report(JobRun(payload, claimed.queue, "unfit", error=error, goes_to=keys.DEAD))
         now = seconds(self._clock.now())
         dead = noted(payload, error, now=now)
@@ -279,7 +274,6 @@ def _report_error(error: BaseException, what: str, payload: Payload, queue: str)
 
 
 def _died(payload: Payload, error: BaseException) -> None:
-    """Call the application's death handlers."""
     if worker_hooks.has_death_handlers():
         with JobLogContext(payload):
             worker_hooks.died(deepcopy(payload), error)

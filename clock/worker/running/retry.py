@@ -1,10 +1,8 @@
 """The fate of a failed job: it is retried later, moved to the dead jobs, or dropped.
 
 Sidekiq's rules (`job_retry.rb`): 25 retries unless the job has another number, after count**4 + 15 seconds and
-some jitter, about 20 days in all. An interrupted job of a stopping worker is not a failure and does not come here.
-
-A job class may define `retry_in` and `retries_exhausted`. If such a hook raises, the error is logged and Sidekiq's
-rules apply. A hook gets a copy of the payload, so its changes cannot prevent the job from being stored.
+some jitter, about 20 days in all. If a hook (`retry_in`, `retries_exhausted`) raises, the error is logged and
+these rules apply. A hook gets a copy of the payload, so its changes cannot prevent the job from being stored.
 """
 
 from __future__ import annotations
