@@ -27,9 +27,8 @@ from clock.job.payload import seconds
 from clock.job.push import filling
 from clock.job.push.arguments import check_arity, check_json, checked_arguments
 from clock.job.push.bulk_arguments import check_all
-from clock.job.push.carriers import Batches, Carrier, Collector
+from clock.job.push.carriers import Batches, Carrier, Collector, spread
 from clock.job.push.payload_builder import check_rules_of, pack_all, pack_one
-from clock.job.push.spreading import spread
 from clock.job.push.template import template_of
 from clock.job.shared_value import SharedValue
 from clock.store import Redis

@@ -12,9 +12,8 @@ from clock.job.delays import Time
 from clock.job.options import CallOptions, Signature
 from clock.job.payload import Payload
 from clock.job.push import client
-from clock.job.push.prepared_push import PreparedPush
 from clock.job.push.setter import Setter
-from clock.job.push.template import Template
+from clock.job.push.template import PreparedPush, Template
 
 P = ParamSpec("P")
 R = TypeVar("R")

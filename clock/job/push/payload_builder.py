@@ -22,7 +22,7 @@ from clock.job.payload import Payload, decode, encode, encode_checked, new_jid
 from clock.job.push import filling
 from clock.job.push.arguments import check_json
 from clock.job.push.bulk_arguments import encode_all, new_jids
-from clock.job.push.spreading import stays_at_home
+from clock.job.push.carriers import stays_at_home
 from clock.store.jobs.delayed import LOOK_SECONDS
 from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.jobs.queues import Parcel

@@ -17,7 +17,7 @@ from clock.job.delays import Time, due_of_each
 from clock.job.options import RULES, CallOptions, Order, Signature, check_iterates, checked
 from clock.job.push import client, inline
 from clock.job.push.arguments import check_value
-from clock.job.push.prepared_push import PreparedPush
+from clock.job.push.template import PreparedPush
 from clock.printable import brief
 
 P = ParamSpec("P")
@@ -99,7 +99,7 @@ class Setter(Order, Generic[P]):
             raise JobError(
                 f"{self.wire_name}: at_front is for jobs that are enqueued now; an event cannot have it"
             )
-        return PreparedPush(self, self.perform_async)
+        return PreparedPush(self, self.perform_async, client.now)
 
     def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job for a worker to run as soon as it can, or after `wait`. Returns its jid."""

@@ -1,11 +1,13 @@
-"""The common part of the payloads of a job class: made once, and again when an option or the middleware changes.
+"""The common part of payloads, made once, and again when an option or the middleware changes.
 
-A class whose payloads depend on more than arguments, jid and time is not plain: its payloads are built one by one.
+A `Template` has that of a job class, a `PreparedPush` that of the pushes by a clock's events: such a push costs
+a firing a few microseconds. Payloads that depend on more than arguments, jid, time and event are built singly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -15,8 +17,9 @@ from clock.job.middleware.chain import ClientMiddleware
 from clock.job.middleware.defaults import client_middleware, client_middleware_for
 from clock.job.options import PAYLOAD_ATTRIBUTES, Order, payload_fields
 from clock.job.payload import encode_checked, new_jid
-from clock.job.push.spreading import stays_at_home
+from clock.job.push.carriers import stays_at_home
 from clock.store.jobs.queues import Parcel
+from clock.store.ledger import held_pushes
 
 #: Everything of a class that its payloads depend on. `True == 1`, but their JSON differs, so types count, too.
 COMPARED = (
@@ -61,9 +64,52 @@ def head_of(order: Order) -> tuple[str, str]:
     fields = payload_fields(job, order.options)
     queue = str(fields["queue"])
     delayed = order.when or order.on_commit or job.enqueue_after_commit
-    if delayed or client_middleware_for(fields) or fields.keys() & _DIFFERS:
-        return "", queue
-    try:
-        return encode_checked(fields)[:-1], queue
-    except (TypeError, ValueError):  # an option has no JSON: the ordinary push names it
-        return "", queue
+    if not (delayed or client_middleware_for(fields) or fields.keys() & _DIFFERS):
+        with suppress(TypeError, ValueError):  # an option has no JSON: the ordinary push names it
+            return encode_checked(fields)[:-1], queue
+    return "", queue
+
+
+class PreparedPush:
+    """Pushes an order with any arguments, which have been checked. All events of a job class share one."""
+
+    __slots__ = ("_chain", "_head", "_now", "_order", "_push", "queue")
+
+    def __init__(self, order: Order, push: Callable[..., str], now: Callable[[], float]) -> None:
+        self._order = order
+        self._push = push
+        self._now = now
+        self._prepare()
+
+    def push(self, args: Sequence[object]) -> str:
+        """Push the job; its jid."""
+        held = held_pushes.current()
+        if held is None or not self.is_plain:
+            return self._push(*args)
+        jid = held.next_jid()
+        text = self.text(args, held.event, held.due_ms, held.previous_ms, jid, repr(self._now()))
+        held.pushes.append(held_pushes.Push(text, self.queue))
+        return jid
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether only the arguments, event, due instant, jid and time change from push to push."""
+        if self._chain is not client_middleware.entries:
+            self._prepare()
+        return self._head != ""
+
+    def is_like(self, other: PreparedPush) -> bool:
+        """Whether the other one pushes the same, if both are of one job class with its own options."""
+        return (self._order.job, self._head, self.queue) == (other._order.job, other._head, other.queue)
+
+    def text(
+        self, args: Sequence[object], event: str, due_ms: int, previous_ms: int | None, jid: str, now: str
+    ) -> str:
+        """The payload of one firing, if it is plain; `now` is the JSON of seconds since 1970."""
+        firing = f'"clock":{{"event":{encode_checked(event)},"due":{due_ms},"previous":{previous_ms or "null"}}}'
+        own = f'"args":{encode_checked(args)},"jid":"{jid}","created_at":{now}'
+        return f'{self._head},{own},{firing},"enqueued_at":{now}}}'
+
+    def _prepare(self) -> None:
+        self._chain = client_middleware.entries  # what `_head` was made under
+        self._head, self.queue = head_of(self._order)
