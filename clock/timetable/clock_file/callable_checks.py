@@ -1,7 +1,7 @@
 """The functions that a clock file hands over are checked when it is loaded: a wrong one would fail at 06:00.
 
 They must accept the arguments of their call, and the call must do the work: the coroutine of an `async def` would
-never be awaited. For a decorated function, only the parameters of the decorator count.
+never be awaited. For a decorated function, only the parameters of the decorator count. Errors start with `where`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from clock.timetable.naming import called, name_of
 
 
 def check_called(where: str, what: str, function: Any, *names: str) -> None:
-    """Check a function that is called with one argument for each of `names`.
-
-    Raises DeclarationError, which starts with `where`; `what` names the function's purpose.
-    """
+    """Check a function that takes one argument for each name; `what` is its purpose. Raises DeclarationError."""
     if isinstance(function, type) and hasattr(function, "perform_async"):
         raise DeclarationError(
             f"{where}{what} got {name_of(function)}, a job class; it must be a function, which may push the job"
@@ -44,10 +41,7 @@ _NOT_PLAIN_FLAGS = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.C
 def check_call(
     where: str, what: str, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], words: str | None = None
 ) -> None:
-    """Check a function that is called with these arguments, in `words` if not in their own.
-
-    Raises DeclarationError, which starts with `where`; `what` names the function's purpose.
-    """
+    """Check a function that takes these arguments; `words` are theirs in the error. Raises DeclarationError."""
     if not kwargs and _surely_takes(function, len(args)):
         return
     if isinstance(function, type) and hasattr(function, "perform"):

@@ -25,10 +25,7 @@ OPTIONS = ("at", "skip_first_run", *EVENT_OPTIONS)
 
 
 def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any]) -> Callable[[F], F]:
-    """Declare an event in the file that is being loaded. The result decorates the event's own function.
-
-    Raises DeclarationError.
-    """
+    """Declare an event in the file that is loaded; the result decorates its function. Raises DeclarationError."""
     entry = Entry(draft.where())
     name, *others = names
     if others or not isinstance(name, str) or not name.strip():
@@ -84,10 +81,7 @@ def _trigger(period: int, times: Sequence[At], skip_first: bool, zone: tzinfo, _
 
 
 def checked_period(where: str, value: object, written: object = None) -> timedelta:
-    """The period of a timedelta or seconds, which a row has as `written`; None: it is not of a row.
-
-    Raises DeclarationError, which starts with `where`.
-    """
+    """The period of a timedelta or seconds, which a row has as `written`. Raises DeclarationError."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value <= LONGEST_PERIOD:
         value = timedelta(seconds=value)
     if not isinstance(value, timedelta) or not _SECOND <= value <= _LONGEST or value % _SECOND:

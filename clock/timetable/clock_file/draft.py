@@ -144,10 +144,7 @@ class Entry:
     def event(
         self, name: str, action: Action, settings: Settings, shared: dict[object, EventOptions] | None = None
     ) -> Event:
-        """The finished event. Raises DeclarationError if its options do not fit together.
-
-        `shared` are the options of earlier events.
-        """
+        """The finished event; `shared` are the options of earlier ones. Raises DeclarationError."""
         zone = self.zone or settings.tz
         drawn_from = next(iter(self.was), name)  # so a rename does not move its spread, jitter or random gap
         try:
@@ -248,10 +245,7 @@ def being_loaded() -> Draft | None:
 
 
 def current() -> Draft:
-    """The clock file that is being loaded.
-
-    If no file is being loaded, raises SystemExit for a file that runs as a script, otherwise DeclarationError.
-    """
+    """The clock file that is being loaded. Without one, raises SystemExit in a script, else DeclarationError."""
     draft = being_loaded()
     if draft is None:
         raise not_loading()

@@ -107,10 +107,7 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def _adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adjustments:
-    """The adjustments `already` chosen, changed by those of the `given` options that are not None.
-
-    Raises ValueError, or DeclarationError, which starts with `where`.
-    """
+    """The adjustments `already` chosen, changed by those `given`; None changes nothing. Raises ValueError."""
     chosen = {name: given[name] for name in ADJUSTMENTS if given.get(name) is not None}
     if not chosen:
         return already
@@ -136,10 +133,7 @@ _STORED_AS: dict[str, Callable[[Any], object]] = {
 
 
 def take_options(where: str, entry: Entry, options: Mapping[str, Any]) -> None:
-    """Store those options in `entry` that are not None. All must be among `EVENT_OPTIONS`.
-
-    Raises DeclarationError, which starts with `where`.
-    """
+    """Store the options that are not None, of `EVENT_OPTIONS`, in `entry`. Raises DeclarationError."""
     store_options(where, entry, {name: value for name, value in options.items() if value is not None})
 
 

@@ -41,10 +41,7 @@ class Written:
 
 
 def read_cron(where: str, expression: object) -> Written:
-    """A cron expression, with one space between its fields.
-
-    Raises DeclarationError, which starts with `where` and lists the accepted forms.
-    """
+    """A cron expression. Raises DeclarationError, which starts with `where` and lists the accepted forms."""
     try:
         if not isinstance(expression, str):
             raise ValueError("it must be a string")

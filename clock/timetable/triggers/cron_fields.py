@@ -114,10 +114,7 @@ def weekdays(text: str) -> IsOn:
 
 
 def weekday_term(term: str) -> tuple[list[int], int | None]:
-    """The weekdays of a term, 0 for Sunday, and their place in the month: 1 the first, -1 the last, None each.
-
-    Raises ValueError.
-    """
+    """The weekdays of a term, 0 for Sunday, and their place in the month: -1 the last, None each. Raises ValueError."""
     if "%" in term:
         WEEKDAY.refuse(term, "every other week is not supported; write every: 2 weeks, at: 'Monday 09:00'")
     if last := re.fullmatch(r"l(\d)|(\d|[a-z]{3,})l", term):

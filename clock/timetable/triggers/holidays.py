@@ -38,10 +38,7 @@ logger = logging.getLogger("clock.clock")
 
 
 def excepted_days(given: object) -> Callable[[date], object]:
-    """The argument of `except_on` - a function, a calendar, a code such as "DE-BY", dates - as a function.
-
-    Raises ValueError with the accepted values.
-    """
+    """The argument of `except_on` as a function of the date. Raises ValueError with the accepted values."""
     if callable(given):
         return given
     if isinstance(given, Mapping):
@@ -187,10 +184,7 @@ class Except:
 
 
 def is_open(name: str, excepted: Callable[[date], object], day: date) -> bool:
-    """Whether the event `name` may fire on a day.
-
-    If the user's function raises, the day counts as open: an extra run beats a lost one.
-    """
+    """Whether the event may fire on a day. If the user's function raises, it may: better once too often."""
     try:
         with child_ends_here():
             return not excepted(day)

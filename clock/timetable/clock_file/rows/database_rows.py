@@ -155,10 +155,7 @@ def _field(row: object, name: str) -> Any:
 
 
 def find_event(timetable: Timetable, name: str) -> Event:
-    """The event with this name: of the clock file, or else of a database row.
-
-    Raises UnknownEvent, SourceFailed.
-    """
+    """The event of the file or else of a database row with this name. Raises UnknownEvent, SourceFailed."""
     if name in timetable.by_name or not timetable.synced:
         return timetable.event(name)
     return with_rows(timetable).event(name)

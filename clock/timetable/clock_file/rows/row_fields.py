@@ -20,10 +20,7 @@ _LENGTHS = {"catch_up_within", "spread", "jitter"}  # may be texts: "10 minutes"
 
 
 def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
-    """The entry, without an action, of a declaration whose fields are `values`.
-
-    Raises DeclarationError, which starts with `source` and names the event.
-    """
+    """The entry of a declaration with these fields, without an action. Raises DeclarationError."""
     entry = Entry(source, name=name)
     where = f"{source}: {name!r}: "
     check_option(f"{source}: ", "name", name)
@@ -65,10 +62,7 @@ def errors_of(where: str) -> Iterator[None]:
 
 
 def enqueue(job: Any, args: object, where: str) -> Enqueue:
-    """The action that pushes `job` with `args`. The text "DUE_AT" is replaced by the due instant.
-
-    Raises DeclarationError if the job does not accept the arguments.
-    """
+    """The action that pushes `job` with `args`, in which "DUE_AT" is the due instant. Raises DeclarationError."""
     listed = list(args) if isinstance(args, (list, tuple)) else [args]
     action = Enqueue(job, tuple(DUE_AT if arg == "DUE_AT" else arg for arg in listed))
     with errors_of(where):
