@@ -257,9 +257,7 @@ class Builder(schedule.Job):
         if entry.action is not None:
             raise self._error("do(...) was already called; start another event with every(...)")
         entry.action = self._action(job_func, args, kwargs)
-        self._check()
-        entry.schedule = self._words()
-        entry.make_trigger = self._make_trigger()
+        entry.schedule, entry.make_trigger = self._schedule()
         self.scheduler.jobs.append(self)
         return self
 
@@ -299,15 +297,8 @@ class Builder(schedule.Job):
         self._checked(check_call, "do", function, args, kwargs)
         return Call(function, args, kwargs)
 
-    def _check(self) -> None:
-        """Check that the methods fit together. Raises DeclarationError."""
-        raise NotImplementedError
-
-    def _words(self) -> str:
-        raise NotImplementedError
-
-    def _make_trigger(self) -> MakeTrigger:
-        """The function that makes the trigger of the declared schedule."""
+    def _schedule(self) -> tuple[str, MakeTrigger]:
+        """The schedule in words and its trigger. Raises DeclarationError for methods that do not fit together."""
         raise NotImplementedError
 
     def _error(self, text: str) -> DeclarationError:

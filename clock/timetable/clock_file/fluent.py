@@ -203,7 +203,7 @@ class FluentJob(Builder):
         if zone is not None:
             self._entry.zone = draft.zone_named(zone)
 
-    def _check(self) -> None:
+    def _schedule(self) -> tuple[str, MakeTrigger]:
         if self.unit is None:
             raise self._error("the unit is missing; write every(10).minutes or every().day")
         if (self.latest or self.interval) * _UNITS[self.unit] > LONGEST_PERIOD:
@@ -212,6 +212,7 @@ class FluentJob(Builder):
             raise self._error("a month needs days; write every().month.on(1), on(1, 15) or on('last')")
         if self.latest is not None and (self._times or self._ats or self.start_day or self._calendar):
             raise self._error("to(...) draws random times; it cannot be combined with at(...) or a weekday")
+        return self._words(), self._trigger
 
     def _words(self) -> str:
         span = str(self.interval) + (f" to {self.latest}" if self.latest is not None else "")
@@ -231,9 +232,6 @@ class FluentJob(Builder):
         if self.unit == "hours":
             return f"minute {at.minute}" + (f":{at.second:02}" if at.second else "")
         return at.isoformat("seconds" if at.second else "minutes")
-
-    def _make_trigger(self) -> MakeTrigger:
-        return self._trigger
 
     def _trigger(self, zone: tzinfo, name: str, dst: Dst) -> Trigger:
         times = tuple(sorted({(at.hour * 60 + at.minute) * 60 + at.second for at in self._times}))

@@ -111,15 +111,10 @@ class WrittenJob(Builder):
         """Not supported: the text already gives the time. Raises DeclarationError."""
         raise self._error(f"{self._form} takes no at(...): {self._written.has_time}")
 
-    def _check(self) -> None:
+    def _schedule(self) -> tuple[str, MakeTrigger]:
         if self.unit is not None or self.latest is not None:
             raise self._error(f"{self._form} takes no unit and no to(...): {self._written.has_time}")
-
-    def _words(self) -> str:
-        return self._written.words
-
-    def _make_trigger(self) -> MakeTrigger:
-        return self._written.trigger
+        return self._written.words, self._written.trigger
 
 
 def _without_fields(function: Callable[P, R]) -> Callable[P, R]:

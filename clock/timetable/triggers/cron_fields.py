@@ -58,16 +58,15 @@ class Field:
         """The numbers of a term, in order; a range whose end is before its start wraps. Raises ValueError."""
         if first == "*":
             return list(range(self.low, self.high + 1))[:: step or 1]
-        start = self.number(first, term)
-        if last is None and step is None:
-            return [start]
-        if last is None:
-            stop = self._highest if self.name == "weekday" else self.high
-        else:
+        start, span = self.number(first, term), self.high - self.low + 1
+        if last is not None:
             stop = self.number(last, term)
+        elif step is None:
+            stop = start
+        else:
+            stop = self._highest if self.name == "weekday" else self.high
         if stop < start:
-            stop += self.high - self.low + 1
-        span = self.high - self.low + 1
+            stop += span
         return [(value - self.low) % span + self.low for value in range(start, stop + 1, step or 1)]
 
 
@@ -114,7 +113,7 @@ def weekdays(text: str) -> IsOn:
 
 
 def weekday_term(term: str) -> tuple[list[int], int | None]:
-    """The weekdays of a term, 0 for Sunday, and their place in the month: -1 the last, None each. Raises ValueError."""
+    """The weekdays of a term, 0 for Sunday, and their place in the month; None: each. Raises ValueError."""
     if "%" in term:
         WEEKDAY.refuse(term, "every other week is not supported; write every: 2 weeks, at: 'Monday 09:00'")
     if last := re.fullmatch(r"l(\d)|(\d|[a-z]{3,})l", term):
