@@ -16,7 +16,7 @@ from clock.lint.finding import Finding, Look, of_each_event, warn
 from clock.timetable import Event
 from clock.timetable.explanation import CRON
 from clock.timetable.triggers.cron import fields_of
-from clock.timetable.triggers.cron_fields import DAY, HOUR, MINUTE, MONTH, SECOND, WEEKDAY, numbers
+from clock.timetable.triggers.cron_fields import FIELDS, numbers
 from clock.timetable.triggers.holidays import Except
 from clock.timetable.triggers.intervals import Trigger
 from clock.timetable.triggers.zone_offsets import zone_changes
@@ -55,7 +55,7 @@ def never_fires(event: Event, look: Look) -> Iterator[Finding]:
 @of_each_event
 def cron_steps(event: Event, look: Look) -> Iterator[Finding]:
     """Steps of cron expressions that leave one value: `*/90` of the minutes is minute 0."""
-    for field, terms in zip((SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY), _cron_fields(event), strict=False):
+    for field, terms in zip(FIELDS, _cron_fields(event), strict=False):
         for term in terms.removesuffix("&").split(","):
             _, _, step = term.partition("/")
             if step.isdecimal() and int(step) > field.high - field.low:

@@ -18,20 +18,9 @@ from clock.timetable.periods import NOT_AT_FIRST, listed, short_form
 from clock.timetable.triggers.adjustments import Adjustments, until_words
 from clock.timetable.triggers.calendar_days import ordinal
 from clock.timetable.triggers.cron import fields_of
-from clock.timetable.triggers.cron_fields import (
-    DAY,
-    HOUR,
-    MINUTE,
-    MONTH,
-    SECOND,
-    WEEKDAY,
-    Field,
-    numbers,
-    weekday_term,
-)
+from clock.timetable.triggers.cron_fields import DAY, FIELDS, WEEKDAY, Field, numbers, weekday_term
 
 CRON = "cron "  # the start of a schedule in words, if it is a cron expression
-_FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 #: Anchors this far apart give different results for every rule that depends on its anchor.
 _EARLIER = [timedelta(0), timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31)]
 _START = datetime(2026, 1, 1)  # any instant: the words do not depend on it
@@ -143,12 +132,13 @@ def cron_prose(expression: str) -> str:
     >>> cron_prose("0 9 -2 * *")
     'At 09:00 on the 2nd to last day of the month'
     """
-    given = dict(zip(_FIELDS, fields_of(expression), strict=True))
-    texts = {field: _plain(place, text) for place, (field, text) in enumerate(given.items())}
-    if None not in texts.values():
-        return _sentence(" ".join(map(str, texts.values())))
-    sentence = _sentence(" ".join(str(texts[field]) for field in (SECOND, MINUTE, HOUR)) + f" * {texts[MONTH]} *")
-    chosen = [(field, given[field]) for field in (DAY, WEEKDAY) if given[field] not in ("*", "?")]
+    given = fields_of(expression)
+    texts = [_plain(place, text) for place, text in enumerate(given)]
+    if None not in texts:
+        return _sentence(" ".join(map(str, texts)))
+    second, minute, hour, _, month, _ = texts
+    sentence = _sentence(f"{second} {minute} {hour} * {month} *")
+    chosen = [(field, text) for field, text in ((DAY, given[3]), (WEEKDAY, given[5])) if text not in ("*", "?")]
     both = "&" in expression or any(text.startswith(("*", "/")) for _, text in chosen)
     words = [
         listed(map(_weekday if field is WEEKDAY else _day, text.removesuffix("&").split(",")))
@@ -164,7 +154,7 @@ def _sentence(expression: str) -> str:
 
 def _plain(place: int, text: str) -> str | None:
     """A field's text for cronsim; None if cronsim does not support such days."""
-    field = _FIELDS[place]
+    field = FIELDS[place]
     text = re.sub(r"^[?](?=$|/)", "*", f"*{text}" if text.startswith("/") else text)
     if field in (DAY, WEEKDAY):
         return text if _is_known(place, text) else _as_list(field, text)

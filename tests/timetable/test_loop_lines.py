@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clock.timetable.clock_file.loading.loop_lines import swallower, waiting
+from clock.timetable.clock_file.loading.ending import swallower, waiting
 
 
 @pytest.mark.parametrize(

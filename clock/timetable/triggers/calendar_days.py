@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from typing import Protocol
@@ -82,6 +82,10 @@ class MonthDays:
                         yield start + day
             month += 1
             start = following
+
+    def in_each_months(self, step: int, origin: int) -> MonthDays:
+        """These days in each `step`-th month after the month `origin`."""
+        return replace(self, months=ALL_MONTHS[origin + step :: step])
 
     def _of_month(self, start: int, length: int) -> tuple[int, ...]:
         shape = (weekday_of(start), length)

@@ -76,6 +76,7 @@ HOUR = Field("hour", 0, 23)
 DAY = Field("day of month", 1, 31)
 MONTH = Field("month", 1, 12, _MONTHS, first_name=1)
 WEEKDAY = Field("weekday", 0, 6, _WEEKDAYS)
+FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 #: Whether a date is one of a field's days.
 IsOn = Callable[[date], bool]

@@ -10,18 +10,11 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Protocol
 
-from clock.timetable.triggers.calendar_days import (
-    ALL_MONTHS,
-    EVERY_DAY,
-    EveryNthDay,
-    MonthDays,
-    month_of,
-    weekday_of,
-)
+from clock.timetable.triggers.calendar_days import EVERY_DAY, EveryNthDay, MonthDays, month_of, weekday_of
 from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, Dst, WallTimes
 from clock.timetable.triggers.zone_offsets import DAY, HOUR, MINUTE, offsets_of
 
@@ -94,9 +87,7 @@ class CalendarDays:
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order."""
         day, time = divmod(anchor + offsets_of(self.zone).at(anchor), DAY)
-        days = self.days
-        if self.step > 1:
-            days = replace(days, months=ALL_MONTHS[month_of(day) + self.step :: self.step])
+        days = self.days if self.step == 1 else self.days.in_each_months(self.step, month_of(day))
         times = (time,) if self.times is None else self.times
         return WallTimes(days, times, self.zone, self.dst.over(FIXED)).instants(max(after, anchor), end)
 

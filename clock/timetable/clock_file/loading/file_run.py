@@ -6,8 +6,8 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -17,11 +17,42 @@ from clock.errors import ClockError, ConfigurationError, DeclarationError, descr
 from clock.forking import child_ends_here
 from clock.import_hints import hint
 from clock.timetable.clock_file import draft
-from clock.timetable.clock_file.loading.ending import Ending, EndOfDeclarations, async_passing, is_ending, passing
+from clock.timetable.clock_file.loading.ending import Ending, EndOfDeclarations
 from clock.timetable.clock_file.loading.source_file import ASYNC_PASSING, END, IS_ENDING, PASSING, SourceFile
 
 _PASSED = ("clock", "importlib")  # packages between the user's code and an error
 _MODULE = "__clock_file__"  # as `clock` it would hide this package
+
+
+def is_ending() -> bool:
+    """Whether the end of the declarations is on its way through the code that asks."""
+    return isinstance(sys.exc_info()[1], EndOfDeclarations)
+
+
+@contextmanager
+def passing(wrapped: Any) -> Iterator[Any]:
+    """Replace a context manager: at the end of the declarations it does not exit, as the program goes on."""
+    with ExitStack() as stack:
+        entered = stack.enter_context(wrapped)
+        try:
+            yield entered
+        except EndOfDeclarations:
+            stack.pop_all()
+            raise
+
+
+@asynccontextmanager
+async def async_passing(wrapped: Any) -> AsyncIterator[Any]:
+    """Replace an asynchronous context manager: at the end of the declarations it does not exit."""
+    async with AsyncExitStack() as stack:
+        entered = await stack.enter_async_context(wrapped)
+        try:
+            yield entered
+        except EndOfDeclarations:
+            stack.pop_all()
+            raise
+
+
 _HELPERS = {END: EndOfDeclarations, IS_ENDING: is_ending, PASSING: passing, ASYNC_PASSING: async_passing}
 
 
