@@ -80,15 +80,10 @@ def _refuse(  # pragma: no cover  # Python does not trace audit hooks
     event: str, arguments: tuple[object, ...], trial: _Trial = _trial
 ) -> None:
     # `trial` is bound here: the interpreter calls its hooks until its end, when this module has no names any more.
-    if trial.is_on and (_writes(arguments) if event == "open" else _reaches_out(event)):
+    if not trial.is_on:
+        return
+    flags = arguments[2] if event == "open" and len(arguments) > 2 else 0
+    writes = isinstance(flags, int) and flags & _WRITES
+    if writes or (event.startswith(_REACHES_OUT) and event not in _READS):
         trial.has_reached_out = True
         raise PermissionError("clock check evaluates conditions but does not allow them to change anything")
-
-
-def _reaches_out(event: str) -> bool:  # pragma: no cover  # Python does not trace audit hooks
-    return event.startswith(_REACHES_OUT) and event not in _READS
-
-
-def _writes(arguments: tuple[object, ...]) -> bool:  # pragma: no cover  # Python does not trace audit hooks
-    flags = arguments[2] if len(arguments) > 2 else 0
-    return isinstance(flags, int) and bool(flags & _WRITES)

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import CodeType
 
 from clock.errors import NoEvents
 from clock.lint.finding import Finding, Look, Rule, of_each_event, warn
@@ -21,6 +20,7 @@ from clock.lint.trigger_rules import (
     fixed_zones,
     looks_like_wall_time,
     moved_days,
+    names_in,
     never_fires,
     quartz_weekdays,
     reads_the_time,
@@ -130,8 +130,7 @@ def unserved_queues(event: Event, look: Look) -> Iterator[Finding]:
 @of_each_event
 def needs_an_event_loop(event: Event, look: Look) -> Iterator[Finding]:
     """Functions that start asyncio tasks, which never run: the clock has no event loop."""
-    code = getattr(getattr(event.action, "function", None), "__code__", None)
-    called = set(code.co_names) if isinstance(code, CodeType) else set[str]()
+    called = names_in(getattr(event.action, "function", None))
     if called & _TASK_CALLS and not called & _LOOP_CALLS:
         text = f"it calls {min(called & _TASK_CALLS)}, but the clock has no event loop, so the task never runs"
         yield warn("loop", event, f"{text}; use asyncio.run(work()), or a job with async def perform")

@@ -143,7 +143,7 @@ def refuses_everything(event: Event, look: Look) -> Iterator[Finding]:
     file or variable, so they are not reported. A condition that would be asked more often than every minute is not
     judged.
     """
-    if event.condition is None or _asks_the_time(event) or {"environ", "getenv"} & _names_in(event.condition):
+    if event.condition is None or _asks_the_time(event) or {"environ", "getenv"} & names_in(event.condition):
         return
     asked = islice(_asked(event, look.start), MOST_ASKED)
     count, error = ask(event.condition, (_local(due, event) for due in asked))
@@ -163,7 +163,8 @@ def _asked(event: Event, start: datetime) -> Iterable[int]:
     return event.due_between(first, first + YEAR_SECONDS, anchor=anchor)
 
 
-def _names_in(function: object) -> set[str]:
+def names_in(function: object) -> set[str]:
+    """The global names and attributes in the code of a function."""
     code = getattr(function, "__code__", None)
     return set(code.co_names) if isinstance(code, CodeType) else set()
 

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 
@@ -48,20 +48,6 @@ class Request:
     body: bytes = b""
     headers: Mapping[str, str] | None = None
     shown: str = ""
-
-
-class Provider(Protocol):
-    """A provider of monitors."""
-
-    @property
-    def name(self) -> str:
-        """Its name in output."""
-
-    def report(self, report: Report) -> Request:
-        """The request for a report."""
-
-    def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> Request | None:
-        """The request that creates or updates the monitor; None: it needs no definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +179,9 @@ class Webhook:
 
     def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> None:
         """A webhook needs no definition."""
+
+
+Provider = Healthchecks | Cronitor | SentryCrons | Webhook
 
 
 def providers_in(environ: Mapping[str, str]) -> Sequence[Provider]:

@@ -18,7 +18,7 @@ from clock.errors import DeclarationError, ScheduleConflict
 from clock.inspection.audit import changes
 from clock.inspection.events.schedules import event_of, next_runs, with_schedules, with_stored_events
 from clock.job.push.client import using_clock
-from clock.lint.stored_events import stored_schedules
+from clock.lint.against_redis import stored_schedules
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger import timetable_changes
 from clock.store.ledger.ledger import RedisLedger

@@ -12,7 +12,7 @@ from redis import Redis
 from clock import IterableJob, Job
 from clock.job import registry
 from clock.job.encryption import new_key
-from clock.lint.stored_jobs import StoredFinding, stored_jobs
+from clock.lint.against_redis import StoredFinding, stored_jobs
 from tests.worker.conftest import Bench
 
 QUEUES = ("default", "low")

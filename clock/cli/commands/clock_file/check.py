@@ -18,10 +18,9 @@ from clock.clocks import SystemClock
 from clock.config import Config, file_used, load_config
 from clock.errors import DeclarationError
 from clock.job.registry import look_at_jobs
+from clock.lint.against_redis import stored_events, stored_jobs, stored_schedules
 from clock.lint.finding import Finding, Look
 from clock.lint.rules import differs, findings
-from clock.lint.stored_events import stored_events, stored_schedules
-from clock.lint.stored_jobs import stored_jobs
 from clock.printable import counted
 from clock.store.server.opening import connected
 from clock.timetable import zone_name

@@ -15,8 +15,7 @@ from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.diff.comparison import compare
 from clock.diff.comparison_text import to_data, to_markdown, to_text
-from clock.diff.description import describe
-from clock.diff.revisions import describe_revision, is_revision
+from clock.diff.description import describe, describe_revision, is_revision
 from clock.timetable import Timetable
 
 LOSES_FIRINGS = 3  # the exit code if an event no longer runs

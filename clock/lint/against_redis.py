@@ -1,4 +1,4 @@
-"""The jobs in Redis that the code of this checkout cannot run, before it is deployed.
+"""The jobs and events in Redis that the code of this checkout cannot run, before it is deployed.
 
 Each job passes the checks of a worker before a run, in the same order. Nothing is changed.
 A job of a queue that other programs work on, Ruby's for instance, is not checked.
@@ -8,8 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
-from clock.errors import ArgumentsError, EncryptionKeyMissing, NoPerform, UndecryptableArgument, UnknownJobClass
+from clock.errors import (
+    ArgumentsError,
+    DeclarationError,
+    EncryptionKeyMissing,
+    NoPerform,
+    UndecryptableArgument,
+    UnknownJobClass,
+)
+from clock.inspection.events.schedules import event_of
 from clock.inspection.jobs.jobs import FoundJob, found
 from clock.job import IterableJob, registry
 from clock.job.encryption import decrypted_args
@@ -20,7 +29,10 @@ from clock.printable import counted
 from clock.store import Redis, keys, listing
 from clock.store.jobs import scanning
 from clock.store.jobs.unserved_queues import unserved
+from clock.store.ledger import schedules, timetable_changes
+from clock.timetable import Timetable
 
+ALIKE = 0.6  # of difflib: names that differ in a word
 MOST_JOBS = 10_000  # of one place: a second or two; a larger place is sampled
 SHOWN = 5  # jids in one finding
 _ADVICE = {
@@ -133,3 +145,39 @@ def _unserved(redis: Redis, queues: Collection[str] | None) -> Iterator[Finding]
     for name, count in sorted(waiting.items()):
         text = f"{count:,} jobs wait, and no worker takes from this queue; start one with -q {name}"
         yield StoredFinding("warning", "queue", "", f"queue {name}", text, count=count)
+
+
+def stored_events(redis: Redis, timetable: Timetable) -> Iterator[Finding]:
+    """Events that were removed, each with its new name: of the same schedule, or else of a similar name.
+
+    Raises StoreUnavailable, WrongType.
+    """
+    running = timetable_changes.declared(redis)
+    renamed = {old for event in timetable.events for old in event.was}
+    removed = [name for name in running if name not in timetable.by_name and name not in renamed]
+    added = {name: event.declaration for name, event in timetable.by_name.items() if name not in running}
+    for name in removed:
+        same = [new for new, words in added.items() if words == running[name]]
+        near = get_close_matches(name, same or list(added), 1, 0.0 if same else ALIKE)
+        text = "it runs now and is not in the clock file: its runs end with the deploy"
+        for new in near:
+            text += f". If it is {new!r} now, declare .named({new!r}, was={name!r}): it keeps its last run"
+        yield Finding("warning", "removed-event", name, str(timetable.path), text)
+
+
+def stored_schedules(redis: Redis, timetable: Timetable) -> Iterator[Finding]:
+    """Schedules in Redis that this code skips: their class or arguments do not fit, or the file has their name.
+
+    Raises StoreUnavailable, WrongType.
+    """
+    for schedule in schedules.read(redis):
+        text = ""
+        if schedule.name in timetable.by_name:
+            text = "the clock file declares an event of this name, so the schedule in Redis never runs"
+        else:
+            try:
+                event_of(schedule.name, schedule.fields)
+            except DeclarationError as error:
+                text = f"this schedule in Redis would never run: {error}"
+        if text:
+            yield Finding("error", "stored-schedule", schedule.name, "clock:schedules", text)
