@@ -292,9 +292,7 @@ class JobCancelled(BaseException):
 
 
 class JobTimeout(BaseException):
-    """A job ran for longer than its `timeout`. Not an Exception, so `except Exception` in `perform` does not catch
-    it.
-    """
+    """A job ran for longer than its `timeout`. Not an Exception, so `except Exception` does not catch it."""
 
     def __init__(self, seconds: float | None = None) -> None:
         # Python itself creates it, without arguments, when it interrupts a thread.

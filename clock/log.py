@@ -30,9 +30,7 @@ running_job: ContextVar[Mapping[str, object] | None] = ContextVar("running job",
 
 
 def configure_logging(log_format: str, level: str, *, stream: TextIO | None = None) -> None:
-    """Send the program's log to `stream` (default: stdout), as `text` or `json`, from `level` (debug, info, ...)
-    up.
-    """
+    """Send the program's log to `stream` (None: stdout) as `text` or `json`, from `level` (debug, info...) up."""
     global _ours  # the process's own
     formatter = JsonFormatter() if log_format == "json" else TextFormatter()
     write_gathered_lines()
@@ -225,8 +223,7 @@ class _Relay(_Own):
 
 
 def write_info(logger: logging.Logger, message: str, created: float, *, at_once: bool) -> bool:
-    """Write a line of text at level INFO without a record, which costs six times as much. False: a record is
-    needed.
+    """Write a line of text at level INFO without a record, six times as fast. False: a record is needed.
 
     `created` is the time of the line, in float seconds since 1970. Without `at_once`, the line is written with the
     next `write_gathered_lines`, or before the next record.

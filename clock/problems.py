@@ -102,11 +102,10 @@ class Part:
 
     def failed(self, error: Exception) -> None:
         """Report an error. An error that does not come from Redis is a bug, and is logged with its traceback."""
-        is_new = not self.has_problem
         if isinstance(error, Outranked):
             self.works()
             return
-        if is_new:
+        if not self.has_problem:
             self._owner.on_error(error, self.name)
         if isinstance(error, StoreError):
             may_end = not self.has_worked and error.cause in FATAL and self._owner.is_young
@@ -151,6 +150,7 @@ class Problems:
         on_error: Callable[[Exception, str], object] = lambda error, part: None,
     ) -> None:
         self._clock = clock
+        self.monotonic = clock.monotonic
         self.on_error = on_error
         self._watched = clock.monotonic()  # the last call of `watch`
         self._on_fatal = on_fatal
@@ -165,10 +165,6 @@ class Problems:
         part = Part(self, name)
         self._parts.append(part)
         return part
-
-    def monotonic(self) -> float:
-        """The clock's monotonic seconds."""
-        return self._clock.monotonic()
 
     @property
     def is_young(self) -> bool:
@@ -243,10 +239,7 @@ class Problems:
                 self._meet(None, problem, self.monotonic(), None)
 
     def entry(self, message: str, *args: object) -> None:
-        """Report an error of one entry in Redis, such as a key of a wrong type: the process stays ready.
-
-        It is over after a minute without a report.
-        """
+        """Report an error of one entry in Redis, such as a key of a wrong type: the process stays ready."""
         line = message % args
         self.meet(Problem(f"entry:{line}", line, blocks=False, calm_seconds=ENTRY_SECONDS))
 

@@ -76,10 +76,7 @@ class Reported:
 
 
 def reported(clocks: Sequence[ClockView], workers: Sequence[WorkerView]) -> list[Reported]:
-    """The problems that clocks and workers report, each once. Queues without a worker are left out.
-
-    Each process sees those queues, so the caller looks at the queues itself.
-    """
+    """The problems that clocks and workers report, each once, without those of queues that no worker serves."""
     views: list[tuple[str, WorkerView | ClockView]] = [(f"worker {view.identity}", view) for view in workers]
     views += [(f"clock {view.identity}", view) for view in clocks]
     found: dict[tuple[str, str], Reported] = {}

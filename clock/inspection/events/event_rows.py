@@ -148,10 +148,7 @@ def event_rows_of(
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The trouble of an event (`failing`, `missed` or empty), its next run and its last one.
-
-    Both are due instants in ms; None: unknown, or never.
-    """
+    """The trouble of an event, and the due instants of its next run and its last one (None: unknown, or never)."""
 
     trouble: str
     next_ms: int | None

@@ -74,10 +74,7 @@ def _is_number(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class BusyJob:
-    """A job that runs: its worker, thread and queue, and since when (float seconds; 0: unknown).
-
-    `progress` is what the job has reported of it.
-    """
+    """A job that runs: its worker, thread and queue, since when (float seconds; 0: unknown), what it reported."""
 
     worker: str
     thread: str

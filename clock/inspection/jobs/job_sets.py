@@ -27,10 +27,7 @@ class WaitingSet:
     name: SetName
 
     def enqueue(self, jobs: Sequence[FoundJob], now: float) -> int:
-        """Put jobs into their queues now; how many were still here.
-
-        The try that is asked for is not taken from those that the job has, as in Sidekiq.
-        """
+        """Put jobs into their queues now; how many were still here. This try is extra, as in Sidekiq."""
         return sum(
             Delayed(place).release(self.name, [_enqueued(job, now) for job in some])
             for place, some in by_place(self.redis, jobs)
@@ -108,16 +105,13 @@ class QueueJobs:
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """A queue's size, and its latency: for how many seconds the job that is taken next has waited.
-
-    `is_paused`: workers take no jobs from it.
-    """
+    """A queue's size, and its latency: for how many seconds the job that is taken next has waited."""
 
     name: str
     size: int
     latency: float
     is_list: bool = True
-    is_paused: bool = False
+    is_paused: bool = False  # workers take no jobs from it
 
     @property
     def problem(self) -> str | None:

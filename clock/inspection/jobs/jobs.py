@@ -14,10 +14,7 @@ UNREADABLE = "unreadable"  # in the place of a class name: what is in Redis is n
 
 @dataclass(frozen=True, slots=True)
 class FoundJob:
-    """A job in its place: `member` is its raw payload, `at` its score (float seconds) if it has one.
-
-    `shard` is the number of its shard; the home's is 0.
-    """
+    """A job in its place: its raw payload, its score (float seconds) if it has one, its shard (0: the home)."""
 
     member: bytes
     at: float | None = None

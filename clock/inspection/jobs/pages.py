@@ -202,15 +202,12 @@ def cursor_of(text: str | None) -> Cursor:
 
 
 def after_removal(cursor: str, removed: Sequence[FoundJob]) -> str:
-    """The cursor of a sorted set once the jobs of the page before it have left the set.
-
-    A cursor counts the jobs of one score that were read; those that have left count no longer.
-    """
+    """The cursor of a sorted set once the jobs of the page before it have left the set."""
     return str(_without(cursor_of(cursor), removed))
 
 
 def _without(cursor: Cursor, removed: Sequence[FoundJob]) -> Cursor:
-    """The cursor after these jobs have been removed."""
+    """A cursor counts the jobs of one score that were read. Those that have left count no longer."""
     here = [job for job in removed if job.shard == cursor.shard]
     gone = [job for job in here if not cursor.score or job.at == float(cursor.score)]
     return replace(cursor, skip=max(0, cursor.skip - len(gone)))
