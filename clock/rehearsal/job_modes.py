@@ -196,7 +196,7 @@ class CollectedJobs(MutableSequence[Payload]):
         self._wire_name = wire_name
 
     def __len__(self) -> int:
-        return len(self._places())
+        return len(self._copy())
 
     @overload
     def __getitem__(self, index: int) -> Payload: ...
@@ -211,9 +211,9 @@ class CollectedJobs(MutableSequence[Payload]):
         raise TypeError("jobs are added by pushing them; use del, remove(), pop() or clear() to take some out")
 
     def __delitem__(self, index: int | slice) -> None:
-        places = self._places()[index]
-        for place in sorted([places] if isinstance(places, int) else places, reverse=True):
-            del self._payloads[place]
+        found = self._copy()[index]
+        for payload in found if isinstance(found, list) else [found]:
+            self._payloads.remove(payload)
 
     def insert(self, index: int, value: Payload) -> None:
         """Not supported: a job is added by pushing it. Raises TypeError."""
@@ -229,9 +229,6 @@ class CollectedJobs(MutableSequence[Payload]):
 
     def _copy(self) -> list[Payload]:
         return [payload for payload in self._payloads if payload["class"] == self._wire_name]
-
-    def _places(self) -> list[int]:
-        return [place for place, payload in enumerate(self._payloads) if payload["class"] == self._wire_name]
 
 
 class Inline(_WithoutRedis):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from typing import Any
 
-from clock.clocks import from_ms, to_ms
+from clock.clocks import to_ms
 from clock.inspection.events.shown_actions import shown_action
 from clock.store import Redis
 from clock.store.ledger import event_rows, history
@@ -211,8 +211,3 @@ def day_of_events(
     """For each event up to `count` decisions from an instant on, oldest first, and its jobs' usual seconds."""
     spans = event_rows.read_span(redis, names, to_ms(begin), count)
     return [([*records], usual_ms / 1000) for records, usual_ms in spans]
-
-
-def due_of(record: Record) -> datetime:
-    """The due instant of a decision."""
-    return from_ms(record["due"])

@@ -55,14 +55,7 @@ def limits(redis: Redis, shown: int | None = None) -> list[LimitView]:
     maxima = {name: maxima_of(one.payload).get(name) for name, one in waiting.items()} | by_hand
     maxima |= _maxima_of_running(redis, [first[name] for name in names[:shown] if name in first.keys() - maxima])
     return [
-        LimitView(
-            name,
-            maxima.get(name),
-            held,
-            waits,
-            is_set=name in by_hand,
-            oldest_at=_enqueued_at(waiting.get(name)),
-        )
+        LimitView(name, maxima.get(name), held, waits, name in by_hand, _enqueued_at(waiting.get(name)))
         for name, (held, waits) in zip(names, counts, strict=True)
     ]
 

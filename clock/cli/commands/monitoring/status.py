@@ -19,7 +19,7 @@ from clock.cli.timetables import load_timetable, timetable_if_any
 from clock.clocks import from_ms
 from clock.config import Config
 from clock.errors import StoreUnavailable
-from clock.inspection.events.event_rows import EventRow, due_of, events
+from clock.inspection.events.event_rows import EventRow, events
 from clock.inspection.events.schedules import unlisted_rows, with_stored_events
 from clock.inspection.processes import WorkerView
 from clock.inspection.status import Status
@@ -239,4 +239,4 @@ def _last_run(view: EventRow) -> str | None:
         return None
     reason = f" ({view.last['reason']})" if "reason" in view.last else ""
     failed = ", job failed" if view.has_failed_job else ""
-    return f"{local_time(due_of(view.last), view.zone)} {view.last['decision']}{reason}{failed}"
+    return f"{local_time(from_ms(view.last['due']), view.zone)} {view.last['decision']}{reason}{failed}"
