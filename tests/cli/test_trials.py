@@ -17,7 +17,7 @@ from redis import Redis
 
 from clock import Job
 from clock.cli.commands.trials import chaos, rehearse_stop
-from clock.cli.commands.trials.chaos import Chaos, ChaosPlan
+from clock.cli.commands.trials.chaos import Chaos
 from clock.cli.commands.trials.final_check import FinalCheck
 from clock.cli.commands.trials.rehearse_stop import Step, StopRehearsal, StopReport
 from clock.cli.commands.trials.scratch import Child, Scratch
@@ -80,8 +80,8 @@ def chaos_of(
     scratch: Scratch, clock_file: Path, seconds: float = 0, log: Any = print, disturbance: str = "killed"
 ) -> Chaos:
     """A trial of so many seconds on a PassingClock. It starts no clock and no worker."""
-    plan = ChaosPlan(clock_file, [], [], seconds, 7, clocks=0, workers=0, weights={disturbance: 1})
-    return Chaos(plan, scratch, load(clock_file), log, PassingClock())
+    weights = {disturbance: 1}
+    return Chaos(scratch, load(clock_file), [], [], seconds, 7, log, 0, 0, weights, PassingClock())
 
 
 def test_chaos_needs_an_event_that_enqueues_a_job(scratch: Scratch, clock_file: Path) -> None:

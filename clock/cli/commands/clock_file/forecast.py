@@ -15,7 +15,6 @@ from clock.cli.output import echo, echo_json, echo_page, json_option, write_file
 from clock.cli.times import period_of, period_options
 from clock.cli.timetables import all_events, load_timetable
 from clock.clocks import SystemClock
-from clock.config import Config
 from clock.errors import ConfigurationError
 from clock.printable import closest, shortened_list
 from clock.rehearsal.event_job import job_class_of
@@ -58,28 +57,19 @@ def forecast(
     """
     given, default = _seconds(options.pop("took")), _period("--default", options.pop("default"))
     config = answering_settings(**options)
-    timetable, measured, slots, left_out = _measured(config, slots, given)
-    start, stop = period_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
-    _check_classes(timetable, given)
-    load = load_of(timetable, start, stop, seconds={**measured, **given}, default=default)
-    _echo(forecast_of(load, slots), start, svg, as_json=as_json, left_out=left_out)
-
-
-def _measured(
-    config: Config, slots: int | None, given: dict[str, float]
-) -> tuple[Timetable, dict[str, float], int, Sequence[str]]:
-    """The events, the measured run times, the slots, and what was left out.
-
-    Redis is not read if no server is configured, and the options give slots and run times.
-    """
-    if slots and given and not config.redis:
-        return load_timetable(config), {}, slots, [SCHEDULES]
-    redis, clock = opened(config)
-    timetable = with_rows(all_events(config, redis))
-    slots = slots or live_slots(redis, clock.now())
+    if slots and given and not config.redis:  # Redis is not needed
+        timetable, seconds, left_out = load_timetable(config), given, [SCHEDULES]
+    else:
+        redis, clock = opened(config)
+        timetable, left_out = with_rows(all_events(config, redis)), []
+        seconds = {**measured_seconds(redis, clock.now()), **given}
+        slots = slots or live_slots(redis, clock.now())
     if not slots:
         raise ConfigurationError("no worker runs; pass --slots: how many jobs your workers will run at once")
-    return timetable, measured_seconds(redis, clock.now()), slots, []
+    start, stop = period_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
+    _check_classes(timetable, given)
+    load = load_of(timetable, start, stop, seconds=seconds, default=default)
+    _echo(forecast_of(load, slots), start, svg, as_json=as_json, left_out=left_out)
 
 
 def _echo(made: Forecast, start: datetime, svg: Path | None, *, as_json: bool, left_out: Sequence[str]) -> None:

@@ -81,65 +81,59 @@ def chaos(
     timetable = load_timetable(settings)
     look_at_jobs(*(path for path in settings.require if path.exists()))
     seed = secrets.randbelow(10_000) if seed is None else seed
-    plan = ChaosPlan(clock_file, settings.require, settings.queue_names, minutes * 60, seed)
     log = (lambda line: echo("  ", line)) if verbose and not as_json else (lambda line: None)
     with scratch() as place:
-        trial = Chaos(plan, place, timetable, log)
+        trial = Chaos(place, timetable, settings.require, settings.queue_names, minutes * 60, seed, log)
         found = trial.run()
     if as_json:
-        echo_json({"seed": seed, "seconds": plan.seconds, "disturbances": trial.disturbances, **asdict(found)})
+        echo_json({"seed": seed, "seconds": trial.seconds, "disturbances": trial.disturbances, **asdict(found)})
     else:
-        _echo(plan, trial.disturbances, found)
+        _echo(trial, found)
     sys.exit(1 if found.problems else 0)
 
 
-def _echo(plan: ChaosPlan, disturbances: Mapping[str, int], found: FinalCheck) -> None:
-    echo(f"seed {plan.seed}: {plan.seconds:g} s, {plan.clocks} clocks, {plan.workers} workers")
-    echo("disturbances: ", ", ".join(f"{what} {count}" for what, count in disturbances.items()) or "none")
+def _echo(trial: Chaos, found: FinalCheck) -> None:
+    echo(f"seed {trial.seed}: {trial.seconds:g} s, {trial.clocks} clocks, {trial.workers} workers")
+    echo("disturbances: ", ", ".join(f"{what} {count}" for what, count in trial.disturbances.items()) or "none")
     echo(f"{found.runs:,} runs, {found.jobs:,} jobs, {found.done:,} of them done")
     for problem in found.problems:
         echo("Problem: ", problem, fg="red")
     if found.problems:
-        again = f"clock chaos {plan.clock_file} --minutes {plan.seconds / 60:g} --seed {plan.seed} --verbose"
-        echo(f"Verdict: {counted(len(found.problems), 'problem')}. Repeat with: {again}")
+        words = f"{trial.timetable.path} --minutes {trial.seconds / 60:g} --seed {trial.seed} --verbose"
+        echo(f"Verdict: {counted(len(found.problems), 'problem')}. Repeat with: clock chaos {words}")
     else:
         echo("Verdict: no problem")
 
 
-@dataclass(frozen=True, slots=True)
-class ChaosPlan:
-    """The application, how long it is disturbed, the seed, how many clocks and workers run, and DISTURBANCES."""
+@dataclass(slots=True)
+class Chaos:
+    """Disturbs an application on a scratch server. `log` gets a line for each disturbance.
 
-    clock_file: Path
+    `weights`: how often each one is drawn. `disturbances` counts them.
+    """
+
+    scratch: Scratch
+    timetable: Timetable
     require: Sequence[Path]
     queues: Sequence[str]
     seconds: float
     seed: int
+    log: Callable[[str], object]
     clocks: int = 2
     workers: int = 2
     weights: Mapping[str, int] = field(default_factory=lambda: DISTURBANCES)
-
-
-@dataclass(slots=True)
-class Chaos:
-    """Runs a plan on a scratch server. `log` gets a line for each disturbance; `disturbances` counts them."""
-
-    plan: ChaosPlan
-    scratch: Scratch
-    timetable: Timetable
-    log: Callable[[str], object]
     clock: Clock = field(default_factory=SystemClock)
     disturbances: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> FinalCheck:
         """Run the application, disturb it, wait until it is idle, stop it, check it. Raises ConfigurationError."""
-        dice, clock, never = random.Random(self.plan.seed), self.clock, threading.Event()  # noqa: S311
-        of_events = random.Random(self.plan.seed)  # noqa: S311  # how many runs fit depends on the machine
+        dice, clock, never = random.Random(self.seed), self.clock, threading.Event()  # noqa: S311
+        of_events = random.Random(self.seed)  # noqa: S311  # how many runs fit depends on the machine
         events = [event for event in self.timetable.events if event.enqueues]
         if not events:
-            raise ConfigurationError(f"{self.plan.clock_file}: no event enqueues a job; chaos needs one")
+            raise ConfigurationError(f"{self.timetable.path}: no event enqueues a job; chaos needs one")
         self._start_all()
-        end = clock.monotonic() + self.plan.seconds
+        end = clock.monotonic() + self.seconds
         next_one = clock.monotonic() + MOST_PAUSE
         while (now := clock.monotonic()) < end:
             self._fire(of_events.choice(events))
@@ -156,11 +150,11 @@ class Chaos:
         return final_check(self.scratch.redis, self.timetable, self.scratch.logged_jobs())
 
     def _start_all(self) -> None:
-        for _ in range(self.plan.clocks):
-            self.scratch.start("clock", "run", str(self.plan.clock_file))
-        jobs = [word for path in self.plan.require for word in ("-r", str(path))]
-        queues = [word for name in self.plan.queues for word in ("-q", name)]
-        for _ in range(self.plan.workers):
+        for _ in range(self.clocks):
+            self.scratch.start("clock", "run", str(self.timetable.path))
+        jobs = [word for path in self.require for word in ("-r", str(path))]
+        queues = [word for name in self.queues for word in ("-q", name)]
+        for _ in range(self.workers):
             self.scratch.start("worker", "worker", *jobs, *queues, "-t", "3", "--log-level", "info")
 
     def _fire(self, event: Event) -> None:
@@ -171,7 +165,7 @@ class Chaos:
             self.disturbances["skipped a run"] += 1
 
     def _disturb(self, dice: random.Random) -> None:
-        what = dice.choices([*self.plan.weights], [*self.plan.weights.values()])[0]
+        what = dice.choices([*self.weights], [*self.weights.values()])[0]
         weights = [WORKERS_FIRST[child.kind] for child in self.scratch.children]
         child = dice.choices(self.scratch.children, weights)[0]
         self.disturbances[f"server {what}" if what in SERVER_PROCESS else what] += 1
