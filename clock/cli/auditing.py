@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
 
 from clock.cli.output import echo
 from clock.errors import StoreError
 from clock.inspection.audit import Change, note_change, user_of_process
 from clock.store import Redis
 
-SOURCE = "command line"
+SOURCE = f"command line on {socket.gethostname()}"
 
 
 def audit(redis: Redis, what: str, target: str, count: int = 1) -> None:
     """Record a change that is made. If Redis refuses the entry, a warning is printed and the change stays."""
-    change = Change(user_of_process(), what, target, count, f"{SOURCE} on {socket.gethostname()}")
+    change = Change(user_of_process(), what, target, count, SOURCE)
     try:
         note_change(redis, change)
     except StoreError as error:
         echo(f"Warning: the audit log has no entry of this change: {error}", err=True)
-
-
-def audit_jobs(redis: Redis, what: str, place: str, conditions: Mapping[str, object], count: int) -> None:
-    """Record a change of the jobs of a place that meet conditions."""
-    shown = "; ".join(f"{name.rstrip('_')}: {value}" for name, value in conditions.items())
-    audit(redis, what, f"{place}: {shown or 'all'}", count)

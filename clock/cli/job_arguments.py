@@ -13,7 +13,7 @@ from typing import Any, cast
 import click
 
 from clock.api import Conditions, FoundJob, JobSet, Queue
-from clock.cli.auditing import audit_jobs
+from clock.cli.auditing import audit
 from clock.cli.opening import Opened, with_redis
 from clock.cli.options import Command, confirm, limit_option, yes_option
 from clock.cli.output import Styled, echo, echo_json, echo_table, json_option, utc
@@ -119,7 +119,8 @@ def change(
     confirm(kind.question.format(size, shown), yes or not size)
     with click.progressbar(length=size, label=kind.label, hidden=size < SHOWN_FROM, file=sys.stderr) as bar:
         changed = action(progress=lambda step: bar.update(min(step.searched, size) - bar.pos), **wanted)
-    audit_jobs(opened.redis, kind.entry, audited, wanted, changed)
+    conditions = "; ".join(f"{name.rstrip('_')}: {value}" for name, value in wanted.items())
+    audit(opened.redis, kind.entry, f"{audited}: {conditions or 'all'}", changed)
     if not size:
         classes = dict.fromkeys(job.job_class for job in islice(place.search(), READ_FOR_CLASSES))
         found = f"it has {shortened_list(list(classes))}" if classes else "it is empty"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
@@ -116,7 +115,7 @@ def delete(opened: Opened, name: str, version: int | None) -> None:
 
 
 def _writer(opened: Opened, declared: Mapping[str, Event] | None = None) -> Schedules:
-    return Schedules(redis=opened.redis, source=f"{SOURCE} on {socket.gethostname()}", declared=declared)
+    return Schedules(redis=opened.redis, source=SOURCE, declared=declared)
 
 
 def _fields(given: dict[str, Any]) -> ScheduleFields:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from clock.api import Conditions, DeadSet, JobSet, Queue, RetrySet, ScheduledSet
-from clock.cli.auditing import audit, audit_jobs
+from clock.cli.auditing import audit
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import (
     DELETION,
@@ -265,7 +265,7 @@ def _clear(opened: Opened, place: type[JobSet], yes: bool) -> None:
     size = jobs.size()
     confirm(f"Delete all ({counted(size, 'job')}) of `{place.name}` for good?", yes or not size)
     deleted = jobs.clear()
-    audit_jobs(opened.redis, "delete_jobs", place.name, {}, deleted)
+    audit(opened.redis, "delete_jobs", f"{place.name}: all", deleted)
     echo(f"Deleted: {deleted}")
 
 

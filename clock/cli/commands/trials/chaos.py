@@ -174,7 +174,7 @@ class Chaos:
             self.log(OF_SERVER[what])
             return
         child.resume()
-        child.send(SIGNALS[what])
+        child.popen.send_signal(SIGNALS[what])
         if what == "suspended":
             child.suspended_until = self.clock.monotonic() + dice.uniform(1, LONGEST_FREEZE)
         self.log(f"a {child.kind} was {what}")

@@ -130,7 +130,7 @@ class StopRehearsal:
             took = self._steps[-1].at - self._steps[-2].at
             verdict = f"the job ended after {took:.1f} s, before the stop; use a shorter --after or a longer job"
             return self._ended(end, verdict, "before the stop")
-        worker.send(signal.SIGTERM)
+        worker.popen.send_signal(signal.SIGTERM)
         self._note("SIGTERM, as a deploy sends it")
         return self._stopped(worker, lines)
 

@@ -12,10 +12,9 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from clock.cli import program
 from clock.errors import StoreError
@@ -37,15 +36,10 @@ class Child:
     popen: subprocess.Popen[bytes]
     suspended_until: float | None = None  # monotonic seconds
 
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal, also to a process that has ended."""
-        with suppress(ProcessLookupError):
-            self.popen.send_signal(number)
-
     def resume(self) -> None:
         """Resume the process if it is suspended."""
         if self.suspended_until is not None:
-            self.send(signal.SIGCONT)
+            self.popen.send_signal(signal.SIGCONT)
             self.suspended_until = None
 
 
@@ -58,18 +52,17 @@ class Scratch:
     redis: Redis
     children: list[Child] = field(default_factory=list)
 
-    def start(self, kind: str, *arguments: str, output: IO[bytes] | int | None = None) -> Child:
+    def start(self, kind: str, *arguments: str, output: int | None = None) -> Child:
         """Start a clock or a worker on the scratch server; its output goes to a file of the folder by default."""
         environ = {name: value for name, value in os.environ.items() if name != "CLOCK_NAMESPACE"}
         environ |= {"REDIS_URL": self.url, "CLOCK_HEARTBEAT": HEARTBEAT}
         words = [*arguments, "--redis", self.url]
-        with ExitStack() as files:
-            log = output or files.enter_context((self.folder / f"{kind}.log").open("ab"))
+        with (self.folder / f"{kind}.log").open("ab") as log:
             popen = subprocess.Popen(  # noqa: S603  # our own command line, no shell
                 program.command(words, unbuffered=True),
                 env=environ,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if output is None else output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
@@ -94,7 +87,7 @@ class Scratch:
         """Stop all processes; kill those that have not ended after `seconds`."""
         for child in self.children:
             child.resume()
-            child.send(signal.SIGTERM)
+            child.popen.send_signal(signal.SIGTERM)
         for child in self.children:
             try:
                 child.popen.wait(seconds)
