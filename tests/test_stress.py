@@ -15,7 +15,7 @@ from redis import Redis
 from clock import Job
 from clock.clocks import SystemClock
 from clock.health.metrics import Metrics as PrometheusMetrics
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.job.middleware.metrics import Metrics
 from clock.store.jobs.moves import Claimed
 from clock.store.ledger.ledger import RedisLedger

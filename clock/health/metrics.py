@@ -18,7 +18,7 @@ from clock.clocks import Clock
 from clock.errors import StoreError
 from clock.health.probes import LeaderSigns
 from clock.inspection.jobs.job_sets import queues
-from clock.job.job_run import JobRun, RunListener
+from clock.job.context import JobRun, RunListener
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing
 from clock.store.jobs.flow import batches, limit_holders

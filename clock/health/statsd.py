@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from clock.clocks import Clock
 from clock.errors import ConfigurationError
 from clock.forking import in_child
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.store.ledger.decision import Decision
 
 PACKET = 1_400  # bytes: fits into one Ethernet frame

@@ -1,4 +1,4 @@
-"""The running job of this thread or task: for its own code, for log lines, and for other modules of this room."""
+"""One run of a job: for its own code, for log lines, for the worker and its listeners, and for this room."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar, Protocol, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import msgspec
 
 from clock.clocks import Clock, SystemClock, from_ms
 from clock.errors import JobError
-from clock.job.job_run import RunState
 from clock.job.payload import Payload
 from clock.printable import brief, printable
+from clock.store.ledger.held_pushes import Push
 
 LONGEST_NOTE = 200  # characters of a note on the progress, which each heartbeat sends
 LARGEST_FIGURE = 1e15  # floats below count in ones
@@ -35,6 +36,42 @@ def figure(what: str, value: Any) -> int | float:
     if not abs(number) <= LARGEST_FIGURE:
         raise JobError(f"{what} is {brief(value, 60)}; it must be a number")
     return int(number) if number.is_integer() else number
+
+
+#: Saves fields in the payload of the running job, and pushes jobs, in one step. False: another worker has the job.
+Save = Callable[[Mapping[str, object], Sequence[Push]], bool]
+
+#: Why a run ended early: the worker stops; its time is over; other workers have the job now.
+EndedEarly = Literal["", "stopped", "released", "lost"]
+
+
+class RunState:
+    """One run of a job. Written by the job's thread; `progress` is also read by the heartbeat.
+
+    `fields` belong into the payload wherever the job goes next. `ended_early`: the job must run again.
+    `on_cancel` interrupts a coroutine; a thread is never interrupted.
+    """
+
+    # Defaults of the class: a run that needs none of these, which is the usual one, pays for none of them.
+    fields: Mapping[str, object] = MappingProxyType({})
+    progress: Mapping[str, object] | None = None
+    ended_early: EndedEarly = ""
+    cancelled = False
+    on_cancel: Callable[[], object] | None = None
+    result: object = None
+    batch: object = None  # the job's own batch, once it has been used
+
+    def __init__(self, save: Save | None = None, started: float | None = None, jid: str = "") -> None:
+        self.save = save  # None: this run is not a worker's
+        self.started = started  # monotonic seconds; None: unknown
+        self.jid = jid
+
+    def cancel(self) -> None:
+        """Note that the job was cancelled. May be called from another thread, and twice."""
+        if not self.cancelled:
+            self.cancelled = True
+            if self.on_cancel is not None:
+                self.on_cancel()
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -86,6 +123,31 @@ class Context(msgspec.Struct, frozen=True):
         firing = self.payload.get("clock")
         ms = firing.get(name) if isinstance(firing, Mapping) else None
         return from_ms(ms) if isinstance(ms, int) else None
+
+
+Outcome = Literal["done", "dropped", "failed", "unfit"]
+
+
+class JobRun(msgspec.Struct, frozen=True):
+    """A run of a job that has ended, and the next step of the job: for the log, the metrics, the event's history.
+
+    `outcome` is done, dropped (it raised Discard), failed, or unfit: the worker could not run it at all. `goes_to`
+    is `retry`, `dead` or empty. `retry_at` is in float seconds since 1970. `then` is the next step of a failed job
+    in words.
+    """
+
+    payload: Payload
+    queue: str
+    outcome: Outcome
+    seconds: float = 0.0
+    error: BaseException | None = None
+    goes_to: str = ""
+    retry_at: float = 0.0
+    then: str = ""
+
+
+#: Called with each run, on the thread that ran the job.
+RunListener = Callable[[JobRun], object]
 
 
 #: Takes a function and calls it once the transaction under way is committed; never, if it is rolled back.

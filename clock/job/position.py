@@ -9,9 +9,8 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from clock.errors import JobCancelled, JobError, StoreError
-from clock.job.context import RunningJob, figure
+from clock.job.context import EndedEarly, RunningJob, figure
 from clock.job.delays import in_seconds
-from clock.job.job_run import EndedEarly
 from clock.job.payload import encode
 from clock.job.push import client
 from clock.job.push.filling import ITEM

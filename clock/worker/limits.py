@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from clock.clocks import Clock
 from clock.errors import ConfigurationError
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.heartbeat.heartbeat import resident_kb
 from clock.worker.options import WorkerOptions

@@ -15,8 +15,8 @@ from functools import partial
 from clock import worker_hooks
 from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable, WorkerStuck
+from clock.job.context import RunListener
 from clock.job.encryption import key_ids
-from clock.job.job_run import RunListener
 from clock.job.middleware.metrics import METRICS
 from clock.job.payload import seconds
 from clock.problems import Problems

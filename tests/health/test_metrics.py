@@ -12,7 +12,7 @@ from redis.retry import Retry
 from clock.clocks import SystemClock, from_ms
 from clock.health.metrics import Metrics
 from clock.job import server_middleware
-from clock.job.job_run import JobRun, Outcome
+from clock.job.context import JobRun, Outcome
 from clock.store.jobs.flow import batches
 from clock.store.ledger.decision import Decision, DecisionKind
 from tests.health.test_server import Signs

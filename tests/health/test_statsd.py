@@ -8,7 +8,7 @@ import pytest
 from clock.clocks import SystemClock
 from clock.errors import ConfigurationError
 from clock.health.statsd import PACKET, Statsd, statsd_in
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.store.ledger.decision import Decision, DecisionKind
 
 RUN = JobRun({"class": "Send:Mail|Job"}, "default", "done", 0.25)

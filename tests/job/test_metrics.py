@@ -7,7 +7,7 @@ from redis import Redis
 from clock import Discard, Job
 from clock.errors import StoreError
 from clock.job import Context
-from clock.job.job_run import JobRun, Outcome
+from clock.job.context import JobRun, Outcome
 from clock.job.middleware.metrics import METRICS
 from clock.testing import FakeClock
 

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.store import keys
 from clock.store.ledger import history, next_due
 from clock.store.ledger.ledger import RedisLedger

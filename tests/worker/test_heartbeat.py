@@ -15,7 +15,7 @@ import pytest
 from redis import Redis
 
 from clock.clocks import SystemClock, to_ms
-from clock.job.job_run import RunState
+from clock.job.context import RunState
 from clock.problems import Problems
 from clock.store.jobs.moves import Claimed
 from clock.store.jobs.worker_register import Beat, WorkerRegister

@@ -14,7 +14,7 @@ from redis import Redis
 from clock import Batch, IterableJob, Job
 from clock.errors import JobError, StoreUnavailable
 from clock.job import Context, registry
-from clock.job.job_run import RunState
+from clock.job.context import RunState
 from clock.job.push.client import ToRedis, using_clock
 from clock.store.jobs.flow import batches
 from clock.store.jobs.flow.unique_locks import held

@@ -11,7 +11,7 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.errors import JobError
 from clock.job import Context, Job
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.log import MOST_GATHERED, configure_logging, write_gathered_lines
 from clock.testing import FakeClock
 from clock.worker.running.job_log import log_run, log_start

@@ -3,7 +3,7 @@
 import pytest
 
 from clock.errors import ConfigurationError
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.worker import WorkerOptions
 from clock.worker.limits import Limits, check_memory
 

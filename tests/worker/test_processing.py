@@ -15,7 +15,7 @@ import clock
 from clock import Discard, Rate, RateLimited, Unique
 from clock.errors import JobCancelled, message_of
 from clock.job import Job
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.job.push.client import using_clock
 from clock.store.jobs import cancellations
 from clock.store.jobs.moves import Claimed

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from clock.errors import StoreError
 from clock.forking import in_child
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.store import Redis
 from clock.store.jobs.job_metrics import BUCKETS_MS, Tally, add
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 from clock.errors import StoreError
 from clock.job import Job
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload, read_payload
 from clock.rehearsal.fake_clock import FakeClock

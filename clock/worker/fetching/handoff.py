@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from clock.job.job_run import RunState
+from clock.job.context import RunState
 from clock.store.jobs.moves import Claimed
 
 SOON_SECONDS = 0.01  # what is claimed at once should be done within about this time

@@ -6,7 +6,7 @@ import logging
 
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError, StoreUnavailable, message_of
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun
 from clock.problems import Problems
 from clock.store import Redis
 from clock.store.ledger import history

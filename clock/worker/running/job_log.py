@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 from clock.clocks import Clock, from_ms, to_ms, unix_seconds
 from clock.errors import message_of
-from clock.job.context import job_logger
-from clock.job.job_run import JobRun
+from clock.job.context import JobRun, job_logger
 from clock.job.payload import Payload
 from clock.log import write_info
 

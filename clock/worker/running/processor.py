@@ -27,11 +27,10 @@ from clock.errors import (
 )
 from clock.forking import end_child
 from clock.job import Context, registry
-from clock.job.context import JobClass
+from clock.job.context import JobClass, JobRun, RunListener, RunState
 from clock.job.encryption import PARKED_UNDER, decrypted_args
 from clock.job.flow.limits import rate_names
 from clock.job.flow.unique import lock_pair, unique_field
-from clock.job.job_run import JobRun, RunListener, RunState
 from clock.job.middleware.metrics import METRICS
 from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
