@@ -134,8 +134,8 @@ class ClusterNodes(Guides):
         ranges = self._answer(place, "CLUSTER", "SLOTS")
         known = [_place(node, place[0]) for _, _, *nodes in ranges for node in nodes]
         self._places = tuple(dict.fromkeys((place, *known, *self._given)))
-        owners = [nodes[0] for first, last, *nodes in ranges if first <= self._slot <= last]
-        return _place(owners[0], place[0]) if owners else None
+        owner = next((nodes[0] for first, last, *nodes in ranges if first <= self._slot <= last), None)
+        return _place(owner, place[0]) if owner else None
 
     def _fault(self, errors: list[RedisError]) -> FoundFault:
         if not errors:

@@ -107,14 +107,14 @@ def _sent_and_read(batch: Sequence[tuple[Redis, Sequence[Command], bytes]], with
 
 def _send_again(redis: Redis, commands: Sequence[Command], answers: Sequence[Any], until: float) -> None:
     """Send refused commands to the server that has their keys now. Raises the refusal if no server takes them."""
-    pool, tries = redis.connection_pool, 0
+    pool, is_again = redis.connection_pool, False
     while left := _left_to_send(commands, answers):
         refusal = _errors(answers)[0]
         if isinstance(pool, Pool) and pool.in_cluster:
             left = _after_a_move(pool, refusal, left, until)
-        elif tries:
+        elif is_again:
             raise refusal
-        commands, answers, tries = left, [], tries + 1
+        commands, answers, is_again = left, [], True
         if commands:
             with lent(redis, within=until - monotonic()) as link:
                 link.send_packed_command([_packed(redis, commands)])
@@ -161,10 +161,10 @@ def _left_to_send(commands: Sequence[Command], answers: Sequence[Any]) -> list[C
     for error in errors:
         if not (fault_of(error).is_elsewhere or fault_of(error).cause == "try_again"):
             raise error
-    waits = [command for command in commands[-1:] if command[0] == "WAIT"]
-    others = len(commands) - len(waits)
-    left = [commands[place] for place in range(others) if answers[place] in errors]
-    if waits and len(left) < others:
+    refused = [command for command, answer in zip(commands, answers, strict=True) if answer in errors]
+    waits = [command for command in commands if command[0] == "WAIT"]  # at most one, the last
+    left = [command for command in refused if command not in waits]
+    if waits and len(left) + len(waits) < len(commands):
         check_replicated(0 if answers[-1] in errors else answers[-1], int(waits[0][1]))
     return [*left, *waits] if left else []
 
