@@ -14,7 +14,6 @@ from clock.inspection.jobs.job_sets import SetName
 from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.opening import Redis
 from clock.job.payload import seconds
-from clock.web.formatting import LONGEST_BLOCK
 from clock.web.inputs import BadInput, date_or_time, number
 from clock.web.page import Visit
 
@@ -24,6 +23,7 @@ QUEUE = "queue:"  # before the name of a queue as the place of a job
 
 START = ":0:4"  # a cursor that reads few jobs at first: they may be large
 JOBS_ON_A_PAGE = 25
+LONGEST_BLOCK = 20_000  # characters of a payload or a traceback on the page of its job
 SEARCHED = 5_000  # jobs that one page of a search looks at, if Redis can skip most of them
 NEAR = (
     5_000  # jobs that are read to find one: those with its score, or those of a queue from the start of a page on

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from markupsafe import Markup, escape
 
 from clock.printable import duration
-from clock.rehearsal.forecast import Forecast, Minute
+from clock.rehearsal.forecast import Forecast
 from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, bar, box, framed, paths, svg
 from clock.web.charts.times import nice_top
 
@@ -39,13 +39,18 @@ def throughput(series: Sequence[tuple[datetime, int, int]], stretch: Stretch, la
 
 def forecast_chart(made: Forecast, stretch: Stretch, label: str) -> Markup:
     """A bar for each stretch of minutes: the busiest minute counts, and the most waiting jobs."""
-    begin, seconds = stretch.first.timestamp(), stretch.seconds
     most = max((minute.waiting for minute in made.minutes), default=0) or 1
+    found: dict[int, tuple[float, int]] = {}
+    for minute in made.minutes:
+        place = int(BARS * max(0.0, minute.at - stretch.first.timestamp()) / stretch.seconds)
+        part, jobs = found.get(place, (0.0, 0))
+        found[place] = max(part, minute.busy), max(jobs, minute.waiting)
     busy, waiting = [], []
     wide = WIDTH / BARS
-    for place, part, jobs in _bars(made.minutes, begin, seconds):
-        busy.append(bar(place * wide, wide - 0.5, min(1.0, part)))
-        if jobs:
+    for place, (part, jobs) in found.items():
+        if place < BARS:
+            busy.append(bar(place * wide, wide - 0.5, min(1.0, part)))
+        if place < BARS and jobs:
             waiting.append(bar(place * wide, wide - 0.5, max(0.04, jobs / most)))
     inner = paths({"load-mark": busy, "over-mark": waiting})
     return framed(inner, [(0.0, "0%"), (0.5, "50%"), (1.0, "100%")], stretch, label)
@@ -65,16 +70,6 @@ def distribution(times: Sequence[tuple[float, int]], label: str) -> Markup:
     return Markup(  # noqa: S704  # numbers made here; texts are escaped
         f'<table class="distribution"><caption class="visually-hidden">{escape(label)}</caption>{rows}</table>'
     )
-
-
-def _bars(minutes: Sequence[Minute], begin: float, seconds: float) -> Iterator[tuple[int, float, int]]:
-    """Place of a bar, the busy part of its busiest minute, the most jobs that wait."""
-    found: dict[int, tuple[float, int]] = {}
-    for minute in minutes:
-        place = int(BARS * max(0.0, minute.at - begin) / seconds)
-        busy, waiting = found.get(place, (0.0, 0))
-        found[place] = max(busy, minute.busy), max(waiting, minute.waiting)
-    yield from ((place, *values) for place, values in found.items() if place < BARS)
 
 
 def _upper(times: Sequence[tuple[float, int]], place: int) -> str:

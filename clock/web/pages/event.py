@@ -13,9 +13,9 @@ from clock.inspection.events.event_rows import EventRow, event_history
 from clock.inspection.events.why import periods_of, recorded, why
 from clock.printable import duration
 from clock.web.charts.marks import kind_of
-from clock.web.formatting import local
 from clock.web.inputs import limited
 from clock.web.page import NotFound, Page, Visit
+from clock.web.rendering import local
 
 HISTORY = 100  # records on the page
 STRIP = 60
