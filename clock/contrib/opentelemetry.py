@@ -11,10 +11,13 @@ of Sidekiq writes and reads it.
 
 from __future__ import annotations
 
+import re
 from asyncio import CancelledError
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cache
+from itertools import islice
 from threading import Lock
 from types import TracebackType
 from typing import Any
@@ -22,8 +25,10 @@ from typing import Any
 from clock.clocks import SystemClock
 from clock.errors import Discard, JobCancelled
 from clock.job import client_middleware, server_middleware
+from clock.job.push.carriers import Batches
 from clock.job.push.client import ToRedis, carrier, change_carrier
 from clock.job.push.payload_builder import is_bulk
+from clock.store.jobs.queues import Parcel
 
 try:
     from opentelemetry import context as contexts
@@ -31,18 +36,19 @@ try:
     from opentelemetry.context import Context
     from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.propagators.textmap import Getter
-    from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+    from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 except ImportError:
     NEEDED = (
         "clock.contrib.opentelemetry needs the package `opentelemetry-api`: pip install 'clockd[opentelemetry]'"
     )
     raise ImportError(NEEDED) from None
 
-from clock.contrib.sending_spans import SYSTEM, TracedPushes
-
 SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
 #: Seconds; those of the convention for `messaging.process.duration`.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+SYSTEM = "sidekiq"  # the value of Ruby's instrumentation: the format of the queues is Sidekiq's
+MOST_LINKS = 128  # of a span: so many an SDK keeps
+_TRACEPARENT = re.compile(r'"traceparent":"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"')
 _NO_FAILURE = {Discard: "dropped", JobCancelled: "cancelled", CancelledError: "cancelled"}
 
 _monotonic = SystemClock().monotonic
@@ -80,7 +86,7 @@ class ClockInstrumentor:
         client_middleware.add(tracing.send)
         server_middleware.prepend(tracing.process)
         if type(carrier()) is ToRedis:
-            change_carrier(TracedPushes(tracing.tracer, tracing.send_duration, is_off=tracing.is_off))
+            change_carrier(_TracedPushes(tracing))
         ClockInstrumentor._installed = tracing
 
     def uninstrument(self, **_others: object) -> None:
@@ -90,7 +96,7 @@ class ClockInstrumentor:
             client_middleware.remove(tracing.send)
             server_middleware.remove(tracing.process)
             tracing.sent.is_on = tracing.consumed.is_on = False
-            if isinstance(carrier(), TracedPushes):
+            if isinstance(carrier(), _TracedPushes):
                 change_carrier(ToRedis())
 
 
@@ -214,6 +220,70 @@ class _Counts:
         with self._lock:
             counts = dict(self._counts) if self.is_on else {}
         return [Observation(count, _common(queue, operation)) for (queue, operation), count in counts.items()]
+
+
+class _TracedPushes(ToRedis):
+    """The carrier of an application that runs, measured. A push of many jobs is a span, with links to theirs."""
+
+    def __init__(self, tracing: _Tracing) -> None:
+        super().__init__()
+        self._tracing = tracing
+
+    def carry(self, batches: Batches) -> None:
+        """Push them by the default connection. Raises StoreUnavailable."""
+        batches = list(batches)
+        with self._sending([parcel for batch in batches for parcel in batch]):
+            super().carry(batches)
+
+    async def acarry(self, batches: Batches) -> None:
+        """Push them without blocking the event loop."""
+        batches = list(batches)
+        with self._sending([parcel for batch in batches for parcel in batch]):
+            await super().acarry(batches)
+
+    @contextmanager
+    def _sending(self, parcels: Sequence[Parcel]) -> Iterator[None]:
+        if self._tracing.is_off():
+            yield
+            return
+        about, started = _sent_to(parcels), _monotonic()
+        span = self._span(parcels, about)
+        try:
+            with trace.use_span(span) if span else nullcontext():
+                yield
+        except BaseException as error:
+            about["error.type"] = type(error).__qualname__
+            raise
+        finally:
+            if span:
+                span.set_attributes(about)
+                span.end()
+            self._tracing.send_duration.record(_monotonic() - started, about)
+
+    def _span(self, parcels: Sequence[Parcel], about: Mapping[str, Any]) -> trace.Span | None:
+        """The span of many jobs, with links to their `create` spans; None: it is one job, which has its span."""
+        queue, count = about.get("messaging.destination.name"), sum(len(parcel.payloads) for parcel in parcels)
+        if count < 2:
+            return None
+        attributes = {**about, "messaging.operation.type": "send", "messaging.batch.message_count": count}
+        links = list(islice(_created(parcels), MOST_LINKS))
+        name = f"send {queue}" if queue else "send"
+        return self._tracing.tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes, links=links)
+
+
+def _sent_to(parcels: Sequence[Parcel]) -> dict[str, Any]:
+    about = {"messaging.system": SYSTEM, "messaging.operation.name": "send"}
+    queues = {parcel.queue for parcel in parcels}
+    return {**about, "messaging.destination.name": queues.pop()} if len(queues) == 1 else about
+
+
+def _created(parcels: Sequence[Parcel]) -> Iterator[Link]:
+    """Links to the spans in the payloads, which are JSON."""
+    for parcel in parcels:
+        for text in parcel.payloads:
+            if found := _TRACEPARENT.search(text):
+                trace_id, span_id, flags = (int(number, 16) for number in found.groups())
+                yield Link(SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags)))
 
 
 @cache

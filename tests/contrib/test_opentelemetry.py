@@ -21,8 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from redis import Redis
 
 from clock import Discard, Job, client_middleware, server_middleware, testing
-from clock.contrib.opentelemetry import _GETTER, ClockInstrumentor
-from clock.contrib.sending_spans import MOST_LINKS
+from clock.contrib.opentelemetry import _GETTER, MOST_LINKS, ClockInstrumentor
 from clock.errors import StoreError
 from clock.job.payload import encode
 from clock.job.push.client import ToRedis, carrier
