@@ -1,11 +1,15 @@
-"""The application as Django sees it."""
+"""The application as Django sees it: settings, checks, middleware.
+
+The system checks read `settings.CLOCK` with every command, the clock file with `manage.py check`.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -14,13 +18,23 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import get_commands, load_command_class
 from django.utils import timezone, translation
 
-from clock.django.check import check_clock_file, check_settings
+from clock.clocks import SystemClock
+from clock.config import Config, load_config
+from clock.django.discovery import import_jobs_of_applications
 from clock.django.project_settings import apply
+from clock.errors import ClockError
 from clock.job import server_middleware
 from clock.job.context import RunningJob
 from clock.job.payload import Payload
+from clock.job.registry import lookup
+from clock.lint.finding import Finding, Look
+from clock.lint.rules import findings
+from clock.store.ledger.held_pushes import dropping
+from clock.store.server.application import check_url
+from clock.timetable import load
 
 CHECKING = ("check", "runserver", "test")  # they run the checks themselves
+MESSAGES = {"error": checks.Error, "warning": checks.Warning}
 MANAGE = ("manage.py", "django-admin", "django-admin.exe", "__main__.py")  # `python -m django` is the last
 
 
@@ -68,3 +82,42 @@ def _checks_system(words: list[str]) -> bool:
         return True
     command = load_command_class(found, name) if isinstance(found, str) else found
     return bool(command.requires_system_checks)
+
+
+def check_settings(app_configs: object = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """The errors in `settings.CLOCK`."""
+    try:
+        apply()
+        config = load_config({})
+        if config.redis:
+            check_url(config.redis, config.redis_source)
+    except (ImproperlyConfigured, ClockError) as error:
+        return [checks.Error(str(error), id="clock.E001")]
+    return []
+
+
+def check_clock_file(app_configs: object = None, **kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """The findings of `clock check` in the clock file. Only `manage.py check` runs it: it may take seconds."""
+    if sys.argv[1:2] != ["check"] or check_settings():
+        return []
+    try:
+        return [_message(finding) for finding in _findings()]
+    except ClockError as error:
+        return [checks.Error(str(error), id="clock.E002")]
+
+
+def _findings() -> Sequence[Finding]:
+    config = load_config({})
+    is_default = config.clock_file == Config().clock_file
+    if is_default and not config.clock_file.exists() and not config.schedule:
+        return []
+    with dropping():  # the check changes nothing
+        import_jobs_of_applications()
+        timetable = load(config.clock_file, declared=config.schedule, find_job=lookup)
+    return findings(Look(timetable, SystemClock().now().replace(microsecond=0), config.queue_names))
+
+
+def _message(finding: Finding) -> checks.CheckMessage:
+    name = f"event {finding.event!r}: " if finding.event else ""
+    kind = MESSAGES.get(finding.level, checks.Info)
+    return kind(f"{finding.source}: {name}{finding.text}", id=f"clock.{finding.rule}")

@@ -23,7 +23,7 @@ import clock.django
 from clock import Job, api
 from clock.config import load_config
 from clock.django import TaskBackend, event_rows
-from clock.django.check import check_clock_file, check_settings
+from clock.django.apps import check_clock_file, check_settings
 from clock.django.discovery import import_jobs_of_applications
 from clock.django.framework import (
     BaseTaskBackend,
