@@ -22,7 +22,7 @@ from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import load
-from clock.web.reading.cache import Cached
+from clock.web.cache import Cached
 from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.fetching.handoff import Handoff, Slot
 from tests.examples import ARE_MANY

@@ -1,7 +1,7 @@
 from clock.web.access import LOCAL_HOSTS, Access, Gatekeeper, basic, local
 from clock.web.dashboard import Dashboard, open_dashboard, source_of
+from clock.web.data import Source
 from clock.web.http import Request, Response
-from clock.web.reading.data import Source
 
 __all__ = [
     # how it is opened

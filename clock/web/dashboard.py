@@ -23,13 +23,13 @@ from clock.rehearsal.sources import timetable_of
 from clock.web.access import Access, Gatekeeper, comes_from_here, token_cookie, token_of
 from clock.web.action import carry_out, confirm_page, expired, message_of, new_form_id
 from clock.web.adapters import as_asgi, as_wsgi
+from clock.web.data import Data, Source
 from clock.web.http import Request, Response, as_json, finished
 from clock.web.inputs import LONGEST_DETAIL, BadInput, check_request
 from clock.web.job_lists import shown_args
 from clock.web.page import MENU, NotFound, Page, Show, Visit
 from clock.web.pages import ACTIONS, PAGES
 from clock.web.pages.job import trace_url_in
-from clock.web.reading.data import Data, Source
 from clock.web.rendering import environment, static_files
 from clock.web.texts import TEXTS
 

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clock.web.access import Access
+from clock.web.data import Data
 from clock.web.http import Request
 from clock.web.inputs import number
-from clock.web.reading.data import Data
 from clock.web.texts import TEXTS, Texts
 
 EVENTS_ON_A_PAGE = 25

@@ -19,9 +19,9 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import load
 from clock.web import Access, Dashboard, Request, Source
+from clock.web.cache import Overview
 from clock.web.pages import event_actions, job_sets
 from clock.web.pages.run_time import as_texts
-from clock.web.reading.overview import Overview
 from tests.web.conftest import EVERYTHING, NOW, SAME_SITE, Visitor
 
 NOW_SECONDS = NOW.timestamp()

@@ -148,7 +148,7 @@ def test_a_page_shows_how_many_events_were_read_so_far(redis: Redis, monkeypatch
         assert names[0] == "event.00000" or goes_on.wait(PATIENCE_SECONDS)
         return read(connection, names, *rest)
 
-    monkeypatch.setattr("clock.web.reading.data.event_rows.summaries", slow)
+    monkeypatch.setattr("clock.web.data.event_rows.summaries", slow)
     monkeypatch.setattr("clock.web.pages.schedules.PATIENCE_SECONDS", 0.0)
     timetable = loads(FILE % EVENTS)
     _decided(redis, timetable)

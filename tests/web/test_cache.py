@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from clock.rehearsal.fake_clock import FakeClock
-from clock.web.reading.cache import MOST_KEPT, Background, Cached
+from clock.web.cache import MOST_KEPT, Background, Cached
 from tests.patience import PATIENCE_SECONDS, eventually
 from tests.web.conftest import NOW
 

@@ -20,7 +20,7 @@ from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.lateness import Lateness
 from clock.ticker.side_tasks import LatenessLog
 from clock.web import Access, Dashboard, Source
-from clock.web.reading.cache import Background
+from clock.web.cache import Background
 from tests.web.conftest import NOW, Visitor
 
 CROWDED = """

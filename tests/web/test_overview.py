@@ -16,8 +16,7 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.store.server.connection import connect
 from clock.timetable import Timetable
 from clock.web import Dashboard, Source
-from clock.web.reading.cache import Background
-from clock.web.reading.overview import STALE_SECONDS, Overview
+from clock.web.cache import STALE_SECONDS, Background, Overview
 from tests.web.conftest import EVERYTHING, NOW, Visitor
 
 FINE, FAILS = Summary("", None, None), Summary("failing", None, None)

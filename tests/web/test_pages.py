@@ -18,10 +18,9 @@ from clock.store.jobs.job_metrics import Tally
 from clock.store.ledger import timetable_changes
 from clock.testing import loads
 from clock.timetable import load
-from clock.web import Access, Dashboard, Source
+from clock.web import Access, Dashboard, Source, data
 from clock.web.charts.plot import Stretch, framed
 from clock.web.charts.times import dots
-from clock.web.reading import data
 from tests.web.conftest import NOW, SAME_SITE, Visitor
 
 FIRST = {"reminders": "every day at 06:00", "ticks": "every 10 minutes", "digest": "every monday"}

@@ -9,9 +9,9 @@ from typing import Any
 from clock.rehearsal.forecast import Forecast
 from clock.rehearsal.forecast_text import to_json
 from clock.web.charts.plot import Stretch
+from clock.web.data import FORECAST_SECONDS, Span
 from clock.web.inputs import choice, date_or_time, number
 from clock.web.page import Page, Visit
-from clock.web.reading.data import FORECAST_SECONDS, Span
 
 DAYS: Mapping[str, int] = {"1": 1, "3": 3, "7": 7}
 MOST_SLOTS = 10_000

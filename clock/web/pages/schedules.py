@@ -8,9 +8,9 @@ from functools import partial
 
 from clock.clocks import from_ms, to_ms
 from clock.inspection.events.event_rows import MISSED_KEPT, EventRow, Summary, summary
+from clock.web.cache import FRESH_SECONDS, Found
 from clock.web.inputs import choice
 from clock.web.page import Page, Visit, part_of
-from clock.web.reading.overview import FRESH_SECONDS, Found
 
 STRIP = 60  # decisions
 #: Events that are read for an order by time, of those that may have run since the last reading.

@@ -1,4 +1,4 @@
-"""The clocks and the workers that live, and the jobs that run now; quieting and stopping workers."""
+"""The system: clocks, workers, the jobs that run now, Redis and the findings of `clock doctor`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import partial
 
 from clock.api import Workers
+from clock.inspection.doctor.finding import Grade
 from clock.inspection.jobs.busy import busy_jobs
 from clock.web.action import Action, Change, Question
 from clock.web.job_lists import job_json
@@ -15,6 +16,7 @@ from clock.web.page import NotFound, Page, Visit
 MOST_WORKERS = 100
 MOST_JOBS = 100
 MOST_BUSY_WORKERS = 50  # whose jobs are read
+GRADES = (Grade.BAD, Grade.WARNING, Grade.GOOD)
 
 
 def show(visit: Visit) -> Page:
@@ -60,6 +62,17 @@ def show_busy(visit: Visit) -> Page:
     )
 
 
+def show_redis(visit: Visit) -> Page:
+    """The findings, the bad ones first."""
+    findings = sorted(visit.data.findings(), key=lambda finding: GRADES.index(finding.grade))
+    return Page(
+        template="redis",
+        json=lambda: [asdict(finding) for finding in findings],
+        view={"findings": findings},
+        refreshes=False,
+    )
+
+
 def _worker(visit: Visit) -> str:
     """The worker that is meant. Raises NotFound."""
     identity = visit.field("worker")
@@ -77,7 +90,7 @@ def _do(act: Callable[[Workers, str], object], visit: Visit, identity: str) -> C
     return identity, 1
 
 
-PAGES = {"/processes": show, "/busy": show_busy}
+PAGES = {"/processes": show, "/busy": show_busy, "/redis": show_redis}
 ACTIONS = {
     "quiet_worker": Action("quiet", partial(_do, Workers.quiet), _worker, _ask),
     "stop_worker": Action("quiet", partial(_do, Workers.stop), _worker, _ask, is_danger=True),

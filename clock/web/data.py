@@ -20,8 +20,7 @@ from clock.lint.finding import Finding as Hazard
 from clock.lint.rules import event_findings
 from clock.rehearsal.forecast import Forecast, forecast, load_of, measured_seconds
 from clock.timetable import Event, Timetable, with_rows
-from clock.web.reading.cache import Background, Cached
-from clock.web.reading.overview import Found, Overview
+from clock.web.cache import Background, Cached, Found, Overview
 
 logger = logging.getLogger("clock.web")
 
