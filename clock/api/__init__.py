@@ -25,7 +25,8 @@ from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.jobs.limits import LimitView
 from clock.inspection.jobs.pages import Page, Progress
 from clock.inspection.processes import ClockView, WorkerView
-from clock.ticker import BackfilledRun, BackfillPlan, PlannedRun
+from clock.ticker.backfill_plan import BackfillPlan, PlannedRun
+from clock.ticker.requested_runs import BackfilledRun
 
 __all__ = [
     "BackfillPlan",

@@ -22,7 +22,8 @@ from clock.store.ledger import history
 from clock.store.ledger.history import Record
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import Pause
-from clock.ticker import Backfill, BackfilledRun, BackfillPlan, fire_manually, plan_backfill
+from clock.ticker.backfill_plan import BackfillPlan, plan_backfill
+from clock.ticker.requested_runs import Backfill, BackfilledRun, fire_manually
 from clock.timetable import Event, Timetable, find_event, load, with_rows
 from clock.timetable.periods import YEARS
 

@@ -33,7 +33,8 @@ from clock.rehearsal.uptime import (
     run_firings,
     runs_user_code,
 )
-from clock.ticker import ActionMode, ActionOf, Ticker, own_action
+from clock.ticker import ActionMode, Ticker
+from clock.ticker.firing.run_event import ActionOf, own_action
 from clock.timetable import Event, Timetable, load
 
 _WHOLE_SECOND = timedelta(seconds=1)

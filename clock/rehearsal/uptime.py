@@ -1,6 +1,6 @@
 """The due instants of a rehearsal while its clock runs.
 
-One call to production's code decides all due instants of an event (`clock.ticker.fires_on_time`). The firings are
+One call to production's code decides all due instants of an event (`fires_on_time`). The firings are
 kept as a column of numbers. If user code has an influence - a condition, a callback, an executed action -
 production's code runs each firing, ordered by time, with the clocks set to the due instant. The other firings need
 not run: their jobs are computed on request.
@@ -23,19 +23,11 @@ from clock.rehearsal.frozen_time import Move
 from clock.rehearsal.ledger import MemoryLedger
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.pauses import covering
-from clock.ticker import (
-    JOINED,
-    ActionOf,
-    Due,
-    Outcome,
-    Signature,
-    carry_out,
-    decision_of,
-    due_of,
-    fire,
-    fires_on_time,
-    pause_after,
-)
+from clock.ticker import Signature
+from clock.ticker.firing.decisions import JOINED, Outcome, decision_of, pause_after
+from clock.ticker.firing.run_event import ActionOf, carry_out
+from clock.ticker.firing.run_event import run as fire
+from clock.ticker.planning.catch_up import Due, due_of, fires_on_time
 from clock.timetable import Event, Timetable
 
 SIGNATURE = Signature("rehearsal", "rehearsal")

@@ -57,16 +57,13 @@ class BackgroundYield:
         """
         with uncollected(events):
             yield
-            if events >= MANY and self._is_needed and self._is_quiet():
-                gc.collect()
-
-    def _is_quiet(self) -> bool:
-        """Wait a short time until no event is due for a while. False: the time is over."""
-        end = self._clock.monotonic() + QUIET_SECONDS
-        while self._soon(QUIET) is not None and self._clock.monotonic() < end:
-            self._clock.wait(self._stop, LOOK_SECONDS)
-        self._clock.wait(self._stop, 4 * COMMIT_SECONDS)
-        return self._soon(QUIET) is None
+            if events >= MANY and self._is_needed:
+                end = self._clock.monotonic() + QUIET_SECONDS
+                while self._soon(QUIET) is not None and self._clock.monotonic() < end:
+                    self._clock.wait(self._stop, LOOK_SECONDS)
+                self._clock.wait(self._stop, 4 * COMMIT_SECONDS)
+                if self._soon(QUIET) is None:
+                    gc.collect()
 
     def yield_if_due(self) -> None:
         """If an event is almost due, wait until it has been fired, for a short time at most."""

@@ -140,19 +140,19 @@ class Leader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if self._wait():
-                self.beat()
+            self._wait()
+            self.beat()
 
-    def _wait(self) -> bool:
-        """Wait until the next attempt is due. False: this clock stops."""
+    def _wait(self) -> None:
+        """Wait until the next attempt is due, or this clock stops."""
         if self.leads:
             self._waiting.rests()
         if self.leads or self._tenure is None:
-            return not self._clock.wait(self._stop, BEAT_SECONDS)
+            self._clock.wait(self._stop, BEAT_SECONDS)
+            return
         try:
             with self._waiting:
                 seconds = min(BEAT_SECONDS, self._tenure.left_seconds + EXPIRY_SECONDS)
                 self._is_handed_over = self._lease.wait_for_hand_over(seconds)
         except StoreError:
             self._tenure = None
-        return not self._stop.is_set()

@@ -10,7 +10,7 @@ from clock.clocks import from_ms, to_ms, unix_seconds
 from clock.log import write_gathered_lines, write_info
 from clock.printable import shortened_list
 from clock.store.ledger.entry import Entry, Origin
-from clock.ticker.firing.own_commits import Behind, OwnCommits
+from clock.ticker.firing.own_commits import OwnCommits
 from clock.ticker.planning.catch_up import Due
 from clock.ticker.planning.due_queue import Planned
 from clock.timetable import Event
@@ -91,21 +91,25 @@ def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], own_comm
             shortened_list(list(map(repr, renewed))),
         )
     pairs = [(item.event.name, item.event.declaration) for item in planned]
-    if behind := own_commits.behind(pairs, entries):
-        events = {item.event.name: item.event for item in planned}
+    behind = own_commits.behind(pairs, entries)
+    lost = [
+        _decided_again(item.event, entry, behind[item.event.name])
+        for item, entry in zip(planned, entries, strict=True)
+        if item.event.name in behind
+    ]
+    if lost:
         logger.warning(
             "Redis lost decisions that this clock had committed: an older snapshot was restored, or a replica "
             "that lagged was promoted. These due instants are decided again, and jobs that ran may run again: %s",
-            shortened_list([_decided_again(events[found.event], found) for found in behind]),
+            shortened_list(lost),
         )
 
 
-def _decided_again(event: Event, behind: Behind) -> str:
+def _decided_again(event: Event, entry: Entry, committed_ms: int) -> str:
     """The event and its due instants that the ledger has lost."""
-    entry = behind.found
-    low, high = entry.decided_ms // 1000, behind.committed_ms // 1000
+    low, high = entry.decided_ms // 1000, committed_ms // 1000
     span = span_of(event.due_between(low, high, anchor=entry.anchor, previous=entry.previous))
     if span is None:
-        return f"{event.name!r} up to {from_ms(behind.committed_ms).isoformat()}"
+        return f"{event.name!r} up to {from_ms(committed_ms).isoformat()}"
     first, last = from_ms(span.first * 1000).isoformat(), from_ms(span.last[-1] * 1000).isoformat()
     return f"{event.name!r} {first}" if span.count == 1 else f"{event.name!r} {span.count} from {first} to {last}"

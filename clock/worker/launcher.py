@@ -67,7 +67,8 @@ class Launcher:
         for capsule, slot in self._first:
             self._start(capsule, slot, is_first=True)
         while self._children:
-            self._clock.wait(self._changed, self._seconds_to_look())
+            left = max(KILLING_SECONDS, self._stop_by - self._clock.monotonic())
+            self._clock.wait(self._changed, min(LOOK_SECONDS, left))
             self._changed.clear()
             self._look()
         return self._exit_code
@@ -109,9 +110,6 @@ class Launcher:
         self._replacing = False
         self._changed.set()
         self._pass_on(number)
-
-    def _seconds_to_look(self) -> float:
-        return min(LOOK_SECONDS, max(KILLING_SECONDS, self._stop_by - self._clock.monotonic()))
 
     def _pass_on(self, number: signal.Signals) -> None:
         with self._lock:

@@ -259,7 +259,9 @@ class Worker:
             )
         self._stop_by = min(self._stop_by, self._clock.monotonic() + self._options.stop_timeout_seconds)
         shutdown = self._callbacks.fire("shutdown")
-        self._wait_for_jobs()
+        for thread in self._job_threads:
+            while thread.is_alive() and (left := self._seconds_left()):
+                thread.join(min(left, LOOK_SECONDS))
         self._wait_for(shutdown)
         closing = self._start(lambda: self._close(beating), "closing")
         closing.join(CLOSE_SECONDS)
@@ -272,11 +274,6 @@ class Worker:
         self._stop_by = max(self._stop_by, self._clock.monotonic() + EXIT_HOOK_SECONDS)
         self._wait_for(self._callbacks.fire("exit"))
         logger.info("Stopped")
-
-    def _wait_for_jobs(self) -> None:
-        for thread in self._job_threads:
-            while thread.is_alive() and (left := self._seconds_left()):
-                thread.join(min(left, LOOK_SECONDS))
 
     def _wait_for(self, hooks: threading.Event) -> None:
         """Wait for hooks, until jobs may not run any longer."""
@@ -308,6 +305,15 @@ class Worker:
         )
         duties = Duties(self._redis, self._named_duties(), problems=self._problems, clock=self._clock)
         time = self._problems.part("time")
+        recover_others = partial(
+            recover,
+            self._redis,
+            clock=self._clock,
+            own=self._identity,
+            dead=self._options.dead,
+            problems=self._problems,
+            died=self._callbacks.died,
+        )
 
         def describe(rtt_us: int) -> Beat:
             follow_redis_time(self._redis, clock=self._clock, part=time)
@@ -316,21 +322,11 @@ class Worker:
         return Heartbeat(
             self._register,
             self._identity,
-            BeatTasks(describe, self._obey, duties.do, self._recover),
+            BeatTasks(describe, self._obey, duties.do, recover_others),
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
             problems=self._problems,
             link=self._link,
-        )
-
-    def _recover(self) -> None:
-        recover(
-            self._redis,
-            clock=self._clock,
-            own=self._identity,
-            dead=self._options.dead,
-            problems=self._problems,
-            died=self._callbacks.died,
         )
 
     def _redis_answers(self) -> bool:

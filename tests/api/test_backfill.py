@@ -17,7 +17,8 @@ from clock.job.push.client import using_clock
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.ledger.held_pushes import jid_of
 from clock.store.ledger.ledger import RedisLedger
-from clock.ticker import Backfill, Signature, Ticker
+from clock.ticker import Signature, Ticker
+from clock.ticker.requested_runs import Backfill
 from clock.timetable import load
 
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)

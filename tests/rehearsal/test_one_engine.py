@@ -18,8 +18,8 @@ from clock.rehearsal.uptime import enqueue_only
 from clock.store import keys, listing
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock, History, MemoryLedger
-from clock.ticker import ActionMode, Signature, Ticker, fires_on_time
-from clock.ticker.planning.catch_up import backlog_of
+from clock.ticker import ActionMode, Signature, Ticker
+from clock.ticker.planning.catch_up import backlog_of, fires_on_time
 from clock.timetable import Event, Timetable, load
 from tests.examples import ARE_MANY, examples
 

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from clock.store.ledger.decision import DecisionKind
-from clock.ticker import Outcome, Signature, decision_of, pause_after
-from clock.ticker.firing.decisions import paused_decision
+from clock.ticker import Signature
+from clock.ticker.firing.decisions import Outcome, decision_of, pause_after, paused_decision
 from clock.ticker.planning.catch_up import Due
 from clock.timetable import Event, Timetable
 from tests.ticker.conftest import START

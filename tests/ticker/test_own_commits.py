@@ -2,7 +2,7 @@
 
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.entry import Entry
-from clock.ticker.firing.own_commits import Behind, OwnCommits
+from clock.ticker.firing.own_commits import OwnCommits
 
 PAIR = ("a", "daily")
 
@@ -39,9 +39,9 @@ def test_a_ledger_is_behind_if_it_has_decided_less_than_this_clock_committed() -
     own = remembering(Entry(1000, 2000), committed(3000))
     older, same, newer = Entry(1000, 2000), Entry(1000, 3000), Entry(1000, 4000)
 
-    assert own.behind([PAIR], [older]) == [Behind("a", older, 3000)]
-    assert (own.behind([PAIR], [same]), own.behind([PAIR], [newer])) == ([], [])
-    assert own.behind([("unknown", "daily")], [older]) == []
+    assert own.behind([PAIR], [older]) == {"a": 3000}
+    assert (own.behind([PAIR], [same]), own.behind([PAIR], [newer])) == ({}, {})
+    assert own.behind([("unknown", "daily")], [older]) == {}
 
 
 def test_a_deleted_event_is_forgotten() -> None:

@@ -11,8 +11,10 @@ from redis import Redis
 from clock import client_middleware
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import ActionMode, Signature, Ticker, carry_out, decision_of
+from clock.ticker import ActionMode, Signature, Ticker
+from clock.ticker.firing.decisions import decision_of
 from clock.ticker.firing.prepared_firings import LOOK, PreparedFirings
+from clock.ticker.firing.run_event import carry_out
 from clock.ticker.planning.catch_up import Due
 from clock.timetable import Event, Timetable
 

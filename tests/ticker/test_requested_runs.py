@@ -10,8 +10,7 @@ from clock.errors import ActionFailed, StoreError
 from clock.store.ledger.held_pushes import jid_of
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import fire_manually
-from clock.ticker.requested_runs import ManualRun
+from clock.ticker.requested_runs import ManualRun, fire_manually
 from clock.timetable import Timetable
 from tests.ticker import jobs
 

@@ -14,7 +14,9 @@ from redis import Redis
 from clock.store.ledger.ledger import BATCH, RedisLedger
 from clock.store.server.connection import connect, using_default
 from clock.testing import FakeClock
-from clock.ticker import ON_THE_LOOP, Due, Signature, Ticker, fire
+from clock.ticker import ON_THE_LOOP, Signature, Ticker
+from clock.ticker.firing.run_event import run as fire
+from clock.ticker.planning.catch_up import Due
 from clock.timetable import Timetable
 from tests.patience import PATIENCE_SECONDS, eventually
 from tests.ticker import jobs

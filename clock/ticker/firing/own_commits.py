@@ -7,19 +7,9 @@ than this clock's last commit stays: Redis has lost its jobs, too, so these inst
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.entry import Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """An event whose ledger entry, `found`, is older than this clock's last commit, `committed_ms`."""
-
-    event: str
-    found: Entry
-    committed_ms: int
 
 
 class OwnCommits:
@@ -52,21 +42,20 @@ class OwnCommits:
 
     def known(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Entry]:
         """This clock's entries of the (event, declaration) pairs."""
-        found = ((event, self._entry(event, declaration)) for event, declaration in pairs)
-        return {event: entry for event, entry in found if entry is not None}
+        found: dict[str, Entry] = {}
+        for event, declaration in pairs:
+            declared, entry = self._declared.get(event, ("", None))
+            if entry is not None and declared == declaration:
+                found[event] = entry
+                if last := self._committed.get(event):
+                    found[event] = Entry(entry.anchor_ms, last.due_ms, last.counted or entry.counted)
+        return found
 
-    def behind(self, pairs: Iterable[tuple[str, str]], entries: Iterable[Entry]) -> list[Behind]:
-        """The events whose ledger entries are older than this clock's last commit."""
+    def behind(self, pairs: Iterable[tuple[str, str]], entries: Iterable[Entry]) -> dict[str, int]:
+        """The events whose ledger entries are older than this clock's last commit; the instant of that, in ms."""
         known = self.known(pairs)
-        return [
-            Behind(event, entry, known[event].decided_ms)
+        return {
+            event: known[event].decided_ms
             for (event, _), entry in zip(pairs, entries, strict=True)
             if event in known and entry.decided_ms < known[event].decided_ms
-        ]
-
-    def _entry(self, event: str, declaration: str) -> Entry | None:
-        declared, entry = self._declared.get(event, ("", None))
-        if entry is None or declared != declaration:
-            return None
-        last = self._committed.get(event)
-        return entry if last is None else Entry(entry.anchor_ms, last.due_ms, last.counted or entry.counted)
+        }

@@ -85,7 +85,10 @@ class Fetcher:
                     self._fetch()
                 self._failures = 0
             except StoreError:
-                self._wait_for_redis()
+                seconds = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+                self._failures += 1
+                self._dry = False
+                self._clock.wait(self.claims.stopped, seconds)
         self.acknowledge()
         try:
             self.give_back_untaken()
@@ -106,7 +109,9 @@ class Fetcher:
             low = 0
         if self.handoff.resting and not self.handoff:
             self._wait_for_arrival(wanted)
-        elif not self.handoff.wait_for_call(low, self._seconds_to_look()):
+            return
+        seconds = SOON_SECONDS / 2 if self.handoff or self.claims.has_done else IDLE_SECONDS
+        if not self.handoff.wait_for_call(low, seconds):
             self._look_after_stalled()
 
     def fetch_until_empty(self) -> None:
@@ -189,9 +194,6 @@ class Fetcher:
         self._idle_wait.stop()
         self.handoff.stop()
 
-    def _seconds_to_look(self) -> float:
-        return SOON_SECONDS / 2 if self.handoff or self.claims.has_done else IDLE_SECONDS
-
     def _look_after_stalled(self) -> None:
         """No thread has called for a while: acknowledge finished jobs, and free jobs behind a long job."""
         now = self._clock.monotonic()
@@ -214,9 +216,3 @@ class Fetcher:
             self._dry = self._idle_wait.start(limit) < limit
         finally:
             self._idle = False
-
-    def _wait_for_redis(self) -> None:
-        seconds = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
-        self._failures += 1
-        self._dry = False
-        self._clock.wait(self.claims.stopped, seconds)

@@ -62,7 +62,10 @@ class HeartbeatLink:
         now = self._clock.monotonic()
         if self._channel is None and self._assignment and now - self._started > RESTART_SECONDS:
             self._started = now
-            self._restart(self._assignment)
+            try:
+                self._channel = _spawned(self._assignment)
+            except OSError as error:  # no descriptor, no memory, too many processes
+                logger.warning("Could not start a heartbeat process; retrying: %s", error)
 
     def has_beaten_since(self, moment: float) -> bool:
         """Whether Redis has got heartbeats from `moment` (monotonic seconds) until now, without a gap."""
@@ -109,12 +112,6 @@ class HeartbeatLink:
         self._report, self._rest = _NO_REPORT, b""
         if channel is not None:
             channel.close()
-
-    def _restart(self, assignment: Assignment) -> None:
-        try:
-            self._channel = _spawned(assignment)
-        except OSError as error:  # no descriptor, no memory, too many processes
-            logger.warning("Could not start a heartbeat process; retrying: %s", error)
 
 
 @contextmanager
@@ -168,17 +165,13 @@ def _spawned(assignment: Assignment) -> socket.socket:
     """Start a heartbeat process as a separate program. Returns the worker's end of its channel. Raises OSError."""
     ours, its = socket.socketpair()
     ours.send(assignment.to_line())  # before the start: then a job may take the interpreter lock
+    words = f"import sys; sys.path[:] = {sys.path!r}; from {main.__module__} import main; main({os.getpid()})"
     try:
         with its:
-            _spawn(its)
+            subprocess.run([sys.executable, "-c", words], stdin=its.fileno(), check=False)  # noqa: S603  # our own program
     except OSError:
         ours.close()
         raise
     ours.setblocking(False)
     close_in_child(ours)
     return ours
-
-
-def _spawn(channel: socket.socket) -> None:
-    words = f"import sys; sys.path[:] = {sys.path!r}; from {main.__module__} import main; main({os.getpid()})"
-    subprocess.run([sys.executable, "-c", words], stdin=channel.fileno(), check=False)  # noqa: S603  # our own program

@@ -166,7 +166,10 @@ class HeartbeatProcess:
             return True
         self._silent = 0.0
         self._warned = False
-        received = _received(self._channel)
+        try:
+            received = self._channel.recv(4096)
+        except OSError:  # the worker has gone
+            received = b""
         if BEATEN in received:
             self._next_beat = now + self._assignment.late_seconds
             self._redis.connection_pool.disconnect()
@@ -274,13 +277,6 @@ def _assignment(channel: socket.socket, worker: OtherProcess) -> Assignment | No
             return None
         line += byte
     return Assignment.from_line(line)
-
-
-def _received(channel: socket.socket) -> bytes:
-    try:
-        return channel.recv(4096)
-    except OSError:  # the worker has gone
-        return b""
 
 
 def _name_process() -> None:

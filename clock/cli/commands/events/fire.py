@@ -18,7 +18,8 @@ from clock.store.ledger.held_pushes import jid_of
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import set_default
 from clock.store.server.opening import connected, redis_clock
-from clock.ticker import RATES, Backfill, BackfilledRun, BackfillPlan, fire_manually, plan_backfill
+from clock.ticker.backfill_plan import BackfillPlan, plan_backfill
+from clock.ticker.requested_runs import RATES, Backfill, BackfilledRun, fire_manually
 from clock.timetable import find_event
 
 

@@ -33,7 +33,7 @@ from clock.job.registry import look_at_jobs
 from clock.printable import counted
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import translated
-from clock.ticker import fire_manually
+from clock.ticker.requested_runs import fire_manually
 from clock.timetable import Event, Timetable
 
 LEAST_PAUSE, MOST_PAUSE = 0.5, 2.0  # seconds between two disturbances
