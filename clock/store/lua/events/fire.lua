@@ -154,11 +154,7 @@ end
 local function write_history(n)
   local key = KEYS[HISTORIES + n]
   local entry = joins[n] and holds(key, 'stream') and joined(n) or records[n]
-  -- Not asked before for its type: for each event that would cost as much as all the rest.
-  local added = redis.pcall('XADD', key, 'MAXLEN', '~', ARGV[1], '*', 'entry', entry)
-  if type(added) == 'table' and added.err and holds(key, 'stream') then
-    table.insert(problems, 'the key ' .. key .. ' takes no entry: ' .. added.err)
-  end
+  problems[#problems + 1] = add_record(key, ARGV[1], entry)
 end
 
 local function note_missed(n) -- for the dashboard's list

@@ -47,14 +47,7 @@ redis.call('HSET', KEYS[1], unpack(advanced)) -- right after the push: an error 
 
 local problems = {}
 for n in ipairs(events) do
-  local key = KEYS[HISTORIES + n]
-  local added = redis.pcall('XADD', key, 'MAXLEN', '~', ARGV[1], '*', 'entry', records[n])
-  if type(added) == 'table' then
-    local kind = redis.pcall('TYPE', key).ok or 'none'
-    local wrong = ' holds a ' .. kind .. ' and not a stream'
-    if kind == 'stream' or kind == 'none' then wrong = ' takes no entry: ' .. added.err end
-    problems[#problems + 1] = 'the key ' .. key .. wrong
-  end
+  problems[#problems + 1] = add_record(KEYS[HISTORIES + n], ARGV[1], records[n])
 end
 if ARGV[6] == '' then return { problems, false } end
 local before = redis.pcall('HMGET', KEYS[6], 'event', 'due')

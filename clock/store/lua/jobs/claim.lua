@@ -25,7 +25,6 @@
 -- save the round trip. A worker that claims is alive: the script adds it to the set of workers, so others look for
 -- its jobs. A queue whose key is not a list is skipped: the jobs of the other queues must not wait for it. A counter
 -- that holds no number counts nothing. A job that a limit or a rate holds back is not claimed: `admit()` moves it.
-local FIVE_YEARS = 157680000
 local MOST_BYTES = 1000000 -- of payloads in one call, unless the first job has more: a few ms
 local MOST_HELD_BACK = 1000 -- by limits and rates in one call: about 10 ms
 local USUAL, SMALL = 1024, 16384 -- bytes of a job: of such, 16 and 4 are popped at once
@@ -84,11 +83,7 @@ for list, payloads in pairs(lists.freed) do -- the first one is taken next
     if has_failed(redis.pcall('RPUSH', list, payloads[i])) then redis.pcall('ZADD', K.freed, 0, payloads[i]) end
   end
 end
-if done > 0 then
-  redis.pcall('INCRBY', KEYS[2], done)
-  redis.pcall('INCRBY', KEYS[3], done)
-  redis.pcall('EXPIRE', KEYS[3], FIVE_YEARS)
-end
+if done > 0 then count_jobs(KEYS[2], KEYS[3], done) end
 local claimed, count, wanted, number = {}, 0, tonumber(ARGV[1]), tonumber(ARGV[2]) -- `count`: of those claimed
 if wanted == 0 then
   save_places(K)

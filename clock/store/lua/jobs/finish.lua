@@ -10,7 +10,6 @@
 --
 -- One script, because a crash in between would lose the result of a job that is done. A counter that holds no number
 -- counts nothing, and a result key of a wrong type is left alone: the job is done.
-local FIVE_YEARS = 157680000
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 if not entry then return 0 end
 end_job(batch_keys(7), entry, ARGV[6], tonumber(ARGV[5]))
@@ -19,7 +18,5 @@ redis.pcall('HSET', KEYS[4], unpack(ARGV, 7))
 redis.pcall('PEXPIRE', KEYS[4], ARGV[4])
 redis.call('HDEL', KEYS[1], ARGV[1])
 if may_have(entry, 'limits') then end_holder(limit_keys(13, KEYS[1]), entry) end
-redis.pcall('INCR', KEYS[2])
-redis.pcall('INCR', KEYS[3])
-redis.call('EXPIRE', KEYS[3], FIVE_YEARS)
+count_jobs(KEYS[2], KEYS[3], 1)
 return 1

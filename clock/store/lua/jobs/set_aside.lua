@@ -16,7 +16,6 @@
 --
 -- One script, because the job must never be in both places, or in neither. It leaves last, as a command that fails
 -- (a key of a wrong type) ends the script and takes nothing back. A counter that holds no number counts nothing.
-local FIVE_YEARS = 157680000
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 if ARGV[8] ~= '' then end_job(batch_keys(9), ARGV[2], ARGV[8], tonumber(ARGV[9])) end
 if ARGV[4] == '1' then redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2]) end
@@ -29,8 +28,7 @@ local entry = ARGV[10] == '1' and redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[1], ARGV[1])
 if entry then end_holder(limit_keys(15, KEYS[1]), entry) end
 if ARGV[5] == '1' then
-  for i = 3, 6 do redis.pcall('INCR', KEYS[i]) end
-  redis.call('EXPIRE', KEYS[4], FIVE_YEARS)
-  redis.call('EXPIRE', KEYS[6], FIVE_YEARS)
+  count_jobs(KEYS[3], KEYS[4], 1)
+  count_jobs(KEYS[5], KEYS[6], 1)
 end
 return 1
