@@ -155,10 +155,7 @@ OnCommit = Callable[[Callable[[], object]], object]
 
 
 class RunningJob(Protocol):
-    """A job that runs, with those options that are read by their names.
-
-    Options that a subclass may give a narrower type are `Any`: an attribute of a Protocol has one exact type.
-    """
+    """A job that runs. Options that a subclass may narrow are `Any`: an attribute of a Protocol has one type."""
 
     wire_name: ClassVar[str]
     queue: ClassVar[str]

@@ -1,7 +1,4 @@
-"""Sources of items for `IterableJob.items`: each yields (cursor, item), and continues after a cursor.
-
-Those of a database can be read by `for` and by `async for`.
-"""
+"""Sources of items for `IterableJob.items`: each yields (cursor, item), and continues after a cursor."""
 
 from __future__ import annotations
 
@@ -15,11 +12,7 @@ T = TypeVar("T")
 
 
 def sequence(items: Sequence[T], after: int | None) -> Iterator[tuple[int, T]]:
-    """The items of a list, a tuple or a range. The cursor is the index, so the sequence must not change.
-
-    >>> list(sequence(["a", "b", "c"], after=0))
-    [(1, 'b'), (2, 'c')]
-    """
+    """The items of a list, a tuple or a range. The cursor is the index, so the sequence must not change."""
     for index in range(0 if after is None else after + 1, len(items)):
         yield index, items[index]
 
@@ -61,10 +54,7 @@ def select(session: Any, query: Any, column: Any, after: Any, *, batch: int = BA
 
 
 class Rows(Iterable[tuple[Any, Any]], AsyncIterable[tuple[Any, Any]]):
-    """Pairs (cursor, row), which `for` and `async for` read in batches: those that `query` finds after a cursor.
-
-    The cursor of a row is its attribute `key`.
-    """
+    """Pairs (cursor, row) for `for` and `async for`, which `query` reads in batches; `key` names the cursor."""
 
     def __init__(self, query: Callable[[Any], Any], key: str, after: Any, batch: int) -> None:
         self._query = query

@@ -59,9 +59,6 @@ def due_of_each(
     """When each of `count` jobs is due: `at` one time or one for each, spread evenly over the interval; None: now.
 
     Raises ArgumentsError; ValueError for an invalid time, or an interval that is not above 0.
-
-    >>> due_of_each(4, None, 60, 1000.0)
-    [1000.0, 1015.0, 1030.0, 1045.0]
     """
     if isinstance(at, Sequence):
         if len(at) != count:

@@ -151,10 +151,7 @@ class Job(JobMethods):
         return None
 
     def retries_exhausted(self, payload: Payload, error: BaseException) -> object:
-        """Define it to act when the job has failed for good: the worker calls it before the job moves to `dead`.
-
-        Return "discard" to drop the job instead.
-        """
+        """Define it to act when the job has failed for good, before it moves to `dead`. "discard" drops it."""
         return None
 
     @property
@@ -201,10 +198,7 @@ class Job(JobMethods):
 
     @property
     def batch(self) -> OwnBatch:
-        """The batch that this job belongs to: `with self.batch:` adds the jobs that the block pushes.
-
-        Raises JobError if it belongs to none.
-        """
+        """The job's batch: `with self.batch:` adds the jobs that the block pushes. Raises JobError without it."""
         return own_batch(self.context)
 
     @property

@@ -17,12 +17,7 @@ ENCRYPTED = "[encrypted]"
 
 
 def hidden_places(job: str, perform: Callable[..., object], names: Sequence[str]) -> list[int | str]:
-    """The payload's field for `redact = names`. Raises JobError if `perform` has no such argument.
-
-    >>> def perform(self, user: int, password: str): ...
-    >>> hidden_places("LogInJob", perform, ["password"])
-    [1, 'password']
-    """
+    """The payload's field for `redact = names`. Raises JobError if `perform` has no such argument."""
     own = [*inspect.signature(perform).parameters.values()][1:]
     parameters = [one.name for one in own if one.kind is not one.VAR_POSITIONAL]
     for name in names:

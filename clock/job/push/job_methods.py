@@ -72,10 +72,7 @@ class JobMethods:
 
     @classmethod
     def signature(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> Signature:
-        """The job with these arguments, to be pushed later: `FirstJob.set(then=NextJob.signature(7))`.
-
-        Raises ArgumentsError.
-        """
+        """The job with these arguments, for a later push: `A.set(then=B.signature(7))`. Raises ArgumentsError."""
         return _setter(cls).signature(*args, **kwargs)
 
     @classmethod

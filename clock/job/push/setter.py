@@ -138,10 +138,7 @@ class Setter(Order, Generic[P]):
         spread_interval: float | timedelta | None = None,
         batch_size: int | None = None,
     ) -> list[str]:
-        """Push one job for each list of arguments, a thousand or `batch_size` at a time; their jids in order.
-
-        With `batch_size`, `args` is read while it is pushed, and each batch is checked before its push.
-        """
+        """Push one job for each list of arguments, a thousand or `batch_size` at a time; their jids in order."""
         if batch_size is not None:
             return self._in_batches(args, batch_size, at, spread_interval)
         jids: list[str] = []

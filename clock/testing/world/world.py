@@ -140,10 +140,7 @@ class World:
             self._ticks_at = self.clock.now()
 
     def run(self, **length: float) -> None:
-        """Advance time: `run(days=2)`, `run(hours=1, minutes=30)`.
-
-        Work that is due exactly at the end is not done.
-        """
+        """Advance time: `run(days=2)`, `run(hours=1, minutes=30)`. Work due exactly at the end is not done."""
         end = self.clock.now() + timedelta(**length)
         if end < self.clock.now():
             raise ValueError(f"time goes only forwards, not by {timedelta(**length)}")
