@@ -32,7 +32,9 @@ def explain(event: Event, now: datetime | None = None, *, action: str = "", anch
     `action` is its action in words, if not in those of the declaration. `anchor` is when the event was first seen.
     Without it, a due instant that depends on it is left out.
     """
-    clauses = [f"{_when(event)}: {action or event.action}", *_how(event)]
+    words, not_at_first, _ = schedule_words(event).partition(NOT_AT_FIRST)
+    zone = f" in {event.zone}" if _has_zone(event.trigger) else ""
+    clauses = [f"{words[:1].upper()}{words[1:]}{zone}{not_at_first}: {action or event.action}", *_how(event)]
     if now is not None:
         anchors = [anchor] if anchor else [now - earlier for earlier in _EARLIER]
         dues = {event.next_after(now, anchor=one) for one in anchors}
@@ -47,12 +49,6 @@ def schedule_words(event: Event) -> str:
         return event.schedule
     prose = cron_prose(event.schedule.removeprefix(CRON))
     return prose[:1].lower() + prose[1:]
-
-
-def _when(event: Event) -> str:
-    words, not_at_first, _ = schedule_words(event).partition(NOT_AT_FIRST)
-    text = words[:1].upper() + words[1:]
-    return f"{text} in {event.zone}{not_at_first}" if _has_zone(event.trigger) else text + not_at_first
 
 
 def _has_zone(trigger: object) -> bool:

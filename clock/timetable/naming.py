@@ -8,6 +8,7 @@ import linecache
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
+from itertools import chain, count
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -67,12 +68,8 @@ def shortened(name: str) -> str:
 
 def numbered(name: str, taken: Mapping[str, object]) -> str:
     """`name`, or `name` with the first free number from 2 if it is taken."""
-    number = 2
-    found = name
-    while found in taken:
-        found = f"{name} ({number})"
-        number += 1
-    return found
+    numbers = (f"{name} ({number})" for number in count(2))
+    return next(found for found in chain([name], numbers) if found not in taken)
 
 
 def _lambda_text(code: CodeType) -> str | None:

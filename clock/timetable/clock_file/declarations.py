@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import fields
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
-from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack, overload, runtime_checkable
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack, overload
 
 import schedule
 
@@ -18,7 +18,7 @@ from clock.timetable.clock_file import at_run_time, clockwork_form, draft
 from clock.timetable.clock_file.callable_checks import check_called, check_source
 from clock.timetable.clock_file.fluent import FluentJob
 from clock.timetable.clock_file.options import check_option, hint
-from clock.timetable.clock_file.rows.database_rows import selected
+from clock.timetable.clock_file.rows.database_rows import Select, selected
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents
 from clock.timetable.triggers.adjustments import Moment
@@ -43,14 +43,6 @@ class HasObjects(Protocol):
     @property
     def objects(self) -> HasAll:
         """Its manager."""
-
-
-@runtime_checkable
-class Select(Protocol):
-    """A select of SQLAlchemy's."""
-
-    def with_only_columns(self, *entities: Any) -> Any:
-        """Another one."""
 
 
 class Options(TypedDict, total=False):
@@ -244,7 +236,7 @@ def sync_events(
     where = draft.where()
     load = getattr(getattr(source, "objects", source), "all", source)
     if session is not None:
-        load = _selected(source, session, where)
+        load = selected(source, session, where)
     elif isinstance(source, Select):
         raise DeclarationError(f"{where}: sync_events got a select; pass a session= too, such as a sessionmaker")
     if not callable(load):
@@ -256,14 +248,6 @@ def sync_events(
     if not hasattr(do, "perform_async"):
         check_called(f"{where}: ", "sync_events: do", do, "row")
     draft.current().synced.append(SyncedEvents(load, every, do, where))
-
-
-def _selected(source: object, session: object, where: str) -> Callable[[], Iterable[object]]:
-    if not callable(session):
-        raise DeclarationError(f"{where}: sync_events: session is {session!r:.80}; it must be a sessionmaker")
-    if not isinstance(source, Select):
-        raise DeclarationError(f"{where}: sync_events got {source!r:.80}; session= works only with a select")
-    return selected(source, session)
 
 
 def _callable(what: str, function: F, *names: str) -> F:

@@ -154,7 +154,10 @@ def zone_of_posix(text: str) -> tzinfo | None:
     if not _NAME.match(text):
         return None
     try:
-        zone = ZoneInfo.from_file(BytesIO(_file_of(text)), key=text)
+        # A zone file that holds only the string: version 2, one local time type, no transitions.
+        counts = b"".join(number.to_bytes(4, "big") for number in (0, 0, 0, 0, 1, 4))
+        block = b"TZif2" + bytes(15) + counts + bytes(6) + b"UTC\0"
+        zone = ZoneInfo.from_file(BytesIO(block + block + b"\n" + text.encode("ascii") + b"\n"), key=text)
         is_utc = "," not in text and not zone.utcoffset(_FIRST)
     except (ValueError, OverflowError):
         return None
@@ -195,13 +198,6 @@ def agrees_with(name: str, zone: tzinfo, until: datetime) -> bool:
             return False
         at += _STEP
     return True
-
-
-def _file_of(posix: str) -> bytes:
-    """A zone file that holds only the POSIX string: version 2, one local time type, no transitions."""
-    counts = b"".join(number.to_bytes(4, "big") for number in (0, 0, 0, 0, 1, 4))
-    block = b"TZif2" + bytes(15) + counts + bytes(6) + b"UTC\0"
-    return block + block + b"\n" + posix.encode("ascii") + b"\n"
 
 
 def _rule_of(content: bytes) -> str:

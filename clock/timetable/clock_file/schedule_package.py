@@ -70,10 +70,7 @@ class Scheduler(schedule.Scheduler):
         )
 
     def get_next_run(self, tag: Hashable | None = None) -> datetime | None:
-        """None if nothing is declared, else about now: what waits for it goes on to `run_pending`.
-
-        It is a naive local time, as the package's, and always the same: a loop that compares it with now ends.
-        """
+        """None if nothing is declared, else always the same naive local time about now, so a loop goes on."""
         if self.jobs and self._first_asked is None:
             self._first_asked = SystemClock().now().astimezone().replace(tzinfo=None) + _MARGIN
         return self._first_asked if self.jobs else None

@@ -35,7 +35,8 @@ class Counting:
     def read(cls, trigger: Trigger, anchor: int, text: str, previous: int | None = None) -> Counting:
         """Parse the ledger's text. Without a valid text, all due instants up to `previous` have counted."""
         parts, leaves = text.split(","), _leaves(trigger)
-        if len(parts) == len(leaves) and all(map(_is_instant, parts)):
+        is_valid = all(part == "-" or (part.isdecimal() and len(part) < 20) for part in parts)
+        if is_valid and len(parts) == len(leaves):
             return cls(trigger, anchor, [None if part == "-" else int(part) for part in parts])
         return cls(trigger, anchor, [_last_due(leaf, anchor, previous) for leaf in leaves])
 
@@ -72,10 +73,6 @@ class Counting:
         low, high = nominal - _NEAR[-1], nominal + _NEAR[-1]
         moved = _with_leaves(self.trigger, [_Fixed(nominal)]).due_between(low, high, self.anchor, None)
         return next(iter(moved), None)
-
-
-def _is_instant(part: str) -> bool:
-    return part == "-" or (part.isdecimal() and len(part) < 20)
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,15 +224,12 @@ def _only_waits(node: ast.stmt) -> bool:
 def _catching_lines(node: ast.stmt) -> Iterator[int]:
     if isinstance(node, ast.Try):
         yield from (handler.lineno for handler in node.handlers if _catches_all(handler.type))
-        yield from (node.finalbody[0].lineno for part in node.finalbody if _leaves(part))
+        parts = [part for final in node.finalbody for part in ast.walk(final)]
+        if any(isinstance(part, (ast.Continue, ast.Break, ast.Return)) for part in parts):  # that drops the error
+            yield node.finalbody[0].lineno
     if isinstance(node, (ast.With, ast.AsyncWith)):
         yield from (node.lineno for item in node.items if _catches_all(item))
 
 
 def _catches_all(kind: ast.AST | None) -> bool:
     return kind is None or not _CATCH_ALL.isdisjoint(names_in(kind))
-
-
-def _leaves(node: ast.AST) -> bool:
-    """Whether a `finally` part leaves, which drops the error."""
-    return any(isinstance(part, (ast.Continue, ast.Break, ast.Return)) for part in ast.walk(node))

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import msgspec
 
@@ -62,12 +61,24 @@ def read_rows(
     return RowsRead(tuple(events.values()), tuple(errors))
 
 
-def selected(statement: Any, session: Callable[[], AbstractContextManager[Any]]) -> Callable[[], Iterable[object]]:
+@runtime_checkable
+class Select(Protocol):
+    """A select of SQLAlchemy's."""
+
+    def with_only_columns(self, *entities: Any) -> Any:
+        """Another one."""
+
+
+def selected(source: Any, session: object, where: str) -> Callable[[], Iterable[object]]:
     """A function that loads the rows of a SQLAlchemy select: its entities, or mappings if it names columns."""
+    if not callable(session):
+        raise DeclarationError(f"{where}: sync_events: session is {session!r:.80}; it must be a sessionmaker")
+    if not isinstance(source, Select):
+        raise DeclarationError(f"{where}: sync_events got {source!r:.80}; session= works only with a select")
 
     def load() -> Iterable[object]:
         with session() as opened:
-            found = opened.execute(statement)
+            found = opened.execute(source)
             rows: Iterable[object] = (found.scalars() if len(found.keys()) == 1 else found.mappings()).all()
             return rows
 
@@ -90,9 +101,8 @@ def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | 
     args = values.pop("args", None)
     if name is None:
         name = f"{name_of(synced.do)} {identity}"
-    if "frequency" in values:
-        values.setdefault("every", values["frequency"])
-        del values["frequency"]
+    if (frequency := values.pop("frequency", None)) is not None:
+        values.setdefault("every", frequency)
     counting = _counting(values, f"{synced.source}: {name!r}: ")
     entry = entry_of(str(name), values, synced.source)
     if args is None:
@@ -134,24 +144,23 @@ def _counting(values: dict[str, Any], where: str) -> str:
 
 
 def _action(synced: SyncedEvents, row: object, args: object, where: str) -> Action:
-    if synced.job_of:
-        with errors_of(where):
-            return enqueue(synced.job_of(row), args, where)
-    if is_enqueueable(synced.do):
-        return enqueue(synced.do, args, where)
+    with errors_of(where):
+        job = synced.job_of(row) if synced.job_of else synced.do
+    if is_enqueueable(job):
+        return enqueue(job, args, where)
     return Call(cast("Callable[..., object]", synced.do), (row,))
 
 
 def _values(row: object) -> dict[str, Any]:
     """The fields of the row that are neither None nor empty."""
-    found = ((name, _field(row, name)) for name in _FIELDS)
-    given = {name: value for name, value in found if value is not None and value != ""}
-    return given | {name: bool(given[name]) for name in _FLAGS if given.get(name) in (0, 1)}
-
-
-def _field(row: object, name: str) -> Any:
-    value = row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
-    return value() if callable(value) and name != "if_" else value
+    given = {}
+    for name in _FIELDS:
+        value = row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
+        if callable(value) and name != "if_":
+            value = value()
+        if value is not None and value != "":
+            given[name] = bool(value) if name in _FLAGS and value in (0, 1) else value
+    return given
 
 
 def find_event(timetable: Timetable, name: str) -> Event:
