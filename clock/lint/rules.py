@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from clock.errors import NoEvents
+from clock.job.context import JobClass
 from clock.lint.finding import Finding, Look, Rule, of_each_event, warn
-from clock.lint.job_names import naming_warning
 from clock.lint.trigger_rules import (
     cron_steps,
     dst_hazards,
@@ -38,6 +38,9 @@ SHOWN = 5  # names in one finding
 _TASK_CALLS = {"create_task", "ensure_future", "get_running_loop"}
 _NUMBER = re.compile(r" \(\d+\)$")  # of the second event with one made name
 _LOOP_CALLS = {"run", "Runner", "run_until_complete"}
+_CAMEL_CASE = re.compile(r"[A-Z][A-Za-z0-9]*")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
+_CUSTOM = "name jobs VerbNounsJob, such as SendReminderJob"
 
 
 def findings(look: Look) -> list[Finding]:
@@ -115,6 +118,21 @@ def names(look: Look) -> Iterator[Finding]:
         if text:
             seen.add(job)
             yield warn("name", event, text)
+
+
+def naming_warning(job: JobClass) -> str | None:
+    """The unusual thing in the name of a job class, or None. It is a custom, so another name is a warning."""
+    name = job.__name__
+    if job.perform.__qualname__ == job.__qualname__:
+        return None  # a function with @job has a function's name
+    words = _WORD.findall(name)
+    if not _CAMEL_CASE.fullmatch(name):
+        return f"{name} is not in CamelCase; {_CUSTOM}"
+    if words[-1] != "Job":
+        return f"{name} does not end in Job; {_CUSTOM}"
+    if len(words) < 3:
+        return f"{name} has {'one word' if len(words) == 2 else 'no words'} before Job; {_CUSTOM}"
+    return None
 
 
 @of_each_event

@@ -2,7 +2,7 @@ import pytest
 
 from clock import Job, job
 from clock.job import registry
-from clock.lint.job_names import naming_warning
+from clock.lint.rules import naming_warning
 from jobs.count_open_assignments_job import CountOpenAssignmentsJob
 from jobs.delete_old_reminders_job import DeleteOldRemindersJob
 from jobs.send_all_assignment_reminders_job import SendAllAssignmentRemindersJob

@@ -14,8 +14,7 @@ from clock.clocks import from_ms
 from clock.errors import StoreError
 from clock.store import keys
 from clock.store.jobs.flow.unique_locks import Lock
-from clock.store.ledger import fire_arguments
-from clock.store.ledger.decision import Decision, DecisionKind, Verdict
+from clock.store.ledger.decision import Decision, DecisionKind, Verdict, fire_arguments, plain_arguments
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.history import HISTORY_LENGTH
 from clock.store.ledger.ledger import RedisLedger
@@ -64,7 +63,7 @@ def start(redis: Redis, spoil: Callable[[Redis], object]) -> dict[bytes, Any]:
 
 def run_plain(redis: Redis, decisions: list[Decision]) -> Any:
     """The reply of `fire_plain`; None: it refused the decisions or failed."""
-    plain = fire_arguments.plain_arguments(decisions)
+    plain = plain_arguments(decisions)
     assert plain is not None
     args = [HISTORY_LENGTH, "", 0, *plain.arguments, "", ""]
     with suppress(ResponseError):
@@ -74,7 +73,7 @@ def run_plain(redis: Redis, decisions: list[Decision]) -> Any:
 
 def run_any(redis: Redis, decisions: list[Decision]) -> Any:
     """The reply of `fire`; None: it failed."""
-    every = fire_arguments.fire_arguments(decisions)
+    every = fire_arguments(decisions)
     with suppress(ResponseError):
         return script("fire")(every.keys, [HISTORY_LENGTH, "", 0, *every.arguments, NOON], redis)
     return None
@@ -121,7 +120,7 @@ def twice() -> Decision:
 
 
 ALL = [fired(event, event) for event in EVENTS]
-KEYS = sorted({*fire_arguments.fire_arguments(ALL).keys, keys.NEXT_DUE})
+KEYS = sorted({*fire_arguments(ALL).keys, keys.NEXT_DUE})
 
 
 @pytest.mark.parametrize(
@@ -193,8 +192,8 @@ def test_with_a_key_of_a_wrong_type_the_effect_is_that_of_the_other_script_and_n
     ],
 )
 def test_a_decision_that_needs_more_than_a_push_is_not_plain(decision: Decision) -> None:
-    assert fire_arguments.plain_arguments([decision]) is None
-    assert fire_arguments.plain_arguments([fired("mail", "b"), decision]) is None
+    assert plain_arguments([decision]) is None
+    assert plain_arguments([fired("mail", "b"), decision]) is None
 
 
 @pytest.mark.parametrize(
@@ -268,7 +267,7 @@ def test_with_a_refused_command_delayed_and_unique_jobs_are_pushed_once(
     assert len(found) == len(set(found))
 
 
-@pytest.mark.parametrize("key", fire_arguments.fire_arguments(MIXED).keys)
+@pytest.mark.parametrize("key", fire_arguments(MIXED).keys)
 def test_with_a_key_of_a_wrong_type_delayed_and_unique_jobs_are_pushed_once(redis: Redis, key: str) -> None:
     start(redis, _hold(key, "string"))
 

@@ -15,6 +15,7 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.server.connection import translated
+from clock.store.server.sending import checked
 from clock.store.wrong_type import readings, typed
 
 KEPT_SECONDS = 90 * 86_400  # Sidekiq's
@@ -56,11 +57,7 @@ def _marked(redis: Redis, label: str, minute: datetime) -> bool:
     with typed(redis, key, "hash"), redis.pipeline() as pipeline:
         pipeline.hsetnx(key, f"{minute:%Y-%m-%dT%H:%M:%SZ}", label)
         pipeline.expire(key, KEPT_SECONDS)
-        replies = pipeline.execute(raise_on_error=False)
-        for error in replies:
-            if isinstance(error, Exception):
-                raise error
-    return bool(replies[0])
+        return bool(checked(pipeline.execute(raise_on_error=False))[0])
 
 
 def read(redis: Redis, days: Sequence[date]) -> list[tuple[datetime, str]]:

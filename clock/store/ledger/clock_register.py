@@ -65,8 +65,8 @@ class ClockRegister:
             names: Any = self._redis.zrangebyscore(keys.CLOCKS, to_ms(now), "+inf")
         with translated():
             state: Any = self._redis.mget([keys.CLOCK.encode() + name for name in names]) if names else []
-        found = {keys.shown(name): _decoded(text) for name, text in zip(names, state, strict=True)}
-        return {identity: about for identity, about in found.items() if about is not None}
+        pairs = zip(names, state, strict=True)
+        return {keys.shown(name): about for name, text in pairs if (about := _decoded(text)) is not None}
 
 
 def _decoded(text: bytes | None) -> dict[str, Any] | None:

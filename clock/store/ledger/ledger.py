@@ -23,9 +23,15 @@ from clock.store.invalid_values import text
 from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.unique_locks import LockedPush
 from clock.store.ledger import history, next_due, pauses
-from clock.store.ledger.decision import Decision, Verdict, Verdicts
+from clock.store.ledger.decision import (
+    Decision,
+    FireArguments,
+    Verdict,
+    Verdicts,
+    fire_arguments,
+    plain_arguments,
+)
 from clock.store.ledger.entry import NOTHING, Entry, Origin
-from clock.store.ledger.fire_arguments import FireArguments, fire_arguments, plain_arguments
 from clock.store.ledger.next_due import Publication
 from clock.store.ledger.pauses import Pause
 from clock.store.ledger.renames import NO_RENAMES, OldNames, Renames
