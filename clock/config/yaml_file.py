@@ -91,7 +91,7 @@ class _Loader(yaml.SafeLoader):
                     f"{self._path}:{_line_of(key)}: {key.value!r:.60} is already defined in line {own[name]}"
                 )
             own[name] = _line_of(key)
-            found[name] = self.construct_object(value, deep=True)
+            found[name] = self.construct_object(value)
             found.has_symbols |= name != key.value
             if id(value) in self._merged:
                 found.merged.add(name)

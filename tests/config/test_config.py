@@ -155,6 +155,7 @@ def test_a_variable_missing_in_another_environments_section_does_no_harm(write: 
         ("concurency: 5", "config/clock.yml:1: unknown setting 'concurency'; did you mean 'concurrency'?"),
         ("production:\n  concurency: 5", "config/clock.yml:2: unknown setting 'concurency'; did you mean"),
         ("xyzzy: 5", "config/clock.yml:1: unknown setting 'xyzzy'; available: redis, "),
+        ("timeout: 8", "config/clock.yml:1: unknown setting 'timeout'"),  # Sidekiq's name
         ("quues:\n  a: 1", "config/clock.yml:1: unknown setting 'quues'; did you mean 'queues'?"),
         ("queues: []", "config/clock.yml:1: queues is []; it must be a list"),
         ("queues: {a: 1}", "config/clock.yml:1: queues is {'a': 1}; it must be a list"),

@@ -175,6 +175,12 @@ def test_the_schedule_of_a_sidekiq_yml_that_is_read_for_its_settings_is_left_to_
     assert read(":concurrency: 5\n:schedule:\n  first: {cron: '* * * * *', class: HardJob}\n", name=name) == ()
 
 
+def test_the_schedule_of_a_sidekiq_yml_without_symbols_is_left_to_ruby(read: Read) -> None:
+    assert (
+        read("concurrency: 5\nschedule:\n  first: {cron: '* * * * *', class: HardJob}\n", name="sidekiq.yml") == ()
+    )
+
+
 def test_nothing_declared_is_nothing(read: Read) -> None:
     assert read("") == read("schedule:\n") == read("", schedule="") == ()
 
@@ -191,6 +197,7 @@ def test_nothing_declared_is_nothing(read: Read) -> None:
         ),
         ("a:\n  every: 1h\n  args:\n  - {x: 1, x: 2}\n", "schedule.yml:4: 'x' is already defined in line 4"),
         ("- every: 1h\n", "schedule.yml:1: an event in a list needs a name"),
+        ("- nightly\n", "schedule.yml: an event in a list needs a name"),
         ("5\n", "schedule.yml: expected a mapping of events by name under schedule, not 5"),
         ("a: [\n", "schedule.yml:2: not valid YAML: "),
         ("a: !ruby/object {}\n", "schedule.yml:1: not valid YAML: "),
@@ -223,6 +230,14 @@ def test_empty_templates_in_a_list_of_merges_are_passed_over(read: Read) -> None
     [event] = read("", schedule=text)
 
     assert event.values == {"cron": "0 6 * * *", "job": "AJob"}
+
+
+def test_of_two_mappings_that_are_merged_the_first_one_counts(read: Read) -> None:
+    text = ".a: &a {cron: '0 6 * * *'}\n.b: &b {cron: '0 7 * * *', queue: low}\nc: {<<: [*a, *b], job: AJob}\n"
+
+    [event] = read("", schedule=text)
+
+    assert event.values == {"cron": "0 6 * * *", "queue": "low", "job": "AJob"}
 
 
 def test_a_list_as_a_key_is_refused_with_its_line(read: Read) -> None:
