@@ -52,8 +52,8 @@ class LeaderSigns(Protocol):
         """The age of the oldest undecided due instant; 0: none is overdue."""
 
 
-class ClockSigns(LeaderSigns, Protocol):
-    """The part of a clock that is read here; times in seconds."""
+class ProcessSigns(Protocol):
+    """The part of a clock and of a worker that is read here; times in seconds."""
 
     @property
     def problems(self) -> Sequence[str]:
@@ -63,21 +63,17 @@ class ClockSigns(LeaderSigns, Protocol):
     def seconds_since_look(self) -> float:
         """Since its loop made a round, with success or without."""
 
+
+class ClockSigns(LeaderSigns, ProcessSigns, Protocol):
+    """The part of a clock that is read here."""
+
     @property
     def seconds_since_round(self) -> float:
         """Since its loop made a round and Redis answered."""
 
 
-class WorkerSigns(Protocol):
-    """The part of a worker that is read here, in seconds."""
-
-    @property
-    def problems(self) -> Sequence[str]:
-        """The problems that block it, each with cause and cure."""
-
-    @property
-    def seconds_since_look(self) -> float:
-        """Since it looked for work, with success or without."""
+class WorkerSigns(ProcessSigns, Protocol):
+    """The part of a worker that is read here."""
 
     @property
     def seconds_since_fetch(self) -> float:

@@ -253,7 +253,7 @@ def test_the_folder_of_a_server_is_for_its_user_alone_and_not_for_git(
     assert files.home.stat().st_mode & 0o777 == 0o700
     assert (files.home / ".gitignore").read_text() == "*\n"
     assert {path.stat().st_mode & 0o777 for path in (files.users, files.keeper, files.starting)} == {0o600}
-    assert list(embedded._held) == [files.home]
+    assert list(embedded._held) == [files]
 
 
 def test_a_keeper_runs_apart_from_the_process_that_starts_it(
@@ -388,7 +388,7 @@ def test_an_error_of_the_own_server_says_why_it_does_not_run_and_its_keeper_is_r
     started = keepers()
     files.home.mkdir()
     files.log.write_text("the end\n")
-    embedded._held[files.home] = os.open(files.users, os.O_RDWR | os.O_CREAT)
+    embedded._held[files] = os.open(files.users, os.O_RDWR | os.O_CREAT)
     embedded._keepers.extend(SimpleNamespace(poll=lambda code=code: code) for code in others)  # type: ignore[misc]
     original = RedisError("no")
     original.add_note(f"Socket: {files.socket if named else '/other.sock'}")

@@ -39,7 +39,7 @@ _LOOK_SECONDS = 0.01
 _PACKAGES = str(Path(__file__).resolve().parents[4])  # the folder of the package `clock`
 
 logger = logging.getLogger("clock.redis")
-_held: dict[Path, int] = {}  # folder -> descriptor of its users lock, held until this process ends
+_held: dict[EmbeddedFiles, int] = {}  # files -> descriptor of their users lock, held until this process ends
 _keepers: list[subprocess.Popen[bytes]] = []  # they end after this process, so it does not wait for them
 
 
@@ -57,9 +57,9 @@ def start_or_join(folder: Path, *, clock: Clock | None = None) -> str:
     files = files_of(folder)
     try:
         _make_private(files)
-        is_new = files.home not in _held
+        is_new = files not in _held
         if is_new:
-            _held[files.home] = _lock(files.users, fcntl.LOCK_SH)
+            _held[files] = _lock(files.users, fcntl.LOCK_SH)
         with _locked(files.starting):
             _start_unless_running(files, clock)
     except OSError as error:
@@ -89,8 +89,7 @@ def explained(error: StoreError, original: RedisError) -> StoreError:
     the server comes back without a new process.
     """
     named = "\n".join((str(original), *getattr(original, "__notes__", ())))
-    own = (files_of(home.parent) for home in _held)
-    files = next((files for files in own if str(files.socket) in named), None)
+    files = next((files for files in _held if str(files.socket) in named), None)
     if files is None or error.cause != "unreachable":
         return error
     with suppress(OSError):  # the folder is gone: `trouble` reports that
