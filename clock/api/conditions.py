@@ -8,7 +8,7 @@ from typing import TypedDict, Unpack
 
 from clock.errors import JobError
 from clock.inspection.jobs.jobs import JobFilter
-from clock.job.delays import due_at, in_seconds
+from clock.job.payload import due_at, in_seconds
 from clock.printable import brief
 
 

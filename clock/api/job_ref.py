@@ -16,7 +16,7 @@ from clock.inspection.jobs.job_sets import DEAD, RETRY, SCHEDULE, QueueJobs, Set
 from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.jobs.limits import delete_blocked, find_blocked
 from clock.inspection.jobs.pages import Place, parked_place, queue_place, set_place
-from clock.job.delays import Time, due_at
+from clock.job.payload import Time, due_at
 from clock.job.push import client
 from clock.job.results import keeps_result, kept_error
 from clock.printable import brief, is_utf8, printable

@@ -13,7 +13,7 @@ from clock.errors import JobError
 from clock.inspection.jobs.job_sets import DEAD, RETRY, SCHEDULE, SetName, WaitingSet
 from clock.inspection.jobs.jobs import FoundJob
 from clock.inspection.jobs.pages import Act, Progress, set_place
-from clock.job.delays import Time, due_at
+from clock.job.payload import Time, due_at
 from clock.store import Redis
 
 Action = Literal["delete", "add_to_queue", "kill"]

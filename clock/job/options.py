@@ -10,9 +10,9 @@ from typing import Any, TypedDict
 from clock.config.setting_types import NAME_RULE, queue_name
 from clock.errors import JobError
 from clock.job.context import LEVELS, JobClass, OnCommit
-from clock.job.delays import INTERVAL_LIMIT, LATEST, Time, in_seconds
 from clock.job.flow.limits import Limit, Rate, are_rules, rules_of
 from clock.job.flow.unique import Unique, unique_of
+from clock.job.payload import INTERVAL_LIMIT, LATEST, Time, in_seconds
 from clock.job.redaction import hidden_places
 from clock.printable import brief, closest, is_printable
 

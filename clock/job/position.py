@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 from clock.errors import JobCancelled, JobError, StoreError
 from clock.job.context import EndedEarly, RunningJob, figure
-from clock.job.delays import in_seconds
-from clock.job.payload import encode
+from clock.job.payload import encode, in_seconds
 from clock.job.push import client
 from clock.job.push.filling import ITEM
 from clock.printable import brief

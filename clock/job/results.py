@@ -13,8 +13,7 @@ from typing import Any, Literal, cast
 
 from clock.clocks import SystemClock
 from clock.errors import JobError, JobFailed, ResultMissing, message_of
-from clock.job.delays import in_seconds
-from clock.job.payload import Payload, decode, encode
+from clock.job.payload import Payload, decode, encode, in_seconds
 from clock.job.push import client
 from clock.printable import brief, is_utf8
 from clock.store.jobs.results import Kept, read

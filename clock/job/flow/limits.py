@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from clock.errors import JobError, described
 from clock.job.context import JobClass
-from clock.job.delays import in_seconds
 from clock.job.flow.checked_call import checked_call
+from clock.job.payload import in_seconds
 from clock.printable import brief, is_printable
 
 LONGEST_NAME = 200  # characters

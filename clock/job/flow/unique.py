@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple, get_args
 
 from clock.errors import JobError, described
 from clock.job.context import JobClass
-from clock.job.delays import in_seconds
 from clock.job.flow.checked_call import checked_call
+from clock.job.payload import in_seconds
 from clock.printable import brief, closest
 from clock.store.jobs.flow.unique_locks import Lock
 

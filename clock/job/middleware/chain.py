@@ -44,16 +44,7 @@ M = TypeVar("M", bound=Callable[..., object])
 
 
 class Chain(Generic[M]):
-    """An ordered list of middleware without duplicates.
-
-    >>> def count(job, payload, queue): ...
-    >>> def trace(job, payload, queue): ...
-    >>> chain = Chain[ClientMiddleware]()
-    >>> middleware = chain.add(count)
-    >>> chain.insert_before(count, trace)
-    >>> [entry.__name__ for entry in chain]
-    ['trace', 'count']
-    """
+    """An ordered list of middleware without duplicates."""
 
     def __init__(self, *middleware: M) -> None:
         #: Replaced at each change, never modified, so a run keeps the chain that it started with.

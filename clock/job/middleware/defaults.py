@@ -12,11 +12,10 @@ from collections.abc import Mapping
 
 from clock.errors import Discard
 from clock.job.context import JobClass, RunningJob
-from clock.job.delays import due_as_put, in_seconds
 from clock.job.middleware.chain import Chain, ClientMiddleware, ServerMiddleware
 from clock.job.middleware.metrics import METRICS
 from clock.job.middleware.time_limit import limit_time
-from clock.job.payload import Payload, instant, seconds
+from clock.job.payload import Payload, due_as_put, in_seconds, instant, seconds
 
 
 def log_tags(job: RunningJob, payload: Payload, queue: str) -> None:

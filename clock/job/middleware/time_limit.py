@@ -21,8 +21,7 @@ from clock.clocks import Clock, SystemClock
 from clock.errors import JobTimeout
 from clock.forking import in_child
 from clock.job.context import RunningJob
-from clock.job.delays import INTERVAL_LIMIT, in_seconds
-from clock.job.payload import Payload
+from clock.job.payload import INTERVAL_LIMIT, Payload, in_seconds
 
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_exception.argtypes = (ctypes.c_ulong, ctypes.c_void_p)  # the exception's class, or NULL to call one back

@@ -8,9 +8,8 @@ from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar, TypeVarTuple, Un
 
 from clock.errors import NoPerform
 from clock.job.context import JobClass
-from clock.job.delays import Time
 from clock.job.options import CallOptions, Signature
-from clock.job.payload import Payload
+from clock.job.payload import Payload, Time
 from clock.job.push import client
 from clock.job.push.setter import Setter
 from clock.job.push.template import PreparedPush, Template

@@ -11,14 +11,23 @@ from typing import Any, cast
 from clock.config.setting_types import NAME_RULE, queue_name
 from clock.errors import JobError
 from clock.job.context import JobClass
-from clock.job.delays import INTERVAL_LIMIT, due_as_put, due_at, in_seconds
 from clock.job.encryption import check_secret, encrypted_args
 from clock.job.flow.limits import depends_on_arguments, rule_fields
 from clock.job.flow.unique import Unique
 from clock.job.middleware.chain import ClientMiddleware, allows
 from clock.job.middleware.defaults import client_middleware_for
 from clock.job.options import Order, Signature, payload_fields
-from clock.job.payload import Payload, decode, encode, encode_checked, new_jid
+from clock.job.payload import (
+    INTERVAL_LIMIT,
+    Payload,
+    decode,
+    due_as_put,
+    due_at,
+    encode,
+    encode_checked,
+    in_seconds,
+    new_jid,
+)
 from clock.job.push import filling
 from clock.job.push.arguments import check_json
 from clock.job.push.bulk_arguments import encode_all, new_jids

@@ -13,8 +13,8 @@ from typing import Any, Generic, ParamSpec, Unpack
 from clock.errors import ArgumentsError, Discard, JobError, StoreError
 from clock.job.class_checks import check_rules
 from clock.job.context import JobClass
-from clock.job.delays import Time, due_of_each
 from clock.job.options import RULES, CallOptions, Order, Signature, check_iterates, checked
+from clock.job.payload import Time, due_of_each
 from clock.job.push import client, inline
 from clock.job.push.arguments import check_value
 from clock.job.push.template import PreparedPush

@@ -21,8 +21,7 @@ from typing import Literal
 from clock.errors import described, message_of
 from clock.forking import child_ends_here
 from clock.job.context import Context, JobClass, RunningJob
-from clock.job.delays import in_seconds
-from clock.job.payload import Payload, instant
+from clock.job.payload import Payload, in_seconds, instant
 from clock.log import JobLogContext
 from clock.store import keys
 
