@@ -1,19 +1,88 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from click.testing import Result
 from redis import Redis
 
-from clock.api import JobRef, Limits
+from clock import Batch, Job, Unique
+from clock.api import BatchRef, JobRef, Limits
 from clock.clocks import SystemClock
 from clock.errors import JobError
+from clock.inspection.audit import changes
 from clock.inspection.jobs.limits import delete_blocked
 from clock.store.jobs.in_progress import InProgress
+from tests.worker.conftest import Bench
 
 Clock = Callable[..., Result]
+
+
+class PickCherryJob(Job):
+    def perform(self, tree: int) -> None: ...
+
+
+class PressJuiceJob(Job):
+    def perform(self) -> None: ...
+
+
+@pytest.fixture
+def open_batch(redis: Redis) -> str:
+    """A batch of two jobs whose opener failed; one of the jobs was cancelled."""
+    batch = Batch(on_complete=PressJuiceJob, description="the harvest")
+    with suppress(RuntimeError), batch:
+        jids = PickCherryJob.perform_bulk([[1], [2]])
+        JobRef(jids[0]).cancel()
+        raise RuntimeError
+    return batch.bid
+
+
+def test_batches_are_listed_with_their_progress(clock: Clock, open_batch: str) -> None:
+    heading, row = clock("batches").output.splitlines()
+
+    assert heading.split() == ["batch", "state", "jobs", "done", "pending", "failed", "opened", "description"]
+    assert row.split()[:6] == [open_batch, "open", "2", "0", "1", "1"]
+    assert row.endswith("the harvest")
+
+
+def test_a_batch_is_shown_with_its_failures(clock: Clock, open_batch: str) -> None:
+    shown = clock("batches", open_batch).output
+    found = json.loads(clock("batches", open_batch, "--json").output)
+
+    assert shown.startswith(f"{open_batch}: open, 0 of 2 jobs done, 1 pending\nabout: the harvest\n")
+    assert [(one["how"], one["class_name"]) for one in found["failures"]] == [("cancelled", "PickCherryJob")]
+
+
+def test_a_batch_whose_opener_failed_is_sealed_by_hand(clock: Clock, open_batch: str, redis: Redis) -> None:
+    assert clock("batches", open_batch, "--seal").output.startswith(f"{open_batch}: sealed\n")
+
+    view = BatchRef(open_batch).view()
+    assert view is not None
+    assert view.state == "sealed"
+    assert [(entry.change.what, entry.change.target) for entry in changes(redis, 10)] == [("seal_batch", view.bid)]
+
+
+def test_an_unknown_batch_and_a_seal_without_an_id_are_refused(clock: Clock, redis: Redis) -> None:
+    unknown, bare = clock("batches", "gone"), clock("batches", "--seal")
+
+    assert (unknown.exit_code, "clock: gone: unknown batch" in unknown.output) == (1, True)
+    assert (bare.exit_code, "clock batches BID --seal" in bare.output) == (2, True)
+    assert clock("batches").output == "No batches.\n"
+
+
+def test_a_batch_that_has_ended_is_shown_with_the_times_of_its_callbacks(
+    clock: Clock, redis: Redis, bench: Callable[[], Bench]
+) -> None:
+    with Batch(on_complete=PressJuiceJob, on_success=PressJuiceJob) as batch:
+        PickCherryJob.perform_bulk([[1], [2]])
+    bench().run_all()
+
+    state, *callbacks = clock("batches", batch.bid).output.splitlines()
+
+    assert state == f"{batch.bid}: done, 2 of 2 jobs done, 0 pending"
+    assert sorted(line.partition(": 20")[0] for line in callbacks) == ["complete", "success"]
 
 
 @pytest.fixture
@@ -160,3 +229,31 @@ def test_the_deep_check_names_a_limit_with_a_free_place_and_blocked_jobs(clock: 
 @pytest.mark.usefixtures("busy")
 def test_a_job_that_is_not_blocked_is_not_deleted_as_one(redis: Redis) -> None:
     assert not delete_blocked(redis, "a")
+
+
+class PolishShoesJob(Job):
+    unique = True
+
+    def perform(self, pair: int) -> None: ...
+
+
+def test_locks_are_listed_the_oldest_first(clock: Clock, redis: Redis) -> None:
+    assert clock("unique", "list").output == "No locks.\n"
+    first = PolishShoesJob.perform_async(1)
+    second = PolishShoesJob.set(unique=Unique(window=60)).perform_async(2)
+
+    found = json.loads(clock("unique", "list", "--json").output)
+    heading, row, *_ = clock("unique", "list").output.splitlines()
+
+    assert {one["jid"]: one["until"] is None for one in found} == {first: True, second: False}
+    assert heading.split() == ["key", "jid", "since", "until"]
+    assert row.split()[:2] == [found[0]["key"], found[0]["jid"]]
+
+
+def test_a_lock_is_freed_by_hand(clock: Clock, redis: Redis) -> None:
+    first = PolishShoesJob.perform_async(1)
+    [lock] = json.loads(clock("unique", "list", "--json").output)
+
+    assert clock("unique", "free", lock["key"], "--yes").exit_code == 0
+    assert clock("unique", "free", lock["key"], "--yes").exit_code == 1
+    assert PolishShoesJob.perform_async(1) != first
