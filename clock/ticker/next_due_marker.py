@@ -32,14 +32,10 @@ class NextDueMarker:
         now = self._clock.monotonic()
         marker = event, due_ms
         if self._expected != (marker,) or now >= self._marked_at + ASK_SECONDS:
-            self._expect(marker)
+            self.expect(marker)
             self._note(marker, self._ledger.mark_next_due(event, due_ms))
             self._marked_at = now
         return not self._has_lost
-
-    def expect(self, publication: Publication) -> None:
-        """Accept the marker of a commit, and also the one before: the commit's answer may be lost."""
-        self._expect((publication.event, publication.due_ms))
 
     def note(self, published: Publication) -> None:
         """Note a marker that was set with a commit. The check every few seconds looks at more than a commit."""
@@ -50,7 +46,8 @@ class NextDueMarker:
         """Expect no marker in Redis: the ledger is read again."""
         self._expected, self._has_lost = (), False
 
-    def _expect(self, marker: Marker) -> None:
+    def expect(self, marker: Marker) -> None:
+        """Accept the marker of a commit, and also the one before: the commit's answer may be lost."""
         if self._expected and marker not in self._expected:
             self._expected += (marker,)
 

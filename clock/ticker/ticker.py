@@ -191,7 +191,7 @@ class Ticker:
             publication = self._publication() if can_publish and not to_fire and self._holds_prepared else None
             self._holds_prepared = False
             if publication is not None:
-                self._marker.expect(publication)
+                self._marker.expect((publication.event, publication.due_ms))
             if self._buffer.commit(publication):
                 self._plan.forget()
             elif publication is not None:

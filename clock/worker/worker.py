@@ -45,7 +45,7 @@ from clock.worker.maintenance.recovery import recover, unpark
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from clock.worker.options import WorkerOptions
 from clock.worker.running.coroutines import cancel_all, stacks
-from clock.worker.running.firing_outcomes import FiringOutcomes
+from clock.worker.running.job_log import record_outcome
 from clock.worker.running.job_moves import JobMoves
 from clock.worker.running.processor import Processor
 from clock.worker.shard_post import ShardPost
@@ -107,9 +107,9 @@ class Worker:
         self._moves = JobMoves(in_progress, self._fetcher.claims, clock=clock, problems=problems)
         self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
         self._limits = Limits(options, self.quiet)
-        outcomes = FiringOutcomes(redis, clock=clock, problems=problems)
+        record = partial(record_outcome, redis, clock, problems)
         counters = [self._limits.note] if options.max_jobs else []
-        self._listeners = (METRICS.note, outcomes.note, *counters, *listeners)
+        self._listeners: Sequence[RunListener] = (METRICS.note, record, *counters, *listeners)
         commands = of_worker(identity, options.queue_names)
         self._self_check = SelfCheck(redis, commands, clock=clock, problems=problems)
 

@@ -1,16 +1,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from redis import Redis
 
+from clock.problems import Problems
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed
 from clock.testing import FakeClock
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.options import Queue, WorkerOptions
-from clock.worker.running.firing_outcomes import FiringOutcomes
+from clock.worker.running.job_log import record_outcome
 from clock.worker.running.job_moves import JobMoves
 from clock.worker.running.processor import Processor
 from tests.worker import jobs
@@ -63,10 +65,10 @@ def bench(redis: Redis, fake_clock: FakeClock) -> Callable[..., Bench]:
         in_progress = InProgress(redis, identity)
         fetcher = Fetcher(in_progress, options=options, clock=fake_clock)
         moves = JobMoves(in_progress, fetcher.claims, clock=fake_clock)
-        outcomes = FiringOutcomes(redis, clock=fake_clock)
+        record = partial(record_outcome, redis, fake_clock, Problems(clock=fake_clock))
         return Bench(
             fetcher,
-            Processor(fetcher.slots[0], fetcher, moves, clock=fake_clock, listeners=[outcomes.note]),
+            Processor(fetcher.slots[0], fetcher, moves, clock=fake_clock, listeners=[record]),
             in_progress,
             moves,
             redis,

@@ -11,12 +11,13 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.job.context import JobRun
+from clock.problems import Problems
 from clock.store import keys
 from clock.store.ledger import history, next_due
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.worker.maintenance.duties import ClockWatch
-from clock.worker.running.firing_outcomes import FiringOutcomes
+from clock.worker.running.job_log import record_outcome
 from tests.worker import jobs
 
 
@@ -183,9 +184,8 @@ def test_an_outcome_says_when_the_job_ended_and_how_long_it_took(redis: Redis, f
     pushed: Any = redis.lindex("queue:default", 0)
     payload = json.loads(pushed)
 
-    FiringOutcomes(redis, clock=fake_clock).note(
-        JobRun(payload, "default", "failed", 1.2345, ValueError("x" * 600), goes_to="dead")
-    )
+    run = JobRun(payload, "default", "failed", 1.2345, ValueError("x" * 600), goes_to="dead")
+    record_outcome(redis, fake_clock, Problems(clock=fake_clock), run)
 
     found = outcome(redis)
     assert (found["outcome"], found["at"], found["took_ms"]) == ("dead", to_ms(fake_clock.now()), 1234)
@@ -201,6 +201,6 @@ def test_an_outcome_that_redis_refuses_is_logged(
     redis.set(keys.OUTCOMES + "nightly", "a string")
     payload: dict[str, object] = {"class": "NoteThingJob", "jid": "a1b2", "clock": {"event": "nightly"}}
 
-    FiringOutcomes(redis, clock=fake_clock).note(JobRun(payload, "default", "done", 0.5))
+    record_outcome(redis, fake_clock, Problems(clock=fake_clock), JobRun(payload, "default", "done", 0.5))
 
     assert "The history of 'nightly' lacks outcomes" in caplog.text

@@ -14,9 +14,10 @@ from typing import Any, TypeVar, cast
 
 from clock.errors import StoreError
 from clock.job import Job
-from clock.job.context import JobRun
+from clock.job.context import JobRun, RunListener
 from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload, read_payload
+from clock.problems import Problems
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store import Redis
 from clock.store.jobs.in_progress import InProgress
@@ -24,7 +25,7 @@ from clock.store.jobs.moves import Claimed
 from clock.worker.fetching.fetcher import RETRY_SECONDS, Fetcher
 from clock.worker.fetching.handoff import Slot
 from clock.worker.options import WorkerOptions
-from clock.worker.running.firing_outcomes import FiringOutcomes
+from clock.worker.running.job_log import record_outcome
 from clock.worker.running.job_moves import JobMoves
 from clock.worker.running.processor import Processor
 
@@ -83,11 +84,11 @@ class _LateReports:
     It replaces the processor's fetcher and its job moves. Workers of a world never stop, so no job is handed back.
     """
 
-    def __init__(self, fetcher: Fetcher, moves: JobMoves, outcomes: FiringOutcomes) -> None:
+    def __init__(self, fetcher: Fetcher, moves: JobMoves, record: RunListener) -> None:
         self.claims = fetcher.claims
         self._fetcher = fetcher
         self._moves = moves
-        self._outcomes = outcomes
+        self._record = record
         self.calls: list[Callable[[], object]] = []
         self.outcome: str | None = None
         self.error: str | None = None
@@ -95,7 +96,7 @@ class _LateReports:
     def note(self, run: JobRun) -> None:
         self.outcome = "done" if run.outcome == "done" else run.goes_to or "dropped"
         self.error = None if run.error is None else f"{type(run.error).__name__}: {run.error}"
-        self.calls.append(partial(self._outcomes.note, run))
+        self.calls.append(partial(self._record, run))
 
     def __getattr__(self, name: str) -> Any:
         """A step of the job, which is taken at once unless it is a late one."""
@@ -139,7 +140,8 @@ class WorldSlot:
         self._slot = slot
         self._clock = _SlotClock(crew.clock)
         moves = _DirectMoves(in_progress, fetcher.claims, clock=crew.clock)
-        self._reports = _LateReports(fetcher, moves, FiringOutcomes(crew.redis, clock=crew.clock))
+        record = partial(record_outcome, crew.redis, crew.clock, Problems(clock=crew.clock))
+        self._reports = _LateReports(fetcher, moves, record)
         self._processor = Processor(
             slot,
             cast(Fetcher, self._reports),

@@ -1,4 +1,4 @@
-"""The log lines of a job: one when it starts (debug), one when it ends, with its arguments and tags."""
+"""The reports of a run: its lines in the log (start: debug, end), and its outcome in the history of its event."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import logging
 from collections.abc import Mapping
 
 from clock.clocks import Clock, from_ms, to_ms, unix_seconds
-from clock.errors import message_of
+from clock.errors import StoreError, StoreUnavailable, message_of
 from clock.job.context import JobRun, job_logger
 from clock.job.payload import Payload
 from clock.log import write_info
+from clock.problems import Problems
+from clock.store import Redis
+from clock.store.ledger import history
+
+logger = logging.getLogger("clock.worker")
 
 SHORT_SECONDS = 0.001  # for shorter jobs, a system call for each line would cost as much as the job
 
@@ -65,6 +70,36 @@ def _log_done(run: JobRun) -> None:
         fields = {**about(run.payload, run.queue), "duration_ms": _ms(took)}
         words = ("%s %s done in %.3f s", (name, jid, took), None)
         logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, *words, "log_run", fields))
+
+
+def record_outcome(redis: Redis, clock: Clock, problems: Problems, run: JobRun) -> None:
+    """Record a run of a job that an event pushed in the event's history, and ignore other jobs.
+
+    The outcome is `done`, `dropped` (with `failed` if it failed), `dead`, or `retry` with the time of the retry.
+    """
+    firing, jid = run.payload.get("clock"), run.payload.get("jid")
+    event = firing.get("event") if isinstance(firing, dict) else None
+    if not isinstance(event, str) or not isinstance(jid, str):
+        return
+    outcome = "done" if run.outcome == "done" else run.goes_to or "dropped"
+    record: dict[str, object] = {
+        "outcome": outcome,
+        "at": to_ms(clock.now()),
+        "took_ms": round(run.seconds * 1000),
+    }
+    if run.error is not None:
+        record["error"] = f"{type(run.error).__name__}: {message_of(run.error)}"[:500]
+    if run.outcome == "failed" and outcome == "dropped":
+        record["failed"] = True
+    ended = outcome != "retry"
+    if not ended:
+        record["retry_at"] = round(run.retry_at * 1000)
+    try:
+        history.add_outcome(redis, event, jid, record, ended=ended, retry_at=run.retry_at)
+    except (StoreUnavailable, UnicodeEncodeError) as reason:  # away; a name that is not text
+        logger.debug("The history of %r lacks an outcome: %s", event, reason)
+    except StoreError as reason:  # a key of a wrong type
+        problems.entry("The history of %r lacks outcomes: %s", event, reason)
 
 
 def _ms(seconds: float) -> float:

@@ -81,7 +81,8 @@ def judge(
             failed["queue"] = payload.get("retry_queue") or payload.get("queue") or "default"
             retries = None if isinstance(retry_for, (int, float)) else most
             return Verdict(keys.RETRY, now + delay(count, answer), failed, retries=retries)
-    if job and asks_to_be_dropped(job, failed, error):
+    hook = "retries_exhausted"
+    if job and _answer(job, hook, failed, lambda job, shown: job.retries_exhausted(shown, error)) == "discard":
         return Verdict("", now, failed, "its retries_exhausted returned 'discard'")
     if _option(payload, job, "dead", True) is False:
         return Verdict("", now, failed, "no retries left, and dead = False")
@@ -151,12 +152,6 @@ def ask_retry_in(
         )
         return None
     return seconds
-
-
-def asks_to_be_dropped(job: JobClass, payload: Payload, error: BaseException) -> bool:
-    """Call the class's `retries_exhausted`. Returns whether the job must be dropped."""
-    hook = "retries_exhausted"
-    return _answer(job, hook, payload, lambda hooks, shown: hooks.retries_exhausted(shown, error)) == "discard"
 
 
 def _answer(job: JobClass, hook: str, payload: Payload, call: Callable[[RunningJob, Payload], object]) -> object:
