@@ -25,12 +25,7 @@ _SAMPLE = 50  # due instants that are compared
 
 @dataclass(frozen=True, slots=True)
 class EventOptions:
-    """The options of an event. Events with the same options share one object: a file may have 100,000 events.
-
-    `asks_again`: a due instant that the condition refuses does not use up the period (Clockwork's form). `overlap`
-    is what happens at a due instant while the job of the previous run is unfinished. `was` has the event's former
-    names, the oldest first: their entries in the ledger are the event's.
-    """
+    """The options of an event. Events with the same options share one object: a file may have 100,000 events."""
 
     condition: Callable[[datetime], object] | None = None
     thread: bool = False
@@ -157,18 +152,12 @@ class Event:
     def due_between(
         self, after: int, end: int, *, anchor: datetime, previous: datetime | None = None
     ) -> Iterable[int]:
-        """The due instants in (after, end], lazily and in order, in seconds since 1970 in UTC.
-
-        The result is the same as that of `next_after` one by one, many times faster.
-        """
+        """The due instants in (after, end], lazily and in order, in seconds since 1970 in UTC."""
         decided = None if previous is None else to_seconds(previous)
         return self.trigger.due_between(after, end, to_seconds(anchor), decided)
 
     def asked_between(self, after: int, end: int, *, anchor: datetime, counted: str) -> Iterable[int]:
-        """When an event that asks again checks its condition in (after, end], as long as the condition refuses.
-
-        In seconds since 1970. `counted` is the ledger's value, as `counted_from` returns it.
-        """
+        """When the condition is asked in (after, end], in seconds since 1970, as long as it refuses."""
         return self._counting(counted, anchor).asked_between(after, end)
 
     def counted_from(self, counted: str, *, anchor: datetime, previous: datetime | None) -> str:

@@ -16,15 +16,12 @@ SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")  # accepted by all providers
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """`grace`: how late a run may start; `max_runtime`: how long it may take.
-
-    `definition` is Sentry's `monitor_config`, if a listener in the clock's process asks for it.
-    """
+    """The terms in which an outside monitor watches an event."""
 
     slug: str
-    grace: timedelta = timedelta(minutes=5)
+    grace: timedelta = timedelta(minutes=5)  # how late a run may start
     max_runtime: timedelta = timedelta(minutes=30)
-    definition: Mapping[str, object] | None = None
+    definition: Mapping[str, object] | None = None  # Sentry's `monitor_config`, if the clock's listener asks
 
 
 def monitor_of(given: object, name: str) -> Monitor | None:

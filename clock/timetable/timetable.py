@@ -44,33 +44,22 @@ class Callbacks:
 
 @dataclass(frozen=True, slots=True)
 class SyncedEvents:
-    """Events that live in a database: `load()` returns their rows. It is called again `every` so often.
+    """Events that live in a database."""
 
-    `do`, a job class or a function of the row, is their action; `source` is file and line of the declaration.
-    `job_of` returns the job class of a row, if rows have different ones; it may raise ClockError. If it
-    returns no rows and `is_optional`, the log does not mention it. `version`, if given, returns something that
-    differs after a change of the rows: while it does not, the clock does not read them again. `adjust_event`,
-    if given, changes the event of each row before the clock uses it. `check_row`, if given, raises
-    DeclarationError for a row that is refused.
-    """
-
-    load: Callable[[], Iterable[object]]
-    every: timedelta
-    do: Callable[..., object] | Enqueueable
-    source: str
-    job_of: Callable[[Any], Enqueueable] | None = None
-    is_optional: bool = False
-    version: Callable[[], object] | None = None
-    adjust_event: Callable[[Event], Event] | None = None
-    check_row: Callable[[Any], object] | None = None
+    load: Callable[[], Iterable[object]]  # returns their rows
+    every: timedelta  # how often it is called again
+    do: Callable[..., object] | Enqueueable  # their action: a job class, or a function of the row
+    source: str  # file and line of the declaration
+    job_of: Callable[[Any], Enqueueable] | None = None  # the job class of a row; may raise ClockError
+    is_optional: bool = False  # the log does not mention that it has no rows
+    version: Callable[[], object] | None = None  # the rows are read again only if its result has changed
+    adjust_event: Callable[[Event], Event] | None = None  # changes the event of a row before the clock uses it
+    check_row: Callable[[Any], object] | None = None  # raises DeclarationError for a row that is refused
 
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """The events of the clock file at `path`, in its order, and the settings of the file.
-
-    `folder` is the current folder that the file has set, for its functions.
-    """
+    """The events of the clock file at `path`, in its order, and the settings of the file."""
 
     path: Path
     events: Sequence[Event]
@@ -80,7 +69,7 @@ class Timetable:
     synced: Sequence[SyncedEvents] = ()
     zone_source: str = ""  # in words: the source of the zone in `settings`
     names: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)  # that the file defines
-    folder: Path = field(default=Path(), repr=False, compare=False)
+    folder: Path = field(default=Path(), repr=False, compare=False)  # the current folder that the file has set
     scheduler: Scheduler | None = field(default=None, repr=False, compare=False)  # holds the fluent declarations
     by_name: Mapping[str, Event] = field(init=False, repr=False, compare=False)
 

@@ -141,15 +141,12 @@ _WORDS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class MonthDay:
-    """The `nth` of a month's days that fall on one of `weekdays`; -1 is the last. A shorter month has none.
-
-    `counts_business_days`: only those count that are not excepted.
-    """
+    """The `nth` of a month's days that fall on one of `weekdays`; -1 is the last. A shorter month has none."""
 
     text: str
     nth: int
     weekdays: frozenset[int]
-    counts_business_days: bool = False
+    counts_business_days: bool = False  # only days count that are not excepted
 
     def chosen(self, days: range, is_open: Callable[[date], object] = lambda _day: True) -> list[int]:
         """That day among the `days` of a month, or nothing."""

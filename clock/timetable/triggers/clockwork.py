@@ -51,10 +51,7 @@ class Chain:
         return 0 if self._has_both else max(0, self.period - DAY - 1)
 
     def last_by(self, after: int, anchor: int) -> Reading | None:
-        """A link of the chain not after `after` with a gap before it, so it is due in any case.
-
-        The search starts close to `after`. None: no such link is near.
-        """
+        """A link of the chain not after `after` that is due in any case, by a gap before it; None: not near."""
         for reach in (2 * HOUR, 2 * DAY, self.near):
             before = found = None
             for candidate in self.candidates.readings(max(anchor, after - reach), after):
@@ -154,16 +151,13 @@ def _number(text: str, highest: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ClockworkAt:
-    """Due at candidates of `at` that are a `period`, in seconds, apart. One entry of a list of times.
-
-    `at_anchor`: whether a candidate at the anchor itself counts. `skip_first`: the first candidate is skipped.
-    """
+    """Due at candidates of `at` that are a `period`, in seconds, apart. One entry of a list of times."""
 
     period: int
     at: At
     zone: tzinfo
-    skip_first: bool = False
-    at_anchor: bool = True
+    skip_first: bool = False  # the first candidate is not due
+    at_anchor: bool = True  # a candidate at the anchor itself counts
     dst: Dst = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:

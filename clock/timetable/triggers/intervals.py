@@ -45,18 +45,14 @@ class Elapsed:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Every `step` days at times of day in a zone, counted from the anchor's day or from its next `weekday`.
-
-    `times` None: the anchor's own time of day. `first`: the first of the counted days that may be due.
-    `at_anchor`: whether an instant that is the anchor itself counts.
-    """
+    """Every `step` days at times of day in a zone, counted from the anchor's day or from its next `weekday`."""
 
     zone: tzinfo
     step: int
-    times: tuple[int, ...] | None = None
+    times: tuple[int, ...] | None = None  # None: the anchor's own time of day
     weekday: int | None = None
-    first: int = 0
-    at_anchor: bool = False
+    first: int = 0  # the first of the counted days that may be due
+    at_anchor: bool = False  # an instant that is the anchor itself counts
     dst: Dst = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
@@ -73,15 +69,12 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class CalendarDays:
-    """On the days of a rule, at times of day in a zone; `times` None: the anchor's own time of day.
-
-    Above 1, `step` counts months from the anchor's: the first that counts is `step` months after it.
-    """
+    """On the days of a rule, at times of day in a zone."""
 
     zone: tzinfo
     days: MonthDays
-    times: tuple[int, ...] | None = None
-    step: int = 1
+    times: tuple[int, ...] | None = None  # None: the anchor's own time of day
+    step: int = 1  # above 1: only in each `step`-th month after the anchor's
     dst: Dst = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:

@@ -71,10 +71,7 @@ class Offsets:
         return next(period.offset for period in self._span(instant >> _SPAN_BITS) if instant < period.stop)
 
     def periods(self, first: int, last: int) -> Iterator[OffsetPeriod]:
-        """The offset periods of the instants first <= t <= last, in order.
-
-        A long period may come in parts, whose offsets are those of their neighbours.
-        """
+        """The offset periods of the instants first <= t <= last, in order. A long one may come in parts."""
         for number in range(first >> _SPAN_BITS, (last >> _SPAN_BITS) + 1):
             for period in self._span(number):
                 if period.stop > first and period.start <= last:
