@@ -5,7 +5,7 @@ deadlock. Here the handler does nothing: the interpreter writes the signal's num
 thread reads it and calls the registered functions.
 
 A forked child has a copy of that socket, so a signal to the child would reach its parent. Therefore the signals
-are blocked during a fork, and the child starts with the previous handlers. A child that receives SIGINT that early
+A child that receives SIGINT that early
 ends.
 """
 
@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import FrameType
 from typing import Any
 from weakref import WeakSet
@@ -52,6 +53,7 @@ def handling(handlers: Mapping[signal.Signals, Callable[[], object]]) -> Iterato
     on the main thread, as `signal.signal` requires.
     """
     global _taken  # signals are the process's own
+    _handle_forks()
     reader, writer = socket.socketpair()
     close_in_child(reader)
     close_in_child(writer)
@@ -110,5 +112,8 @@ def _begin_child() -> None:
         end_child(error)
 
 
-if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has no forks
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_child)
+@cache
+def _handle_forks() -> None:
+    """Block signals until the fork hooks of other modules have run: Python drops a KeyboardInterrupt in them."""
+    if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has no forks
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_child)

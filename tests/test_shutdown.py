@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -90,3 +92,36 @@ def test_a_signal_that_only_the_application_handles_does_not_end_the_handling() 
             assert called.wait(PATIENCE_SECONDS)
     finally:
         signal.signal(signal.SIGRTMIN, before)
+
+
+INTERRUPTED = """
+import os, signal, time
+from clock.shutdown import handling
+
+reader, writer = os.pipe()
+
+
+def begin_child():
+    os.write(writer, b"!")
+    while signal.SIGINT not in signal.sigpending():
+        time.sleep(0.001)
+
+
+os.register_at_fork(after_in_child=begin_child)
+with handling({signal.SIGINT: lambda: None}):
+    child = os.fork()
+    if child == 0:
+        time.sleep(5)
+        os._exit(0)
+    os.read(reader, 1)
+    os.kill(child, signal.SIGINT)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.process
+def test_sigint_ends_a_child_that_still_runs_the_fork_hooks_of_other_modules() -> None:
+    words = [sys.executable, "-W", "ignore", "-c", INTERRUPTED]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS)
+
+    assert done.stdout == "1\n"
