@@ -156,6 +156,10 @@ Row = tuple[Sequence[object], str]
 
 #: What the jobs are pushed with, and what they note.
 FORKING: list[Row] = [
+    (
+        ["CommandJob"],
+        "command -15",
+    ),  # first: a child that LeavePoolJob leaves would keep the pipe of its Popen open
     *((["ForkJob", shape], f"job {shape} {code}") for shape, code in ENDS.items()),
     *((["AsyncForkJob", shape], f"async job {shape} {code}") for shape, code in ENDS.items()),
     (["AwaitInChildJob"], "awaits 256"),
@@ -164,7 +168,6 @@ FORKING: list[Row] = [
     (["MiddlewareJob"], "inside 1"),
     (["AsyncMiddlewareJob"], "async inside 1"),
     (["ForkAtPushJob"], "pushed by a forking middleware"),
-    (["CommandJob"], "command -15"),
     (["LeavePoolJob"], "left 2"),
     *((["SpinJob", 1000], "spun") for _ in range(3)),
 ]
