@@ -41,13 +41,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request. Its URL may contain a key: `shown` does not."""
+    """An HTTP request. Its URL may contain a key."""
 
     method: str
     url: str
     body: bytes = b""
     headers: Mapping[str, str] | None = None
-    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Healthchecks:
         """A ping: `/start`, `/fail`, or success; `rid` joins those of a run."""
         end = {"start": "/start", "success": "", "failure": "/fail", "miss": "/fail"}[report.state]
         url = f"{self.ping_url}/{report.slug}{end}?{urlencode({'rid': str(_uuid(report.run))})}"
-        return Request("POST", url, report.message.encode(), shown=f"{self.name} {report.slug}")
+        return Request("POST", url, report.message.encode())
 
     def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> Request | None:
         """Create the check, or update the one with this slug. None without an API key.
@@ -81,7 +80,7 @@ class Healthchecks:
             **(cron if schedule.cron else {"timeout": schedule.seconds}),
         }
         headers = {"X-Api-Key": self.api_key}
-        return _json("POST", f"{self.api_url}/api/v3/checks/", values, headers, f"{self.name} {monitor.slug}")
+        return _json("POST", f"{self.api_url}/api/v3/checks/", values, headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ class Cronitor:
         state = {"start": "run", "success": "complete", "failure": "fail", "miss": "fail"}[report.state]
         query = {"state": state, "series": report.run, "message": report.message[:2000]}
         url = f"{self.ping_url}/p/{self.api_key}/{report.slug}?{urlencode(query)}"
-        return Request("GET", url, shown=f"{self.name} {report.slug}")
+        return Request("GET", url)
 
     def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> Request:
         """Create or update the monitor."""
@@ -114,7 +113,7 @@ class Cronitor:
         login = base64.b64encode(f"{self.api_key}:".encode()).decode()
         headers = {"Authorization": f"Basic {login}"}
         url = f"{self.api_url}/api/monitors"
-        return _json("PUT", url, {"monitors": [values]}, headers, f"{self.name} {monitor.slug}")
+        return _json("PUT", url, {"monitors": [values]}, headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,7 @@ class SentryCrons:
 
     def _check_in(self, slug: str, values: Mapping[str, object]) -> Request:
         found = {**values, "environment": self.environment}
-        return _json("POST", f"{self.url}/{slug}/{self.key}/", found, {}, f"{self.name} {slug}")
+        return _json("POST", f"{self.url}/{slug}/{self.key}/", found)
 
 
 def check_in_of(report: Report) -> tuple[str, str]:
@@ -175,7 +174,7 @@ class Webhook:
             "due_ms": report.due_ms,
             "message": report.message,
         }
-        return _json("POST", self.url, values, {}, f"{self.name} {report.slug}")
+        return _json("POST", self.url, values)
 
     def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> None:
         """A webhook needs no definition."""
@@ -217,9 +216,9 @@ def _url(environ: Mapping[str, str], name: str, usual: str) -> str:
     return url.rstrip("/")
 
 
-def _json(method: str, url: str, values: object, headers: Mapping[str, str], shown: str) -> Request:
+def _json(method: str, url: str, values: object, headers: Mapping[str, str] | None = None) -> Request:
     body = json.dumps(values).encode()
-    return Request(method, url, body, {"Content-Type": "application/json", **headers}, shown)
+    return Request(method, url, body, {"Content-Type": "application/json", **(headers or {})})
 
 
 def _uuid(run: str) -> UUID:

@@ -80,7 +80,7 @@ class Sender:
 
     def _renew(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: deque[Request] = deque()  # guarded by _lock
+        self._waiting: deque[tuple[str, Request]] = deque()  # guarded by _lock; with their monitors
         self._arrived = threading.Event()
         self._thread: threading.Thread | None = None  # guarded by _lock
 
@@ -93,7 +93,7 @@ class Sender:
                 if self.dropped % 100 == 1:
                     words = "Monitors: dropped %d reports for %s, as more than %d wait"
                     logger.error(words, self.dropped, self._provider.name, WAITING)
-            self._waiting.append(self._provider.report(report))
+            self._waiting.append((report.slug, self._provider.report(report)))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="monitors", daemon=True)
                 self._thread.start()
@@ -109,24 +109,25 @@ class Sender:
     def _run(self) -> None:
         while True:
             with self._lock:
-                request = self._waiting.popleft() if self._waiting else None
-            if request is not None:
-                self._try(request)
+                waiting = self._waiting.popleft() if self._waiting else None
+            if waiting is not None:
+                self._try(*waiting)
             elif self._stop.is_set():
                 return
             else:
                 self._arrived.wait(60)
                 self._arrived.clear()
 
-    def _try(self, request: Request) -> None:
+    def _try(self, slug: str, request: Request) -> None:
+        shown = f"{self._provider.name} {slug}"  # the URL may contain a key
         for pause in (*PAUSES, None):  # pragma: no branch  # the last one returns
             try:
                 self._send(request)
             except Refused as error:
-                logger.error("Monitors: %s refused a report: %s", request.shown, error)
+                logger.error("Monitors: %s refused a report: %s", shown, error)
             except (OSError, HTTPException) as error:
                 if pause is not None and not self._stop.is_set():
                     self._clock.wait(self._stop, pause)
                     continue
-                logger.error("Monitors: %s did not get a report: %s", request.shown, type(error).__name__)
+                logger.error("Monitors: %s did not get a report: %s", shown, type(error).__name__)
             return

@@ -95,6 +95,9 @@ LEDGER_ENTRY = (LEDGER_ANCHOR, LEDGER_DECLARATION, LEDGER_DECIDED, LEDGER_COUNTE
 OF_EVENT = (HISTORY, OUTCOMES, WATCHED)
 #: Keys of scripts that may end a child of a batch.
 BATCH_KEYS = (BATCHES, BATCH_CHILDREN, BATCH_ENDED, BATCH_REMOVALS, SCHEDULE, NEARER)
+#: Keys of scripts that free locks of unique jobs; those that take locks also have their windows.
+LOCK_KEYS = (UNIQUE, REPLACED)
+TAKEN_LOCK_KEYS = (UNIQUE, UNIQUE_WINDOWS, REPLACED)
 #: Keys of scripts in which a job takes or leaves a place of a limit, in the order of `limit_keys.lua`.
 LIMIT_KEYS = (LIMITS, LIMIT_HOLDERS, LIMIT_RESERVED, BLOCKED, FREED, LIMIT_TURN, PAUSED_QUEUES)
 #: Keys of the script that claims, in the order of `rate_keys.lua`.

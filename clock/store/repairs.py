@@ -14,7 +14,6 @@ from redis import Redis
 from clock.clocks import SystemClock, to_ms
 from clock.store import keys
 from clock.store.jobs.flow.batches import BatchErrors
-from clock.store.jobs.flow.unique_locks import lock_keys
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
 from clock.store.scripts import run
 from clock.store.server.connection import translated
@@ -49,7 +48,7 @@ def _remove_waiting(
 ) -> tuple[int, int]:
     """How many were removed, and how many are left."""
     args: list[bytes | str | int] = [_now_ms(), "" if where == keys.DEAD else how, *members]
-    names = [where, *keys.BATCH_KEYS, *lock_keys()]
+    names = [where, *keys.BATCH_KEYS, *keys.LOCK_KEYS]
     removed, left, error = run(redis, "remove_waiting", names, args)
     errors.report(error)
     return int(removed), int(left)
@@ -141,7 +140,8 @@ def clear_queue(redis: Redis, queue: str) -> int:
 def _clear_queue(redis: Redis, queue: str) -> int:
     with translated():
         most = int(redis.llen(keys.queue(queue)))
-    count, names, errors = 0, [keys.queue(queue), keys.QUEUES, *keys.BATCH_KEYS, *lock_keys()], BatchErrors(redis)
+    names = [keys.queue(queue), keys.QUEUES, *keys.BATCH_KEYS, *keys.LOCK_KEYS]
+    count, errors = 0, BatchErrors(redis)
     while True:
         removed, left, error = run(redis, "clear_queue", names, [queue, _now_ms(), STEP_JOBS])
         errors.report(error)

@@ -23,7 +23,7 @@ from clock.store.jobs import cancellations
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits, trim
 from clock.store.jobs.flow.batches import BatchErrors
-from clock.store.jobs.flow.unique_locks import Lock, lock_keys, push_kept_out
+from clock.store.jobs.flow.unique_locks import Lock, push_kept_out
 from clock.store.jobs.moves import CannotMove, Claimed, Move, limits_if_any, limits_text
 from clock.store.jobs.results import NOTHING_ELSE, Ending, Kept
 from clock.store.jobs.steps import in_steps
@@ -153,7 +153,7 @@ class InProgress:
             first = self._next_number
             self._next_number += limit
         done, frees, limited = acknowledged
-        shared = (keys.WORKERS, keys.PAUSED_QUEUES, keys.CANCELLED, *lock_keys())
+        shared = (keys.WORKERS, keys.PAUSED_QUEUES, keys.CANCELLED, *keys.LOCK_KEYS)
         followed = keys.BATCH_KEYS if any(key == "" for _, key, _ in frees) else ()
         rules = (*keys.LIMIT_KEYS, *keys.RATE_KEYS, keys.OVERLAPS)
         names = [self._hash, *_counters(now), *shared, *rules, *map(keys.queue, queues), *followed]
@@ -183,7 +183,7 @@ class InProgress:
         Raises StoreUnavailable; it may be called again then.
         """
         names = [self._hash, where or self._hash, *_counters(now), *_counters(now, keys.STAT_FAILED)]
-        names += [*lock_keys(), *keys.BATCH_KEYS, *keys.LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
+        names += [*keys.LOCK_KEYS, *keys.BATCH_KEYS, *keys.LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
         args = [job.number, payload, score, int(where != ""), int(ran)]
         args += [*(ending.lock or ("", "")), ending.how, to_ms(now), int(job.limits is not None)]
         args += ending.kept.words if ending.kept else []
@@ -198,7 +198,7 @@ class InProgress:
         Raises StoreUnavailable; it may be called again then.
         """
         kept = ending.kept or Kept("", 0, {})
-        names = [self._hash, *_counters(now), kept.key, *lock_keys(), *keys.BATCH_KEYS, *keys.LIMIT_KEYS]
+        names = [self._hash, *_counters(now), kept.key, *keys.LOCK_KEYS, *keys.BATCH_KEYS, *keys.LIMIT_KEYS]
         ttl, *fields = kept.words
         args = [job.number, *(ending.lock or ("", "")), ttl, to_ms(now), ending.how, *fields]
         return bool(run(self._redis, "finish", names, args))
@@ -206,7 +206,7 @@ class InProgress:
     def begin_unique(self, job: Claimed, field: tuple[str, str], *, until_start: bool) -> bool:
         """Start a unique job: free its lock (key, jid) if it lasts until then. False: the job was replaced."""
         args = [*field, int(until_start), job.number]
-        return bool(run(self._redis, "begin_unique", [*lock_keys(), self._hash], args))
+        return bool(run(self._redis, "begin_unique", [*keys.LOCK_KEYS, self._hash], args))
 
     def hold_rates(self, jid: str, names: Sequence[str], seconds: float, *, now: datetime) -> float:
         """Hold back the jobs of these rates for so long; when that is over, in float seconds since 1970."""
@@ -250,7 +250,7 @@ class InProgress:
             args += [move.field or str(move.job.number), move.where, move.name, move.payload]
             args += move.lock or ("", "")
         names = [self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS, *keys.BATCH_KEYS, *keys.LIMIT_KEYS]
-        names += [*lock_keys(), *(move.target for move in step)]
+        names += [*keys.LOCK_KEYS, *(move.target for move in step)]
         moved, error, *failed = run(self._redis, "put_back", names, args)
         self._batch_errors.report(error)
         for place, refusal in zip(failed[::2], failed[1::2], strict=True):
@@ -273,7 +273,7 @@ class InProgress:
             args += [queues.index(push.queue) + 1, push.queue, push.payload, at]
             lock = push.lock or Lock("", "")
             args += [lock.bid, lock.key, lock.jid, lock.window_ms, lock.conflict]
-        names = [self._hash, keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *lock_keys(windows=True)]
+        names = [self._hash, keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *keys.TAKEN_LOCK_KEYS]
         is_saved = bool(run(self._redis, "save_position", [*names, *map(keys.queue, queues)], args))
         if is_saved:
             push_kept_out(self._redis, unique_pushes(pushes), now_ms=to_ms(now))

@@ -92,19 +92,9 @@ Verdicts = Callable[[], list[Verdict]]
 
 
 _KEYS = [
-    keys.LEDGER_DECIDED,
-    keys.LEDGER_DECLARATION,
-    keys.QUEUES,
-    keys.SCHEDULE,
-    keys.PAUSED,
-    keys.LEASE,
-    keys.LEDGER_COUNTED,
-    keys.UNIQUE,
-    keys.UNIQUE_WINDOWS,
-    keys.REPLACED,
-    *keys.BATCH_KEYS,
+    *(keys.LEDGER_DECIDED, keys.LEDGER_DECLARATION, keys.QUEUES, keys.SCHEDULE, keys.PAUSED, keys.LEASE),
+    *(keys.LEDGER_COUNTED, *keys.TAKEN_LOCK_KEYS, *keys.BATCH_KEYS),
 ]
-
 _PLAIN_KEYS = [keys.LEDGER_DECIDED, keys.LEDGER_DECLARATION, keys.QUEUES, keys.PAUSED, keys.LEASE, keys.NEXT_DUE]
 
 

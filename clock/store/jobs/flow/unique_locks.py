@@ -105,7 +105,7 @@ def _push(redis: Redis, pushes: Sequence[LockedPush], now_ms: int | None) -> lis
     for lock, queue, payload, at, _ in pushes:
         args += [lock.key, lock.jid, lock.window_ms, lock.conflict, queues.index(queue) + 1, queue, payload]
         args += ["" if at is None else at, lock.bid]
-    names = [*lock_keys(windows=True), keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *map(keys.queue, queues)]
+    names = [*keys.TAKEN_LOCK_KEYS, keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *map(keys.queue, queues)]
     durable = max(durable_of(redis), *(one.durable for one in pushes))
     if not durable:
         return list(run(redis, "push_unique", names, args))
@@ -118,16 +118,11 @@ def _push(redis: Redis, pushes: Sequence[LockedPush], now_ms: int | None) -> lis
         return list(replies)
 
 
-def lock_keys(*, windows: bool = False) -> list[str]:
-    """The keys of the scripts that take or free locks."""
-    return [keys.UNIQUE, *([keys.UNIQUE_WINDOWS] if windows else []), keys.REPLACED]
-
-
 def free(redis: Redis, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Free locks, given as (key, jid); those that were freed."""
     if not pairs:
         return []
-    freed = run(redis, "free_unique", lock_keys(), [word for pair in pairs for word in pair])
+    freed = run(redis, "free_unique", keys.LOCK_KEYS, [word for pair in pairs for word in pair])
     return [pair for pair, is_freed in zip(pairs, freed, strict=True) if is_freed]
 
 
