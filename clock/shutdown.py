@@ -5,7 +5,7 @@ deadlock. Here the handler does nothing: the interpreter writes the signal's num
 thread reads it and calls the registered functions.
 
 A forked child has a copy of that socket, so a signal to the child would reach its parent. Therefore the signals
-A child that receives SIGINT that early
+are blocked during a fork, and the child starts with the previous handlers. A child that receives SIGINT that early
 ends.
 """
 
