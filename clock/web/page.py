@@ -106,29 +106,20 @@ class NotFound(Exception):
 Show = Callable[[Visit], Page]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The events of a page."""
+def part_of(visit: Visit, names: Sequence[str]) -> tuple[Sequence[str], Mapping[str, int | None]]:
+    """The events from the query's `first` on; beyond the end of the list, its last page. Raises BadInput.
 
-    names: Sequence[str]
-    first: int  # the place of the page's first event in the list
-    total: int
-    before: int | None  # the first places of the pages before and after; None: this is the first or the last page
-    following: int | None
-
-
-def part_of(visit: Visit, names: Sequence[str]) -> Part:
-    """The events from the query's `first` on; beyond the end of the list, its last page. Raises BadInput."""
+    And their number, and the places in the list of this page, of the one before and of the next one, None without.
+    """
     total, asked = len(names), number("first", visit.request.get("first"))
     first = min(asked, max(0, total - 1) // EVENTS_ON_A_PAGE * EVENTS_ON_A_PAGE)
     following = first + EVENTS_ON_A_PAGE
-    return Part(
-        names[first:following],
-        first,
-        total,
-        before=max(0, first - EVENTS_ON_A_PAGE) if first else None,
-        following=following if following < total else None,
-    )
+    return names[first:following], {
+        "total": total,
+        "first": first,
+        "before": max(0, first - EVENTS_ON_A_PAGE) if first else None,
+        "following": following if following < total else None,
+    }
 
 
 def zone_named(name: str) -> tzinfo | None:

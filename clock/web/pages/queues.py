@@ -1,19 +1,25 @@
-"""The queues, and the jobs that wait in one of them; pausing and clearing a queue."""
+"""The queues, the jobs that wait in one of them, batches and limits; their buttons pause, clear and set them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
-from clock.api import Queue
+from clock.api import Limits, Queue
+from clock.inspection.jobs.batches import BatchView, batch, batch_json, batches, failures
 from clock.inspection.jobs.job_sets import QueueJobs, QueueView
+from clock.inspection.jobs.limits import limits
 from clock.inspection.jobs.pages import queue_place
-from clock.web.action import Action, Change, Question
+from clock.web.action import Action, Change, Input, Question
+from clock.web.inputs import number
 from clock.web.job_lists import QUEUE, job_json, job_page
 from clock.web.page import NotFound, Page, Visit
 
 MOST_QUEUES = 500  # on the page
+MOST_BATCHES = 100  # on a page, or failures of one
+MOST_LIMITS = 100  # on a page
 
 
 def show(visit: Visit) -> Page:
@@ -52,6 +58,39 @@ def show_one(visit: Visit) -> Page:
     )
 
 
+def show_batches(visit: Visit) -> Page:
+    """The batches, the newest first; with the query's `bid` one batch with its failures."""
+    redis, bid = visit.data.redis, visit.request.get("bid")
+    found = batch(redis, bid) if bid else None
+    views = [found] if found else [] if bid else batches(redis)
+    failed = [child._asdict() for child in failures(redis, found.bid, MOST_BATCHES)] if found else []
+    return Page(
+        template="batches",
+        section="queues",
+        json=lambda: _batches_json(views, failed if bid else None),
+        view={"batches": views[:MOST_BATCHES], "total": len(views), "failed": failed},
+    )
+
+
+def _batches_json(views: list[BatchView], failed: list[dict[str, str]] | None) -> object:
+    """The JSON of `clock batches`, or of `clock batches BID` if there are failures to show."""
+    rows = [batch_json(view) for view in views[:MOST_BATCHES]]
+    if failed is None:
+        return rows
+    return {**(rows[0] if rows else {}), "failures": failed}
+
+
+def show_limits(visit: Visit) -> Page:
+    """The limits by name, as `clock limits list` shows them."""
+    views = limits(visit.data.redis, shown=MOST_LIMITS)
+    return Page(
+        template="blocked",
+        section="queues",
+        json=lambda: [asdict(view) for view in views[:MOST_LIMITS]],
+        view={"limits": views[:MOST_LIMITS], "total": len(views)},
+    )
+
+
 def _queue(visit: Visit) -> QueueView:
     """The queue that is meant. Raises NotFound."""
     name = visit.field("name")
@@ -73,8 +112,32 @@ def _switch(act: Callable[[Queue], bool], visit: Visit, queue: QueueView) -> Cha
     return queue.name, int(act(Queue(queue.name, redis=visit.data.redis)))
 
 
-PAGES = {"/queues": show, "/queue": show_one}
-ACTIONS = {
+def _limit(visit: Visit) -> str:
+    """The limit that is meant. Raises NotFound."""
+    name = visit.field("name")
+    if all(view.name != name for view in Limits(redis=visit.data.redis).current()):
+        raise NotFound(visit.texts("set_limit.missing", name=name))
+    return name
+
+
+def _ask_limit(visit: Visit, name: str) -> Question:
+    t = visit.texts
+    return Question(values={"name": name}, inputs=[Input("maximum", t("set_limit.maximum"), t("set_limit.hint"))])
+
+
+def _set_limit(visit: Visit, name: str) -> Change:
+    text, changed = visit.field("maximum").strip(), Limits(redis=visit.data.redis)
+    maximum = number("maximum", text)
+    if text:
+        changed.set_maximum(name, maximum)
+    else:
+        changed.reset(name)
+    return f"{name}: {text or 'as in the code'}", 1
+
+
+PAGES = {"/queues": show, "/queue": show_one, "/batches": show_batches, "/blocked": show_limits}
+ACTIONS: Mapping[str, Action[Any]] = {
+    "set_limit": Action("pause", _set_limit, _limit, _ask_limit),
     "clear_queue": Action("delete", _clear, _queue, _asked, is_danger=True),
     "pause_queue": Action("pause", partial(_switch, Queue.pause), _queue, _asked),
     "unpause_queue": Action("pause", partial(_switch, Queue.unpause), _queue, _asked),

@@ -60,8 +60,8 @@ def show(visit: Visit) -> Page:
     if asked.needs_overview and overview.error:
         raise overview.error
     found = _ordered(visit, asked, overview)
-    part = part_of(visit, found)
-    rows = list(filter(STILL.get(asked.state), visit.data.events(part.names, visit.now, STRIP)))
+    named, places = part_of(visit, found)
+    rows = list(filter(STILL.get(asked.state), visit.data.events(named, visit.now, STRIP)))
     is_reading = asked.needs_overview and not overview.is_complete
     is_old = asked.has_age_of_overview(len(found))
     missed = visit.data.missed() if asked.state == MISSED else None
@@ -71,7 +71,7 @@ def show(visit: Visit) -> Page:
         json_headers={"x-clock-total": str(len(found)), "x-clock-reading": str(is_reading).lower()},
         view={
             "rows": rows,
-            "part": part,
+            **places,
             "is_reading": is_reading,
             "age": overview.age_seconds if is_old and overview.age_seconds > FRESH_SECONDS else None,
             "most_read_again": MOST_READ_AGAIN,

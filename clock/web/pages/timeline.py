@@ -13,7 +13,7 @@ from clock.clocks import from_ms, to_ms
 from clock.inspection.events.event_rows import EventRow, day_of_events
 from clock.web import inputs
 from clock.web.charts.marks import KINDS, kind_of
-from clock.web.page import Page, Part, Visit, part_of
+from clock.web.page import Page, Visit, part_of
 
 RECORDS = 400  # of an event that are read for a day
 MOST_MARKS = 400  # in a lane: more are too close to be distinguished
@@ -87,8 +87,8 @@ class DayPage:
     zone: tzinfo
     today: date
     day: date
-    part: Part
     rows: Sequence[EventRow]
+    places: Mapping[str, int | None]  # of the page in the list of all events
 
 
 def asked_for(visit: Visit) -> DayPage:
@@ -97,8 +97,8 @@ def asked_for(visit: Visit) -> DayPage:
     zone = timetable.settings.tz if timetable else visit.zone
     today = visit.now.astimezone(zone).date()
     chosen = inputs.day("day", visit.request.get("day"), today)
-    part = part_of(visit, visit.data.event_names())
-    return DayPage(zone, today, chosen, part, visit.data.events(part.names, visit.now, 1))
+    names, places = part_of(visit, visit.data.event_names())
+    return DayPage(zone, today, chosen, visit.data.events(names, visit.now, 1), places)
 
 
 def planned(row: EventRow, begin: datetime, end: datetime, now: datetime) -> Iterator[int]:
