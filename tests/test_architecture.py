@@ -112,7 +112,6 @@ IMPORTERS = {
     "job/registry.py",
     "job/after_commit.py",
     "django/__init__.py",  # names that need a Django whose settings are there
-    "django/discovery.py",  # the modules of installed applications
     "timetable/clock_file/loading/file_run.py",
     "web/pages/__init__.py",  # the pages of the folder
 }

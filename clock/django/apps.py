@@ -20,8 +20,7 @@ from django.utils import timezone, translation
 
 from clock.clocks import SystemClock
 from clock.config import Config, load_config
-from clock.django.discovery import import_jobs_of_applications
-from clock.django.project_settings import apply
+from clock.django.project import apply, import_jobs_of_applications
 from clock.errors import ClockError
 from clock.job import server_middleware
 from clock.job.context import RunningJob

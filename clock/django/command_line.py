@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser, handle_default_options
 
 from clock.cli import main, program, starts_process
-from clock.django.discovery import import_jobs_of_applications
+from clock.django.project import import_jobs_of_applications
 from clock.errors import ClockError
 from clock.store.ledger.held_pushes import dropping
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.db import DatabaseError, connections
 
-from clock.django.discovery import import_jobs_of_applications
+from clock.django.project import import_jobs_of_applications
 from clock.errors import ClockError, ConfigurationError
 from clock.job.registry import knows, lookup
 from clock.store import listing

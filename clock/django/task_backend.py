@@ -19,7 +19,6 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from clock.django.discovery import import_jobs_of_applications
 from clock.django.framework import (
     BaseTaskBackend,
     InvalidTask,
@@ -29,6 +28,7 @@ from clock.django.framework import (
     normalize_json,
     task_enqueued,
 )
+from clock.django.project import import_jobs_of_applications
 from clock.django.task_job import (
     UNFINISHED_SECONDS,
     TaskJob,

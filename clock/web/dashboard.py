@@ -1,8 +1,7 @@
 """The dashboard: a function from a request to a response, and how an application's settings open it.
 
 A request passes, in this order: static files, the permission callback, the router. A request that changes
-something also passes the check that it comes from a page of the dashboard. Every response has the security
-headers.
+something also passes the check that it comes from a page of the dashboard.
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ from clock import Job, api
 from clock.config import load_config
 from clock.django import TaskBackend, event_rows
 from clock.django.apps import check_clock_file, check_settings
-from clock.django.discovery import import_jobs_of_applications
 from clock.django.framework import (
     BaseTaskBackend,
     InvalidTask,
@@ -36,7 +35,7 @@ from clock.django.framework import (
     task_started,
 )
 from clock.django.models import DatabaseEvent
-from clock.django.project_settings import apply
+from clock.django.project import apply, import_jobs_of_applications
 from clock.django.task_job import fail_result
 from clock.django.urls import access
 from clock.errors import ArgumentsError, ConfigurationError, StoreUnavailable

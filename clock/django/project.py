@@ -1,25 +1,31 @@
-"""`settings.CLOCK`: the settings of clock.yml under the same names, and `enqueue_after_commit`.
+"""The project as clock uses it: `settings.CLOCK`, and the jobs and tasks of its applications.
 
-Options of a command and environment variables come first, then `settings.CLOCK`, then config/clock.yml.
+`settings.CLOCK` has the settings of clock.yml under the same names, and `enqueue_after_commit`. Options of a
+command and environment variables come first, then `settings.CLOCK`, then config/clock.yml.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import import_string
+from django.utils.module_loading import import_string, module_has_submodule
 
 from clock.config.setting_types import Kind
 from clock.errors import ConfigurationError
 from clock.job import Job
 from clock.job.after_commit import django_commit
+from clock.job.registry import import_job_module
 from clock.store.server.application import use_settings
 
 SOURCE = "settings.CLOCK"
 AFTER_COMMIT = "enqueue_after_commit"
+MODULES = ("jobs", "tasks")
 
 
 def apply() -> None:
@@ -69,3 +75,21 @@ def is_ours(path: str) -> bool:
         return hasattr(import_string(path), "queues_by_urgency")
     except ImportError:
         return False  # Django's own check names it
+
+
+def import_jobs_of_applications() -> None:
+    """Import the modules `jobs` and `tasks` of each application, and all below them.
+
+    Raises ConfigurationError for a module that cannot be imported: file and line.
+    """
+    for app in apps.get_app_configs():
+        for name in MODULES:
+            if module_has_submodule(app.module, name):
+                _import_all(f"{app.name}.{name}", Path(app.path, name))
+
+
+def _import_all(name: str, path: Path) -> None:
+    """Import a module and, if it is a package, all modules in it, at any depth."""
+    import_job_module(name, path)
+    for found in walk_packages(getattr(sys.modules[name], "__path__", ()), f"{name}."):
+        import_job_module(found.name, Path(*found.name.split(".")))
