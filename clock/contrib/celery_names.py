@@ -95,8 +95,7 @@ def shared_task(
     `max_retries`, `time_limit` and `expires` are `retry`, `timeout` and `expires_in`. Raises JobError for an
     option without a counterpart, with what to write instead.
     """
-    translated = _translated(options)
-    make = partial(made, CeleryTask, bind=bind, wire_name=name, base=base, options=translated)
+    make = partial(made, CeleryTask, bind=bind, wire_name=name, base=base, options=_translated(options))
     return make if function is None else make(function)
 
 
@@ -109,5 +108,4 @@ def _translated(options: Mapping[str, Any]) -> dict[str, Any]:
     for option, value in _ALWAYS.items():
         if options.get(option, value) != value:
             raise JobError(f"shared_task: {option} can only be {value} here; leave it out")
-    kept = {option: value for option, value in options.items() if option not in _ALWAYS}
-    return {_NAMES.get(option, option): value for option, value in kept.items()}
+    return {_NAMES.get(option, option): value for option, value in options.items() if option not in _ALWAYS}

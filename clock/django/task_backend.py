@@ -157,9 +157,8 @@ class TaskBackend(BaseTaskBackend):
     def check(self, **kwargs: Any) -> Sequence[checks.CheckMessage]:
         """The errors in OPTIONS, and a missing application."""
         if not apps.is_installed("clock.django"):
-            text = self._not_installed
             hint = "Add 'clock.django' to INSTALLED_APPS: without it, settings.CLOCK has no effect."
-            return [checks.Error(text, hint=hint, id="clock.E004")]
+            return [checks.Error(self._not_installed, hint=hint, id="clock.E004")]
         unknown = sorted(set(self.options) - set(OPTIONS))
         if unknown:
             known = ", ".join(OPTIONS)

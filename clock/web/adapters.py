@@ -79,16 +79,13 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 async def _received(receive: Receive) -> bytes:
     """The body, cut if it is longer than any form of the dashboard."""
-    parts, size = [], 0
+    body = bytearray()
     while True:
         message = await receive()
-        part = message.get("body", b"")  # a disconnect has no body, and is the last message
-        if size < READ_BODY_BYTES:
-            parts.append(part)
-        size += len(part)
-        if not message.get("more_body"):
-            break
-    return b"".join(parts)[:READ_BODY_BYTES]
+        if len(body) < READ_BODY_BYTES:
+            body += message.get("body", b"")
+        if not message.get("more_body"):  # a disconnect is the last message, too
+            return bytes(body[:READ_BODY_BYTES])
 
 
 def as_wsgi(handle: Handle) -> WsgiApplication:

@@ -149,8 +149,7 @@ class Background(Generic[K, T]):
 class Found:
     """Event -> its summary; `looked` of `total` events have been read.
 
-    `error` ended the last reading, and no later one has succeeded. No summary is older than `age_seconds`, if all
-    have been read.
+    `error` ended the last reading. If all have been read, no summary is older than `age_seconds`.
     """
 
     by_name: Mapping[str, Summary]

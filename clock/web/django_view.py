@@ -23,7 +23,19 @@ def django_view(dashboard: Dashboard) -> Callable[..., Any]:
     def view(request: Any, path: str | None = None) -> Any:
         if not path:
             return HttpResponseRedirect(f"{request.path}/")
-        response = dashboard.handle(_request_of(request, path))
+        response = dashboard.handle(
+            Request(
+                method=request.method,
+                path=path,
+                query_string=request.META.get("QUERY_STRING", ""),
+                headers={name.lower(): value for name, value in request.headers.items()},
+                body=_body(request),
+                mount=request.path[: len(request.path) - len(path)],
+                remote=request.META.get("REMOTE_ADDR", ""),
+                original=request,
+                is_https=request.is_secure(),
+            )
+        )
         body = b"" if request.method == "HEAD" else response.body
         made = HttpResponse(body, status=response.status)
         del made["Content-Type"]
@@ -35,20 +47,6 @@ def django_view(dashboard: Dashboard) -> Callable[..., Any]:
         return made
 
     return view  # type: ignore[no-any-return, unused-ignore]  # as above
-
-
-def _request_of(request: Any, path: str) -> Request:
-    return Request(
-        method=request.method,
-        path=path,
-        query_string=request.META.get("QUERY_STRING", ""),
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=_body(request),
-        mount=request.path[: len(request.path) - len(path)],
-        remote=request.META.get("REMOTE_ADDR", ""),
-        original=request,
-        is_https=request.is_secure(),
-    )
 
 
 def _body(request: Any) -> bytes:

@@ -53,14 +53,10 @@ class Visit:
     @property
     def here(self) -> str:
         """A link to this page, with its query; of a form that was sent, to the page that it came from."""
-        return self._link()
+        return self.link()
 
-    @property
-    def json_link(self) -> str:
-        """A link to this page's JSON."""
-        return self._link(format="json")
-
-    def _link(self, **more: str) -> str:
+    def link(self, **more: str) -> str:
+        """A link to this page with more fields in its query."""
         query = {name: values for name, values in self.request.query.items() if name != "format"}
         text = urlencode({**query, **more}, doseq=True, errors="replace")
         return self.request.link(self.request.path) + (f"?{text}" if text else "")

@@ -55,11 +55,9 @@ def hour_axis(day: Day) -> Markup:
 def _track(day: Day, at: float, height: int, inner: str, label: str) -> Markup:
     now = max(0.0, min(WIDTH, _x(at, day)))
     lines = "".join(f"M{_x(place, day):.0f} 0v{height}" for _, place in day.hours()[1:])
-    change = (
-        ""
-        if day.change is None
-        else f'<rect class="dst" x="{_x(day.change, day) - 8:.0f}" width="16" height="{height}"/>'
-    )
+    change = ""
+    if day.change is not None:
+        change = f'<rect class="dst" x="{_x(day.change, day) - 8:.0f}" width="16" height="{height}"/>'
     line = f'<path class="now-line" d="M{now:.1f} 0v{height}"/>' if 0 < now < WIDTH else ""
     return Markup(  # noqa: S704  # the dashboard's own numbers and names; the label is escaped
         f'<svg viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" role="img" aria-label="{escape(label)}">'

@@ -137,9 +137,8 @@ def _late(visit: Visit, row: EventRow, records: Sequence[Mapping[str, Any]]) -> 
         if late is not None and kind in LATE_KINDS:
             at = local(from_ms(record["due"]), row.zone, visit.now, exact=True)
             words = visit.texts(f"decision.{kind}")
-            found.append(
-                (max(0, late), kind, visit.texts("lateness.dot", at=at, words=words, length=duration(late / 1000)))
-            )
+            text = visit.texts("lateness.dot", at=at, words=words, length=duration(late / 1000))
+            found.append((max(0, late), kind, text))
     return found
 
 

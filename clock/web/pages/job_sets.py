@@ -84,23 +84,18 @@ def _words(wanted: JobFilter) -> list[str]:
 def _do(name: str, visit: Visit, found: Found) -> Response | Page:
     where, wanted = found
     place = WaitingSet(visit.data.redis, where)
-    progress = _progress(visit, place)
-    before = progress.changed
+    changed, looked, total = (number(name, visit.field(name)) for name in ("changed", "looked", "total"))
+    progress = Progress(changed, looked, total or place.size(), cursor_in(visit.field("cursor")))
     if name == "delete" and wanted.accepts_all:
         progress.changed, progress.cursor = place.clear(), ""
     else:
         _step(visit, name, place, wanted, progress)
-    note(visit, f"{name}_jobs", f"{where}: {'; '.join(_words(wanted)) or 'all'}", progress.changed - before)
+    note(visit, f"{name}_jobs", f"{where}: {'; '.join(_words(wanted)) or 'all'}", progress.changed - changed)
     return (
         _progress_page(visit, name, progress)
         if progress.cursor
         else went_back(visit, f"{name}_jobs", progress.changed)
     )
-
-
-def _progress(visit: Visit, place: WaitingSet) -> Progress:
-    changed, looked, total = (number(name, visit.field(name)) for name in ("changed", "looked", "total"))
-    return Progress(changed, looked, total or place.size(), cursor_in(visit.field("cursor")))
 
 
 def _step(visit: Visit, name: str, place: WaitingSet, wanted: JobFilter, progress: Progress) -> None:
