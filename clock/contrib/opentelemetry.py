@@ -16,7 +16,7 @@ from asyncio import CancelledError
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from threading import Lock
 from types import TracebackType
@@ -119,18 +119,9 @@ class _Tracing:
             "{message}",
             "Runs of jobs that were started",
         )
-        self.send_duration = meter.create_histogram(
-            "messaging.client.operation.duration",
-            "s",
-            "How long pushes took",
-            explicit_bucket_boundaries_advisory=BUCKETS,
-        )
-        self.duration = meter.create_histogram(
-            "messaging.process.duration",
-            "s",
-            "How long the runs of jobs took",
-            explicit_bucket_boundaries_advisory=BUCKETS,
-        )
+        histogram = partial(meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=BUCKETS)
+        self.send_duration = histogram("messaging.client.operation.duration", description="How long pushes took")
+        self.duration = histogram("messaging.process.duration", description="How long the runs of jobs took")
 
     def send(self, _job: object, payload: dict[str, object], queue: str) -> None:
         """Client middleware."""
