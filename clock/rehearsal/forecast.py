@@ -217,7 +217,7 @@ def _suggestions(made: Forecast) -> list[Suggestion]:
     runs, waits = list(made.load.runs), made.waits
     found = []
     for event in _by_waiting(made.starts)[:MOST_TRIED]:
-        if made.load.events[event].adjustments.spread is not None:
+        if made.load.events[event].options.adjustments.spread is not None:
             continue
         gap = _shortest_gap(made.load, event)
         tried = [(_spread(made.load, runs, event, seconds), seconds) for seconds in SPREADS if seconds <= gap]

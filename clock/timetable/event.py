@@ -98,11 +98,6 @@ class Event:
         return self.options.adjustments.until
 
     @property
-    def adjustments(self) -> Adjustments:
-        """The adjustments of its due instants."""
-        return self.options.adjustments
-
-    @property
     def asks_again(self) -> bool:
         """Whether a due instant that the condition refuses does not use up the period."""
         return self.options.asks_again

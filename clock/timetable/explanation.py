@@ -65,7 +65,7 @@ def _how(event: Event) -> Iterator[str]:
         yield f"until {until_words(event.until)}"
     if event.condition is not None:
         yield f"only if {name_of(event.condition)}"
-    yield from _adjusted(event.adjustments)
+    yield from _adjusted(event.options.adjustments)
     if event.overlap != "allow":
         yield _OVERLAP[event.overlap]
     if event.thread and not event.enqueues:

@@ -18,9 +18,8 @@ import schedule
 from clock.errors import DeclarationError, JobError, UnknownWord
 from clock.timetable.action import Action, Call, Enqueue, is_enqueueable, is_job_class
 from clock.timetable.clock_file import draft
-from clock.timetable.clock_file.callable_checks import check_call
+from clock.timetable.clock_file.checks import check_call, hint, store_options
 from clock.timetable.clock_file.draft import Entry
-from clock.timetable.clock_file.options import hint, store_options
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.naming import shown
 from clock.timetable.triggers.holidays import Excepted, Otherwise

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Never, TypeVar
 from clock.errors import DeclarationError, UnknownWord
 from clock.timetable.action import Handle
 from clock.timetable.clock_file import draft
-from clock.timetable.clock_file.callable_checks import check_called
+from clock.timetable.clock_file.checks import EVENT_OPTIONS, check_called, check_option, hint, take_options
 from clock.timetable.clock_file.draft import Entry
-from clock.timetable.clock_file.options import EVENT_OPTIONS, check_option, hint, take_options
 from clock.timetable.periods import LONGEST_PERIOD, NOT_AT_FIRST, listed, period_words
 from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
 from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, united

@@ -15,9 +15,8 @@ import schedule
 from clock.errors import DeclarationError
 from clock.timetable.action import Enqueueable
 from clock.timetable.clock_file import at_run_time, clockwork_form, draft
-from clock.timetable.clock_file.callable_checks import check_called, check_source
+from clock.timetable.clock_file.checks import check_called, check_option, check_source, hint
 from clock.timetable.clock_file.fluent import FluentJob
-from clock.timetable.clock_file.options import check_option, hint
 from clock.timetable.clock_file.rows.database_rows import Select, selected
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents

@@ -167,7 +167,7 @@ class ClockworkAt:
         if last is None:
             last = self._last_by(chain, after, anchor)
         skip = last is None and self.skip_first
-        start = last[0] + chain.reach if last else self._begin(anchor)
+        start = last[0] + chain.reach if last else anchor - self.at_anchor
         for candidate in chain.candidates.readings(start, end):
             if last is None or chain.is_due(candidate, last):
                 last = candidate
@@ -180,8 +180,8 @@ class ClockworkAt:
         chain = self.chain()
         counted = None if last is None else next(chain.candidates.readings(last - 1, last), None)
         if last is None and self.skip_first:
-            counted = next(chain.candidates.readings(self._begin(anchor), FOREVER), None)
-        start = counted[0] + chain.reach if counted else self._begin(anchor)
+            counted = next(chain.candidates.readings(anchor - self.at_anchor, FOREVER), None)
+        start = counted[0] + chain.reach if counted else anchor - self.at_anchor
         for candidate in chain.candidates.readings(max(start, after), end):
             if counted is None or chain.is_due(candidate, counted):
                 yield candidate[0]
@@ -191,16 +191,12 @@ class ClockworkAt:
         known = _known_links(self, anchor)
         last = next((link for link in known if link[0] <= after), None)
         if last is None or last[0] < after - chain.near:
-            first = chain.candidates.readings(self._begin(anchor), after)
+            first = chain.candidates.readings(anchor - self.at_anchor, after)
             last = chain.last_by(after, anchor) or last or next(first, None)
         if last is not None:
             last = chain.follow(last, after)
             known.append(last)
         return last
-
-    def _begin(self, anchor: int) -> int:
-        """The instant before the first candidate."""
-        return anchor - 1 if self.at_anchor else anchor
 
     def chain(self) -> Chain:
         """The chain of the due instants."""

@@ -93,18 +93,14 @@ class _Open:
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         if isinstance(self.leaf, ClockworkAt):
             return self.leaf.candidates_after(self.last, after, end, anchor)
-        return _asked_on(self.leaf, self.last, after, end, anchor)
-
-
-def _asked_on(leaf: Elapsed | Days, last: int | None, after: int, end: int, anchor: int) -> Iterable[int]:
-    """The next due instant after the last counted one, then whole minutes, or seconds."""
-    first = _next_due(leaf, last, anchor)
-    if first > end:
-        return ()
-    grain = MINUTE if _period(leaf) >= MINUTE else 1
-    begin = max(first, after)
-    rest = range(begin - begin % grain + grain, end + 1, grain)
-    return Joined(first, rest) if first > after else rest
+        # The next due instant after the last counted one, then whole minutes, or seconds.
+        first = _next_due(self.leaf, self.last, anchor)
+        if first > end:
+            return ()
+        grain = MINUTE if _period(self.leaf) >= MINUTE else 1
+        begin = max(first, after)
+        rest = range(begin - begin % grain + grain, end + 1, grain)
+        return Joined(first, rest) if first > after else rest
 
 
 def _next_due(leaf: Elapsed | Days, last: int | None, anchor: int) -> int:

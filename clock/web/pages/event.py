@@ -97,7 +97,7 @@ def _preventing(visit: Visit, row: EventRow, at: str) -> list[str]:
         t("why.prevent_clock"): not visit.data.status().clocks,
         t("why.prevent_condition", name=getattr(condition, "__qualname__", condition)): condition is not None,
         t("why.prevent_overlap"): event.overlap != "allow",
-        t("why.prevent_excepted"): event.adjustments.excepted is not None,
+        t("why.prevent_excepted"): event.options.adjustments.excepted is not None,
         t("why.prevent_pause"): row.pause is None,
     }
     return [text for text, is_possible in causes.items() if is_possible]

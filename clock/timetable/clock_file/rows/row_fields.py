@@ -8,9 +8,9 @@ from typing import Any
 
 from clock.errors import ClockError, DeclarationError
 from clock.timetable.action import DUE_AT, Enqueue
+from clock.timetable.clock_file.checks import check_option, take_options
 from clock.timetable.clock_file.clockwork_form import OPTIONS, checked_period, read_options
 from clock.timetable.clock_file.draft import Entry
-from clock.timetable.clock_file.options import check_option, take_options
 from clock.timetable.clock_file.written_forms import KINDS
 from clock.timetable.periods import parse_period
 

@@ -15,8 +15,8 @@ from typing import Any
 from clock.config import Declared
 from clock.errors import DeclarationError
 from clock.timetable.action import DUE_METADATA, DUE_TIMESTAMP
+from clock.timetable.clock_file.checks import check_option, hint
 from clock.timetable.clock_file.draft import Entry
-from clock.timetable.clock_file.options import check_option, hint
 from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of, errors_of
 from clock.timetable.clock_file.written_forms import KINDS
 from clock.timetable.periods import listed

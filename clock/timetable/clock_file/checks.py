@@ -1,20 +1,24 @@
-"""Options of events and settings of a clock file: the accepted values of each, and how an entry stores them.
+"""Checks of the options, settings and functions in a clock file; how an entry stores its options.
 
-Clockwork's form, rows of a database and YAML files have the same options.
+All forms, rows of a database and YAML files have the same options. A wrong function would fail at 06:00: it must
+accept the arguments of its call, and the call must do the work, unlike that of an `async def`. For a decorated
+function, only the parameters of the decorator count. Errors start with `where`.
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import FunctionType
 from typing import Any
 
 from clock.errors import DeclarationError
 from clock.printable import brief, closest, is_printable
-from clock.timetable.clock_file.callable_checks import check_called
 from clock.timetable.clock_file.draft import Entry, zone_named
+from clock.timetable.naming import called, name_of
 from clock.timetable.periods import LONGEST_PERIOD
 from clock.timetable.triggers.adjustments import Adjustments, parse_until
 from clock.timetable.triggers.holidays import excepted_days
@@ -153,3 +157,67 @@ def store_options(where: str, entry: Entry, given: Mapping[str, Any]) -> None:
             setattr(entry, name, _STORED_AS[name](given[name]) if name in _STORED_AS else given[name])
     if "if_" in given:
         check_called(where, "if_", given["if_"], "due")
+
+
+def check_called(where: str, what: str, function: Any, *names: str) -> None:
+    """Check a function that takes one argument for each name; `what` is its purpose. Raises DeclarationError."""
+    if isinstance(function, type) and hasattr(function, "perform_async"):
+        raise DeclarationError(
+            f"{where}{what} got {name_of(function)}, a job class; it must be a function, which may push the job"
+        )
+    check_call(where, what, function, names, {}, ", ".join(names))
+
+
+def check_source(where: str, function: Any) -> None:
+    """Check the function of `sync_events` that returns the rows, or yields them. Raises DeclarationError."""
+    if not inspect.isgeneratorfunction(function):
+        check_called(where, "sync_events", function)
+
+
+_NOT_PLAIN: Mapping[str, Callable[[object], bool]] = {
+    "an async function": inspect.iscoroutinefunction,
+    "an async generator": inspect.isasyncgenfunction,
+    "a generator": inspect.isgeneratorfunction,
+}
+_NOT_PLAIN_FLAGS = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
+
+
+def check_call(
+    where: str, what: str, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], words: str | None = None
+) -> None:
+    """Check a function that takes these arguments; `words` are theirs in the error. Raises DeclarationError."""
+    if not kwargs and _surely_takes(function, len(args)):
+        return
+    if isinstance(function, type) and hasattr(function, "perform"):
+        name = name_of(function)
+        raise DeclarationError(
+            f"{where}{what} got {name}, which has perform but is not a job; write class {name}(Job)"
+        )
+    for kind, is_one in _NOT_PLAIN.items():
+        if is_one(function) or is_one(type(function).__call__):
+            raise DeclarationError(
+                f"{where}{what} got {name_of(function)}, {kind}, which does nothing when called; "
+                "it must be a plain function, or a job"
+            )
+    try:
+        takes = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        return
+    try:
+        takes.bind(*args, **kwargs)
+    except TypeError as error:
+        bare = takes.replace(return_annotation=inspect.Signature.empty)
+        given = called("", args, kwargs)[1:-1] if words is None else words
+        raise DeclarationError(
+            f"{where}{what} got {name_of(function)}, which takes {bare} and is called with ({given}): {error}"
+        ) from None
+
+
+def _surely_takes(function: Any, count: int) -> bool:
+    """Whether it is a plain function that takes so many arguments: signatures are slow, declarations many."""
+    if not isinstance(function, FunctionType) or function.__code__.co_kwonlyargcount:
+        return False
+    code = function.__code__
+    most, needed = code.co_argcount, code.co_argcount - len(function.__defaults__ or ())
+    takes = needed <= count and (count <= most or bool(code.co_flags & inspect.CO_VARARGS))
+    return takes and not code.co_flags & _NOT_PLAIN_FLAGS
