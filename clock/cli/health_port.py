@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
     from clock.health.metrics import Metrics
 
 FOLDER_VARIABLE = "CLOCK_HEALTH_FOLDER"  # gives a child the folder for its health, which the parent's port reports
-
-
-def parents_folder() -> Path | None:
-    """The folder in which this process reports its health to its parent; None: it has no parent. Call it once."""
-    folder = os.environ.pop(FOLDER_VARIABLE, None)  # a process that a job starts is not a child of the parent
-    return Path(folder) if folder else None
 
 
 def metrics_if_installed(

@@ -75,14 +75,6 @@ def selection_options(command: Command) -> Command:
     return click.argument("jids", nargs=-1)(yes_option(filter_options(with_redis(command))))
 
 
-def one(place: Place, jid: str) -> FoundJob:
-    """The job with that id. Raises ClockError if it is missing."""
-    job = next(place.search(jid=jid), None)
-    if job is None:
-        raise ClockError(f"{place.name!r} has no job {jid}")
-    return job
-
-
 @dataclass(frozen=True, slots=True)
 class JobChange:
     """A change of jobs in words: the question with their number and place, the progress bar, the audit log."""
@@ -143,7 +135,7 @@ def show_found(opened: Opened, place: Place, wanted: Conditions, limit: int, as_
     jobs = place.search(**wanted)
     shown = list(islice(jobs, limit))
     if as_json:
-        echo_json([job_as_json(job) for job in shown])
+        echo_json(list(map(_as_json, shown)))
         return
     more: int | str = place.size() - len(shown)
     if wanted:  # their number is unknown
@@ -173,10 +165,13 @@ def _retries(job: FoundJob) -> int | None:
     return None if job.retries is None else max(0, job.retries)
 
 
-def show_job(job: FoundJob, as_json: bool) -> None:
-    """Print all details of a job."""
+def show_job(place: Place, jid: str, as_json: bool) -> None:
+    """Print all details of a job. Raises ClockError if it is missing."""
+    job = place.find(jid)
+    if job is None:
+        raise ClockError(f"{place.name!r} has no job {jid}")
     if as_json:
-        echo_json(job_as_json(job))
+        echo_json(_as_json(job))
         return
     shown = {**job.payload, "args": job.args} | ({} if job.at is None else {"at": job.at})
     for name, value in shown.items():
@@ -196,6 +191,6 @@ def _date(value: object) -> object:
     return utc(datetime.fromtimestamp(at, UTC)) if at is not None and 0 <= at < END_OF_DATES else value
 
 
-def job_as_json(job: FoundJob) -> dict[str, object]:
+def _as_json(job: FoundJob) -> dict[str, object]:
     """The job's payload with redacted arguments; `at` is its score."""
     return {**job.payload, "args": job.args, "at": job.at}

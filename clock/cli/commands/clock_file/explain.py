@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
 from clock.cli.options import GivenPath, answering_settings, shared_options
-from clock.cli.output import echo, echo_json, echo_page, echo_wrapped, json_option
+from clock.cli.output import echo, echo_json, echo_wrapped, json_option
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.inspection.events.shown_actions import shown_action
-from clock.timetable import Event, Timetable, explanation
+from clock.timetable import Event, explanation
 
 
 @click.command()
@@ -34,17 +33,16 @@ def explain(markdown: bool, as_json: bool, **options: Any) -> None:
     if as_json:
         echo_json({event.name: _explained(event, now) for event in timetable.events})
     elif markdown:
-        echo_page(_page(timetable, config.clock_file))
+        echo("# Schedules")
+        echo()
+        echo(f"Written by `clock explain --markdown` from `{config.clock_file}`; edit that file, not this one.")
+        echo()
+        for event in timetable.events:
+            echo(f"- **{_escaped(event.name)}**: {_escaped(_explained(event))}")
     else:
         for event in timetable.events:
             echo(event.name, bold=True)
             echo_wrapped(_explained(event, now), first="  ", indent="  ")
-
-
-def _page(timetable: Timetable, path: Path) -> str:
-    about = f"Written by `clock explain --markdown` from `{path}`; edit that file, not this one."
-    events = [f"- **{_escaped(event.name)}**: {_escaped(_explained(event))}" for event in timetable.events]
-    return "\n".join(["# Schedules", "", about, "", *events])
 
 
 def _explained(event: Event, now: datetime | None = None) -> str:

@@ -19,7 +19,6 @@ from clock.cli.job_arguments import (
     JobChange,
     change,
     list_options,
-    one,
     selection_options,
     show_found,
     show_job,
@@ -80,7 +79,7 @@ def show(opened: Opened, name: str, jid: str, as_json: bool) -> None:
     \b
     Example: python -m clock queue show default 2f9b51d4c0d3a86e7b1f0c5d
     """
-    show_job(one(_place(opened.redis, name), jid), as_json)
+    show_job(_place(opened.redis, name), jid, as_json)
 
 
 @queue.command(short_help="Delete jobs of the queue NAME for good.")
@@ -205,7 +204,7 @@ def _show(opened: Opened, place: type[JobSet], jid: str, as_json: bool) -> None:
     \b
     Example: python -m clock {group} show 2f9b51d4c0d3a86e7b1f0c5d
     """
-    show_job(one(place(redis=opened.redis), jid), as_json)
+    show_job(place(redis=opened.redis), jid, as_json)
 
 
 @click.option("--all", "everything", is_flag=True, help="All jobs.")

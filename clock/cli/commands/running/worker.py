@@ -20,12 +20,12 @@ import click
 from clock import monitors
 from clock.cli import program
 from clock.cli.health_port import (
+    FOLDER_VARIABLE,
     environment_of_children,
     health,
     health_of_children,
     metrics_if_installed,
     notifying_systemd,
-    parents_folder,
 )
 from clock.cli.opening import identity, patiently
 from clock.cli.options import GivenPath, health_options, settings, shared_options, worker_options
@@ -112,7 +112,7 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
     post = patiently(lambda: shard_post(home, chosen))
     redis = post.redis if post else home
     clock = patiently(lambda: redis_clock(redis))
-    folder = parents_folder()
+    folder = os.environ.pop(FOLDER_VARIABLE, None)  # a process that a job starts is not a child of the launcher
     metrics = metrics_if_installed(home, clock, is_child=folder is not None) if config.health_port else None
     name = identity()
     listeners = [metrics.count_jobs()] if metrics else []
@@ -136,7 +136,7 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
         using_clock(clock),
         handling(signals),
         _standby(with_clock, config, metrics, stopping, process) as standby,
-        health(config, home, metrics, clock=standby, worker=process, parents=folder),
+        health(config, home, metrics, clock=standby, worker=process, parents=Path(folder) if folder else None),
         reporting_to_launcher(lambda: process.is_renewed),
         _reporting_to_monitors(),
     ):

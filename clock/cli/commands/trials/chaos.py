@@ -191,8 +191,12 @@ class Chaos:
                 process = int(redis.info("server")["process_id"])
                 if what == "restarted":  # by its keeper
                     os.kill(process, signal.SIGKILL)
-                else:
-                    _freeze(process, dice.uniform(1, LONGEST_SERVER_FREEZE), self.clock)
+                    return
+                os.kill(process, signal.SIGSTOP)
+                try:
+                    self.clock.wait(threading.Event(), dice.uniform(1, LONGEST_SERVER_FREEZE))
+                finally:
+                    os.kill(process, signal.SIGCONT)
 
     def _settle(self) -> None:
         """Wait, without disturbances, until no job runs or waits in a queue."""
@@ -205,11 +209,3 @@ class Chaos:
                 if not any(job.error is None and job.at is None for job in all_jobs(self.scratch.redis)):
                     return
             self.clock.wait(never, 0.5)
-
-
-def _freeze(pid: int, seconds: float, clock: Clock) -> None:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        clock.wait(threading.Event(), seconds)
-    finally:
-        os.kill(pid, signal.SIGCONT)
