@@ -44,28 +44,18 @@ _NO_END = datetime(9000, 1, 1, tzinfo=UTC)  # never reached: max_ticks ends it
 class TickOptions(TypedDict, total=False):
     """The options of `run` for when the clock ticks."""
 
-    tick_speed: timedelta | None
-    max_ticks: int | None
+    tick_speed: timedelta | None  # None: at each due instant
+    max_ticks: int | None  # None: no limit
 
 
-@dataclass(frozen=True, slots=True)
-class Ticks:
-    """When the clock of a rehearsal ticks, and how often. Raises ConfigurationError for invalid values."""
-
-    tick_speed: timedelta | None = None  # None: at each due instant
-    max_ticks: int | None = None  # None: no limit
-
-    def __post_init__(self) -> None:
-        speed, most = self.tick_speed, self.max_ticks
-        if speed is not None and not (isinstance(speed, timedelta) and speed > timedelta(0)):
-            raise ConfigurationError(f"tick_speed is {speed!r}; it must be a length of time: timedelta(minutes=1)")
-        if most is not None and not (type(most) is int and most >= 1):
-            raise ConfigurationError(f"max_ticks is {most!r}; it must be 1 or more, or None for no limit")
-
-    @property
-    def are_limited(self) -> bool:
-        """Whether the rehearsal must make each tick."""
-        return self.tick_speed is not None or self.max_ticks is not None
+def _check(tick_speed: timedelta | None = None, max_ticks: int | None = None) -> None:
+    """Raise ConfigurationError for an invalid value."""
+    if tick_speed is not None and not (isinstance(tick_speed, timedelta) and tick_speed > timedelta(0)):
+        raise ConfigurationError(
+            f"tick_speed is {tick_speed!r}; it must be a length of time: timedelta(minutes=1)"
+        )
+    if max_ticks is not None and not (type(max_ticks) is int and max_ticks >= 1):
+        raise ConfigurationError(f"max_ticks is {max_ticks!r}; it must be 1 or more, or None for no limit")
 
 
 def run(
@@ -91,8 +81,9 @@ def run(
     Raises ConfigurationError, also if the span is empty, and DeclarationError.
     """
     timetable = file if isinstance(file, Timetable) else load(file)
-    looks = Ticks(**ticks)
-    start, end = _span(start_time, end_time, looks, timetable.settings.tz)
+    _check(**ticks)
+    speed, most = ticks.get("tick_speed"), ticks.get("max_ticks")
+    start, end = _span(start_time, end_time, most, timetable.settings.tz)
     away = _downtimes(downtime, timetable.settings.tz)
     memory = ledger.copy() if ledger else MemoryLedger()
     action_of = own_action if execute else enqueue_only
@@ -104,8 +95,8 @@ def run(
         if rehearsal.needs_world:
             rehearsal.move = stack.enter_context(moving_world(start.timestamp()))
         for begin, stop in _uptimes(start, end, away):
-            if looks.are_limited or rehearsal.has_tick_callbacks:
-                rehearsal.tick_through(begin, stop, looks)
+            if speed or most or rehearsal.has_tick_callbacks:
+                rehearsal.tick_through(begin, stop, speed, most)
             else:
                 rehearsal.go_through(begin, stop)
     return History(
@@ -119,10 +110,10 @@ def run(
 
 
 def _span(
-    start_time: datetime, end_time: datetime | None, looks: Ticks, zone: tzinfo
+    start_time: datetime, end_time: datetime | None, max_ticks: int | None, zone: tzinfo
 ) -> tuple[datetime, datetime]:
     """The start and the end, both aware. Raises ConfigurationError for an empty span, or one without an end."""
-    if end_time is None and looks.max_ticks is None:
+    if end_time is None and max_ticks is None:
         raise ConfigurationError("the end is missing: give end_time or max_ticks")
     start = aware(start_time, zone)
     end = _NO_END if end_time is None else aware(end_time, zone)
@@ -199,13 +190,13 @@ class _Rehearsal:
         cover_pauses(met, self.ledger)  # also of events without user code, paused by other events
         self.columns += [column for column in met if column.dues]
 
-    def tick_through(self, begin: datetime, stop: datetime, looks: Ticks) -> None:
-        """Start the clock at `begin`, and tick until `stop`: every `tick_speed`, or at each due instant."""
+    def tick_through(self, begin: datetime, stop: datetime, speed: timedelta | None, most: int | None) -> None:
+        """Start the clock at `begin`, and tick until `stop`: every `speed`, or at each due instant."""
         ticker, now = self._start(self.declared), begin
-        while now < stop and (looks.max_ticks is None or self.ticks < looks.max_ticks):
+        while now < stop and (most is None or self.ticks < most):
             self._tick(ticker, now)
             self.ticks += 1
-            upcoming = now + looks.tick_speed if looks.tick_speed else ticker.next_firing
+            upcoming = now + speed if speed else ticker.next_firing
             if upcoming is None:
                 return
             now = upcoming

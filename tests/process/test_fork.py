@@ -156,10 +156,8 @@ Row = tuple[Sequence[object], str]
 
 #: What the jobs are pushed with, and what they note.
 FORKING: list[Row] = [
-    (
-        ["CommandJob"],
-        "command -15",
-    ),  # first: a child that LeavePoolJob leaves would keep the pipe of its Popen open
+    # First: a child that LeavePoolJob leaves would keep the pipe of its Popen open.
+    (["CommandJob"], "command -15"),
     *((["ForkJob", shape], f"job {shape} {code}") for shape, code in ENDS.items()),
     *((["AsyncForkJob", shape], f"async job {shape} {code}") for shape, code in ENDS.items()),
     (["AwaitInChildJob"], "awaits 256"),

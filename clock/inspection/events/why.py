@@ -157,14 +157,13 @@ def _outcome(outcome: Mapping[str, Any], zone: tzinfo) -> str:
     return f"{word} at {local_time(from_ms(outcome['at']), zone)} (ran {outcome['took_ms']} ms){then}{error}"
 
 
-def _shortened(blocks: Sequence[Sequence[str]], event: str) -> Iterator[str]:
+def _shortened(blocks: Sequence[Sequence[str]], event: str) -> list[str]:
     """The lines of the first and the last blocks, and the number of blocks in between."""
-    left_out = len(blocks) - MOST_RECORDS
-    for place, block in enumerate(blocks):
-        if left_out <= 0 or place < MOST_RECORDS // 2 or place >= left_out + MOST_RECORDS // 2:
-            yield from block
-        elif place == MOST_RECORDS // 2:
-            yield f"... {left_out} more; `clock history {event} -n 1000` shows them"
+    left_out, half = len(blocks) - MOST_RECORDS, MOST_RECORDS // 2
+    if left_out > 0:
+        note = f"... {left_out} more; `clock history {event} -n 1000` shows them"
+        blocks = [*blocks[:half], [note], *blocks[-half:]]
+    return [line for block in blocks for line in block]
 
 
 def _undecided_lines(
