@@ -134,7 +134,7 @@ class Ticker:
                     self._fire_due()
         self._tick_callbacks.end()
         # Other processes see by the marker whether the next due instant is decided in time.
-        if self._plan.is_known and not self._marker.set(*(self._buffer.oldest or self._plan.first_due)):
+        if self._plan.is_known and not self._marker.set(*(self._buffer.oldest or self._plan.queue.first_due)):
             self._plan.forget()
 
     @property
@@ -155,12 +155,12 @@ class Ticker:
         """When an event may fire next: at its due instant, or at the next call of a `before_tick` that vetoed."""
         if self._tick_callbacks.holds:
             return self._tick_callbacks.next_at
-        return self._plan.next_due
+        return self._plan.queue.next_due
 
     @property
     def planned(self) -> Sequence[Planned]:
         """The events and when each is due next; empty while the clock stands by."""
-        return self._plan.planned
+        return self._plan.queue.planned
 
     def _fire_due(self) -> None:
         """Fire what is due now. Raises StoreUnavailable; instants not fired yet stay in the plan."""
@@ -207,7 +207,7 @@ class Ticker:
         quickly. Many firings could not wait.
         """
         self._plan.look_ahead()
-        event, due_ms = self._plan.first_due
+        event, due_ms = self._plan.queue.first_due
         return None if event is None else Publication(event, due_ms)
 
     def _fire_prepared(self, to_fire: deque[tuple[Event, Due]]) -> None:
@@ -287,7 +287,7 @@ class Ticker:
         self._marker.forget()
         self._plan.read([*self._timetable.events, *self._database_events.events], self._clock.now())
         self._database_events.note_orphans()
-        return_memory(len(self._plan.planned))
+        return_memory(len(self._plan.queue.planned))
 
     def _may_go_on(self) -> bool:
         return not self._stopped and self._leads()

@@ -39,7 +39,12 @@ def test_a_plan_without_the_ledger_has_nothing_due(declare: Declare) -> None:
     plan.look_ahead()
 
     assert not plan.is_known
-    assert (plan.planned, plan.next_due, plan.oldest_undecided, plan.first_due) == ([], None, None, (None, 0))
+    assert (plan.queue.planned, plan.queue.next_due, plan.oldest_undecided, plan.queue.first_due) == (
+        [],
+        None,
+        None,
+        (None, 0),
+    )
     assert (plan.count_due(SIX), plan.take_due(SIX), plan.late(SIX)) == (0, [], [])
 
 
@@ -48,7 +53,7 @@ def test_a_plan_without_events_has_nothing_due() -> None:
 
     plan.read([], START)
 
-    assert (plan.next_due, plan.oldest_undecided, plan.first_due, plan.count_due(SIX)) == (
+    assert (plan.queue.next_due, plan.oldest_undecided, plan.queue.first_due, plan.count_due(SIX)) == (
         None,
         None,
         (None, 0),
@@ -59,13 +64,13 @@ def test_a_plan_without_events_has_nothing_due() -> None:
 def test_firings_that_are_taken_count_as_due_until_they_are_fired(declare: Declare) -> None:
     plan = unread()
     plan.read(declare(TWO_AT_SIX).events, START)
-    ahead = (plan.next_due, plan.oldest_undecided, plan.first_due, plan.count_due(SIX))
+    ahead = (plan.queue.next_due, plan.oldest_undecided, plan.queue.first_due, plan.count_due(SIX))
 
     plan.take_due(SIX)
 
     assert ahead == (SIX, SIX, ("b", to_ms(SIX)), 2)
-    assert [item.event.name for item in plan.planned] == ["b", "a", "c"]
-    assert (plan.next_due, plan.oldest_undecided, plan.count_due(SIX + HOUR)) == (SIX + HOUR, SIX, 3)
+    assert [item.event.name for item in plan.queue.planned] == ["b", "a", "c"]
+    assert (plan.queue.next_due, plan.oldest_undecided, plan.count_due(SIX + HOUR)) == (SIX + HOUR, SIX, 3)
 
 
 def test_the_firings_of_an_event_that_is_removed_are_dropped(declare: Declare) -> None:
@@ -80,7 +85,7 @@ def test_the_firings_of_an_event_that_is_removed_are_dropped(declare: Declare) -
 
     assert before == [("b", SIX), ("c", SIX)]
     assert firings(plan) == [("c", SIX)]
-    assert [item.event.name for item in plan.planned] == ["a", "c"]
+    assert [item.event.name for item in plan.queue.planned] == ["a", "c"]
 
 
 def test_a_clock_that_is_a_second_late_fires_an_event_of_each_second_for_both(declare: Declare) -> None:
@@ -112,11 +117,11 @@ def test_an_event_whose_condition_refused_is_planned_for_the_next_minute(declare
     [(event, due)] = plan.to_fire
     plan.look_ahead()
 
-    plan.ask_again(event.name, due)
-    unknown.ask_again(event.name, due)
+    plan.queue.ask_again(event.name, due)
+    unknown.queue.ask_again(event.name, due)
 
-    assert plan.next_due == SIX + MINUTE
-    assert unknown.next_due is None
+    assert plan.queue.next_due == SIX + MINUTE
+    assert unknown.queue.next_due is None
 
 
 @pytest.mark.parametrize("fires", [True, False])
@@ -132,4 +137,4 @@ def test_what_a_thread_is_running_is_not_planned_again(
 
     plan.read([event], START)
 
-    assert plan.next_due == SIX + (HOUR if fires else MINUTE)
+    assert plan.queue.next_due == SIX + (HOUR if fires else MINUTE)

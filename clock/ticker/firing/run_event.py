@@ -167,7 +167,7 @@ class EventRunner:
     def _note(self, event: Event, due: Due, outcome: Outcome) -> datetime:
         """Buffer the decision; returns the start of the firing. A refusal does not use up Clockwork's period."""
         if event.asks_again and not outcome.counts:
-            self._plan.ask_again(event.name, due)
+            self._plan.queue.ask_again(event.name, due)
         return self._buffer.add_outcome(event, due, outcome)
 
     def _runs_on_thread(self, event: Event) -> bool:

@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
+from clock.clocks import to_ms
 from clock.ticker.planning.catch_up import Backlog, Due, backlog_by_asking, backlog_of, due_of
 from clock.timetable import Event
 
@@ -77,9 +78,10 @@ class DueQueue:
         return next(iter(self._instants), None)
 
     @property
-    def first(self) -> Planned | None:
-        """The event that is due first; None: no event is due again."""
-        return self._due[self._instants[0]][0] if self._instants else None
+    def first_due(self) -> tuple[str | None, int]:
+        """The event that is due first, and its due instant in ms; (None, 0) if no event is due again."""
+        due = self.next_due
+        return (self._due[due][0].event.name, to_ms(due)) if due else (None, 0)
 
     def count_due(self, now: datetime) -> int:
         """The number of events due at the earliest instant; 0 if that is after `now`."""

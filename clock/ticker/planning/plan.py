@@ -33,43 +33,27 @@ class Plan:
         self._ledger = ledger
         self._own_commits = own_commits
         self._latest_started = latest_started
-        self._queue = DueQueue(())
+        self.queue = DueQueue(())  # empty until the ledger is read
         self.is_known = False  # the ledger has been read
         self._met: list[Planned] = []  # events that fire now; their next due instant is computed afterwards
         self.to_fire: deque[tuple[Event, Due]] = deque()
 
     @property
-    def planned(self) -> Sequence[Planned]:
-        """The events with their next due instants; empty until the ledger is read."""
-        return self._queue.planned
-
-    @property
-    def next_due(self) -> datetime | None:
-        """The earliest due instant ahead; None: no event is due again, or the ledger must be read."""
-        return self._queue.next_due
-
-    @property
     def oldest_undecided(self) -> datetime | None:
         """The earliest due instant not fired yet, ahead or overdue. May be called from any thread."""
         dues = [due.at for _, due in list(self.to_fire)]
-        ahead = self.next_due
+        ahead = self.queue.next_due
         return min([*dues, ahead] if ahead else dues, default=None)
 
     def count_due(self, now: datetime) -> int:
         """The number of firings that are due at `now`: those left over, and those of the earliest instant."""
-        return len(self.to_fire) + self._queue.count_due(now)
-
-    @property
-    def first_due(self) -> tuple[str | None, int]:
-        """The event that is due first, and its due instant in ms; (None, 0) if no event is due again."""
-        first, due = self._queue.first, self.next_due
-        return (first.event.name, to_ms(due)) if first and due else (None, 0)
+        return len(self.to_fire) + self.queue.count_due(now)
 
     def read(self, events: Iterable[Event], now: datetime) -> None:
         """Read the ledger for all events. Raises StoreUnavailable, Outranked."""
         events = list(events)
         with uncollected(len(events)):
-            self._queue = DueQueue(self.look_up(events, now, {event.name for event in events}))
+            self.queue = DueQueue(self.look_up(events, now, {event.name for event in events}))
         self.is_known = True
 
     def look_up(self, events: Iterable[Event], now: datetime, names: Collection[str]) -> list[Planned]:
@@ -105,17 +89,17 @@ class Plan:
         if not self.is_known:
             return
         out = {*gone, *(item.event.name for item in planned)}
-        self._queue.refresh(same)
+        self.queue.refresh(same)
         if not out:
             return
-        self._queue.replace(out, planned)
+        self.queue.replace(out, planned)
         kept = [(event, due) for event, due in self.to_fire if event.name not in out]
         self.to_fire.clear()
         self.to_fire.extend(kept)
 
     def forget(self) -> None:
         """Forget everything, as another clock leads. The ledger must be read again."""
-        self._queue = DueQueue(())
+        self.queue = DueQueue(())
         self.is_known = False
         self._met.clear()
         self.to_fire.clear()
@@ -124,7 +108,7 @@ class Plan:
         """Move due firings to `to_fire`, ordered by due instant. Returns the missed runs of due instants."""
         fires: list[tuple[datetime, int, Event, Due]] = []
         missed: list[tuple[Event, Missed]] = []
-        for item in self._queue.take_due(now):
+        for item in self.queue.take_due(now):
             at = item.next_due
             if at is not None and now - at < WHOLE_SECOND:  # then no other instant of it is due
                 due = item.due(at)
@@ -136,7 +120,7 @@ class Plan:
             missed += [(item.event, run) for run in backlog.missed]
             fires += [(due.at, item.place, item.event, due) for due in backlog.fires]
             item.take_over(backlog.decided, backlog.fires[-1] if backlog.fires else None)
-            self._queue.put_back(item)
+            self.queue.put_back(item)
         fires.sort(key=itemgetter(0, 1))
         self.to_fire.extend((event, due) for _, _, event, due in fires)
         return missed
@@ -144,17 +128,13 @@ class Plan:
     def look_ahead(self) -> None:
         """Plan the events that have just fired. This is done after the firing, so it delays nothing."""
         for item in self._met:
-            self._queue.put_back(item)
+            self.queue.put_back(item)
         self._met.clear()
 
     def late(self, now: datetime) -> list[tuple[str, datetime]]:
         """The names of the events that should have fired by `now`, with their due instants."""
         waiting = [(event.name, due.at) for event, due in self.to_fire]
-        return waiting + self._queue.due_by(now)
-
-    def ask_again(self, event: str, due: Due) -> None:
-        """Plan an event again after its condition refused `due`: a refusal does not use up the period."""
-        self._queue.ask_again(event, due)
+        return waiting + self.queue.due_by(now)
 
     def _planned(self, event: Event, entry: Entry) -> Planned:
         """The event, planned after the due instants that the ledger has decided or that threads run."""
