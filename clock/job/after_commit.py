@@ -33,10 +33,7 @@ _COMMITTED = "clock_committed"  # in a session's info: the callback for the end 
 
 
 def django_commit(using: str | None = None) -> OnCommit:
-    """Push when Django's transaction on the database `using` (default: the default database) is committed.
-
-    Raises ConfigurationError if Django is not installed.
-    """
+    """Push when Django's transaction on the database `using` is committed. Raises ConfigurationError."""
     transaction = _needed("django.db.transaction", "Django")
     too_soon = _needed("django.core.exceptions", "Django").SynchronousOnlyOperation
 

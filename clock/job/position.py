@@ -51,11 +51,12 @@ class Position:
         self._job, self._context, self._state = job, job.context, job.context.state
         payload, kept = job.context.payload, _kept(job)
         self.cursor = kept.get("cursor")
-        self._done = _number(kept.get("done"))
-        self._spent = _number(kept.get("seconds"))
+        self._done = in_seconds(kept.get("done")) or 0
+        self._spent = in_seconds(kept.get("seconds")) or 0
         self._total = kept.get("total", None if total is None else figure(f"{job.wire_name}.count", total))
         exactly_once = payload.get("exactly_once", job.exactly_once)
         self._held = ItemPushes(job.context.jid, 0, None) if exactly_once else None
+        self._clock = job.context.clock.monotonic
         self._began = self._saved = self._clock()
         limit = in_seconds(payload.get("max_run_time", job.max_run_time))
         self._ends_at = float("inf") if limit is None else self._began + limit
@@ -136,9 +137,6 @@ class Position:
         self._state.progress = shown
         self._state.fields = {FIELD: {"cursor": self.cursor, **shown}}
 
-    def _clock(self) -> float:
-        return self._context.clock.monotonic()
-
     def _text(self, cursor: object) -> str:
         try:
             return encode(cursor).encode().decode()  # a surrogate raises a ValueError
@@ -161,8 +159,3 @@ def _carry(pushes: Sequence[Push]) -> None:
     ]
     if parcels:
         client.carrier().carry([parcels])
-
-
-def _number(value: object) -> Any:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value if is_number else 0

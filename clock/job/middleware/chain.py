@@ -51,19 +51,13 @@ class Chain(Generic[M]):
         self.entries: tuple[M, ...] = middleware
 
     def add(self, middleware: M) -> M:
-        """Put `middleware` at the end, the innermost place. If it is in the chain already, it is moved.
-
-        Returns it, so `add` works as a decorator. Raises JobError if it is `async def`.
-        """
+        """Put or move `middleware` to the innermost place. Returns it. Raises JobError if it is `async def`."""
         _check(middleware)
         self.entries = (*self._without(middleware), middleware)
         return middleware
 
     def prepend(self, middleware: M) -> M:
-        """Put `middleware` at the start, the outermost place. If it is in the chain already, it is moved.
-
-        Returns it, so `prepend` works as a decorator. Raises JobError if it is `async def`.
-        """
+        """Put or move `middleware` to the outermost place. Returns it. Raises JobError if it is `async def`."""
         _check(middleware)
         self.entries = (middleware, *self._without(middleware))
         return middleware
