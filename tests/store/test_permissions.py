@@ -2,7 +2,9 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.errors import StoreError
+from clock.problems import Problems
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import limit_holders, rates, unique_locks
 from clock.store.jobs.in_progress import InProgress
@@ -26,6 +29,8 @@ from clock.store.repairs import bury
 from clock.store.scripts import scripts, source
 from clock.store.server.checks import permissions
 from clock.store.server.connection import connect
+from clock.store.server.shards import Shards, join
+from clock.testing import FakeClock
 
 NOON = 1_795_521_600_000
 JOB = json.dumps({"class": "SomeJob", "args": [], "jid": "j1", "queue": "default"}).encode()
@@ -152,14 +157,34 @@ def test_each_command_that_a_process_needs_is_named_if_it_is_refused(
 @pytest.mark.usefixtures("needs_redis_7")
 def test_a_command_that_is_refused_for_some_keys_is_named_with_the_key(redis: Redis, redis_url: str) -> None:
     redis.acl_setuser("limited", enabled=True, nopass=True, keys=["queue*", "clock:*"], commands=["+@all"])
-    wanted = [("ZADD", "retry"), ("HMGET", "clock:lease"), ("SUBSCRIBE", "clock:nearer")]
+    wanted = [("ZADD", "retry"), ("HMGET", "clock:lease"), ("SUBSCRIBE", "clock:nearer"), ("BLPOP", "retry", "0")]
 
     needed = permissions.Permissions(connect(redis_url.replace("//", "//limited:any@", 1)), wanted)
 
-    assert needed.refused() == [("ZADD", "retry"), ("SUBSCRIBE", "clock:nearer")]
-    with pytest.raises(StoreError, match=r"ZADD retry, SUBSCRIBE clock:nearer\. Allow it: docs/deploying\.md"):
+    assert needed.refused() == [("ZADD", "retry"), ("SUBSCRIBE", "clock:nearer"), ("BLPOP", "retry", "0")]
+    with pytest.raises(StoreError, match=r"ZADD retry, SUBSCRIBE clock:nearer, BLPOP retry\. Allow it: docs/dep"):
         needed.check()
     redis.acl_deluser("limited")
+
+
+@pytest.mark.usefixtures("needs_redis_7")
+def test_a_line_names_five_refused_commands(limited: Callable[[str], Redis]) -> None:
+    wanted = [("TIME", str(number)) for number in range(6)]
+
+    with pytest.raises(StoreError, match="TIME 0, TIME 1, TIME 2, TIME 3, TIME 4 and 1 more"):
+        permissions.Permissions(limited("time"), wanted).check()
+
+
+@pytest.mark.usefixtures("needs_redis_7")
+def test_a_process_looks_until_it_stops(limited: Callable[[str], Redis], fake_clock: FakeClock) -> None:
+    stops, problems = [False, True], Problems(clock=fake_clock)
+    clock: Any = SimpleNamespace(wait=lambda *_: stops.pop(0))
+
+    permissions.SelfCheck(limited("time"), [("TIME",)], clock=clock, problems=problems).run(threading.Event())
+
+    assert stops == []
+    with pytest.raises(StoreError, match="TIME"):
+        problems.raise_fatal()
 
 
 def test_the_commands_of_all_scripts_of_clocks_and_workers_are_among_those_that_are_needed() -> None:
@@ -228,6 +253,23 @@ def least(redis: Redis, redis_url: str) -> Iterator[Callable[[Sequence[permissio
     for connection in opened:
         connection.close()
     redis.acl_deluser("least")
+
+
+@pytest.mark.usefixtures("needs_redis_7")
+def test_what_shards_and_durable_writes_need_is_asked_of_connections_that_have_them(
+    least: Callable[[Sequence[permissions.Command]], Redis],
+) -> None:
+    own = least([*permissions.of_clock(), *permissions.of_worker("host:1:a", ["default"])])
+    pool: Any = own.connection_pool
+    permissions.check_permissions(own)
+
+    pool.durable = 1
+    with pytest.raises(StoreError, match="SET clock:replicated"):
+        permissions.check_permissions(own)
+    pool.durable = 0
+    join(own, Shards([], []))
+    with pytest.raises(StoreError, match="ZADD clock:shards"):
+        permissions.check_permissions(own)
 
 
 DISPENSABLE = {("info", "command"), ("memory|usage", "command")}  # clock does without an answer
