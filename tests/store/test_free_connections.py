@@ -5,7 +5,7 @@ from queue import Empty, Full
 import pytest
 
 from clock.store.server.free_connections import FreeConnections
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, eventually
 
 
 def filled(*links: str) -> FreeConnections:
@@ -37,15 +37,17 @@ def test_one_too_many_is_refused() -> None:
         free.put_nowait("c")
 
 
-def test_a_thread_that_waits_gets_the_next_one_that_is_returned() -> None:
-    free, got = filled(), []
-    thread = threading.Thread(target=lambda: got.append(free.get(timeout=PATIENCE_SECONDS)))
-    thread.start()
+def test_each_thread_that_waits_gets_the_next_one_that_is_returned() -> None:
+    free, got = filled(), list[str]()
 
-    free.put_nowait("a")
+    for link in ("a", "b"):
+        thread = threading.Thread(target=lambda: got.append(free.get(timeout=PATIENCE_SECONDS)))
+        thread.start()
+        eventually(lambda: free._waiting, "the thread that waits")
+        free.put_nowait(link)
+        thread.join(PATIENCE_SECONDS)
 
-    thread.join(PATIENCE_SECONDS)
-    assert got == ["a"]
+    assert got == ["a", "b"]
 
 
 def test_no_connection_is_lost_or_given_twice_among_many_threads() -> None:
