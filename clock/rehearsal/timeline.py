@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from clock.clocks import from_ms
 from clock.errors import UnknownEvent
 from clock.rehearsal.coincidence import OFTEN_A_DAY
 from clock.rehearsal.instants import aware
 from clock.rehearsal.timeline_svg import to_svg
-from clock.rehearsal.timeline_text import to_chart, to_listing
+from clock.timetable.triggers.zone_offsets import zone_changes
+
+_SLOTS = 48  # half hours of a day
+_TONES = " ·:+*#"  # none, 1, 2, 3 to 5, 6 to 11, more
+_LIMITS = (1, 2, 3, 6, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +157,40 @@ class Timeline:
         return to_svg(self)
 
     def chart(self) -> str:
-        """A chart for the terminal: a line for each day, a character for each half hour."""
-        return to_chart(self)
+        """A chart for the terminal: a line for each day, a character for each half hour.
+
+        One firing is `·`, more are `:` `+` `*` `#`. Events that fire often would hide the others, and are only
+        named below, unless they are the only ones. A day with a DST transition has an `!`, and a line below.
+        """
+        often = self.often()
+        hidden = often if len(often) < len(self.events) else []
+        changes = {change.first.date(): change for change in zone_changes(self.zone, self.start, self.end)}
+        counts: Counter[tuple[date, int]] = Counter()
+        totals: Counter[date] = Counter()
+        for seconds, event in self.rows:
+            if event in hidden:
+                continue
+            at = self.local(seconds)
+            totals[at.date()] += 1
+            counts[at.date(), at.hour * 2 + at.minute // 30] += 1
+        hours = "".join(f"{hour:<6}" for hour in range(0, 24, 3))
+        lines = [f"{'':16}{hours}"]
+        for day in self.days():
+            tones = (bisect_right(_LIMITS, counts[day, slot]) for slot in range(_SLOTS))
+            row = "".join(_TONES[tone] for tone in tones)
+            lines.append(f"{day:%a %Y-%m-%d}{'!' if day in changes else ' '}|{row}| {totals[day]:,}")
+        lines += [f"! {change}" for change in changes.values()]
+        if hidden:
+            lines.append(f"Not drawn, they fire too often: {', '.join(hidden)}")
+        return "\n".join(lines) + "\n"
 
     def listing(self) -> str:
         """Each event's firings by day, equal days on one line: what `assert_timeline` compares."""
-        return to_listing(self)
+        parts = []
+        for name in self.events:
+            times = [self.local(at) for at, event in self.rows if event == name]
+            parts.append("\n".join([name, *(f"  {line}" for line in _lines(times))]))
+        return "\n\n".join(parts) + "\n"
 
     def often(self) -> list[str]:
         """The events with more than 12 firings a day on average: charts show them behind the others."""
@@ -168,3 +200,53 @@ class Timeline:
     def _check(self, name: str) -> None:
         if name not in self.events:
             raise UnknownEvent(name, self.events)
+
+
+def _lines(times: Sequence[datetime]) -> Iterator[str]:
+    if not times:
+        yield "never"
+        return
+    days = [
+        (day, _times_text([at.replace(tzinfo=None) for at in found]))
+        for day, found in groupby(times, key=lambda at: at.date())
+    ]
+    place = 0
+    while place < len(days):
+        first, text = days[place]
+        last = place
+        while last + 1 < len(days) and days[last + 1] == (days[last][0] + timedelta(days=1), text):
+            last += 1
+        span = f"{first:%a %Y-%m-%d}"
+        if last > place:
+            span += f" to {days[last][0]:%a %Y-%m-%d}, {last - place + 1} days"
+        yield f"{span}: {text}"
+        place = last + 1
+
+
+def _times_text(times: list[datetime]) -> str:
+    """The times of a day; four or more at equal distances become the first, the distance and the last."""
+    parts, place = [], 0
+    while place < len(times):
+        last = place + 1
+        step = times[last] - times[place] if last < len(times) else timedelta(0)
+        while last + 1 < len(times) and times[last + 1] - times[last] == step:
+            last += 1
+        if last - place >= 3:
+            count = last - place + 1
+            parts.append(f"{_clock(times[place])} every {_length(step)} to {_clock(times[last])} ({count})")
+            place = last + 1
+        else:
+            parts.append(_clock(times[place]))
+            place += 1
+    return ", ".join(parts)
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+
+
+def _length(step: timedelta) -> str:
+    seconds = round(step.total_seconds())
+    if seconds % 60:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds % 3600 else f"{seconds // 3600} h"

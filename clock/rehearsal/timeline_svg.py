@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from html import escape
 from itertools import groupby
+from typing import Protocol
 
-from clock.rehearsal.drawn_timeline import DrawnTimeline
 from clock.timetable.triggers.zone_offsets import zone_changes
 
 SLOT_MINUTES = 15  # firings within so many minutes are one mark
@@ -21,6 +21,28 @@ _HEIGHT, _TOP, _LEFT, _LINE = 480, 34, 44, 16
 _COLOURS = (
     "#1f6fb4", "#d9541e", "#2a8c4a", "#8e4fb0", "#b8860b", "#c2397a", "#12848c", "#5b6b1e", "#7a4a2b", "#3f51b5",
 )  # fmt: skip
+
+
+class DrawnTimeline(Protocol):
+    """The parts of a timeline that are drawn: (seconds since 1970, event) in `rows`, in order."""
+
+    events: tuple[str, ...]
+    zone: tzinfo
+    start: datetime
+    end: datetime
+    rows: list[tuple[int, str]]
+
+    def days(self) -> list[date]:
+        """The days from `start` to before `end`."""
+        ...
+
+    def often(self) -> list[str]:
+        """The events that fire so often that they are drawn behind the others."""
+        ...
+
+    def local(self, seconds: int) -> datetime:
+        """An instant, in seconds since 1970, on the clocks of the timeline's zone."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
