@@ -142,9 +142,10 @@ def show_found(opened: Opened, place: Place, wanted: Conditions, limit: int, as_
         more = "some" if next(jobs, None) else 0
     headings = ["when", "class", "args", "queue", "retries", "jid", "error"]
     now = seconds(opened.clock.now())
-    rows = [
-        (_when(job, now), job.job_class, job.args, job.queue, _retries(job), job.jid, job.error) for job in shown
-    ]
+    rows = []
+    for job in shown:
+        retries = None if job.retries is None else max(0, job.retries)  # after a manual retry it is one lower
+        rows.append((_when(job, now), job.job_class, job.args, job.queue, retries, job.jid, job.error))
     echo_table(headings, rows, more, none="No jobs.")
 
 
@@ -158,11 +159,6 @@ def _when(job: FoundJob, now: float) -> str:
         return f"{datetime.fromtimestamp(job.at, UTC):%Y-%m-%d %H:%M}"
     distance = duration(abs(job.at - now))
     return f"in {distance}" if job.at >= now else f"{distance} ago"
-
-
-def _retries(job: FoundJob) -> int | None:
-    """The number of retries. After a manual retry the payload's count is one lower."""
-    return None if job.retries is None else max(0, job.retries)
 
 
 def show_job(place: Place, jid: str, as_json: bool) -> None:

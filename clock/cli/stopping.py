@@ -90,12 +90,13 @@ class Stopping:
         if math.isinf(self._patience_seconds):
             return
         seconds = patience_seconds + self._exit_seconds
-        threading.Thread(target=self._end_after, args=(seconds,), name="exit", daemon=True).start()
 
-    def _end_after(self, seconds: float) -> None:
-        self._clock.wait(threading.Event(), seconds)
-        logger.error("The process did not exit within %g s of the signal; killing it", seconds)
-        leave()
+        def end() -> None:
+            self._clock.wait(threading.Event(), seconds)
+            logger.error("The process did not exit within %g s of the signal; killing it", seconds)
+            leave()
+
+        threading.Thread(target=end, name="exit", daemon=True).start()
 
 
 def end_processes() -> None:

@@ -15,7 +15,7 @@ from clock.cli.options import confirm, limit_option, yes_option
 from clock.cli.output import echo, echo_json, echo_table, json_option, utc
 from clock.errors import JobError
 from clock.inspection.jobs.batches import BatchView, batch_json
-from clock.inspection.jobs.limits import LimitView, blocked_jobs, places
+from clock.inspection.jobs.limits import blocked_jobs, places
 from clock.inspection.jobs.limits import limits as all_limits
 from clock.job.flow.limits import LARGEST
 from clock.printable import counted, shortened_list
@@ -113,7 +113,10 @@ def list_limits(opened: Opened, limit: int, as_json: bool) -> None:
     if as_json:
         echo_json([asdict(view) for view in found[:limit]])
         return
-    rows = [(view.name, _maximum(view), f"{view.holders:,}", f"{view.blocked:,}") for view in found[:limit]]
+    rows = []
+    for view in found[:limit]:
+        maximum = ("?" if view.maximum is None else f"{view.maximum:,}") + (" (set)" if view.is_set else "")
+        rows.append((view.name, maximum, f"{view.holders:,}", f"{view.blocked:,}"))
     headings = ["name", "maximum", "holders", "blocked"]
     echo_table(headings, rows, len(found) - len(rows), none="No limits are in use.")
 
@@ -188,11 +191,6 @@ def reset_limit(opened: Opened, name: str) -> None:
 def _names_in_use(redis: Redis) -> str:
     names = [view.name for view in all_limits(redis, shown=0) if view.holders or view.blocked]
     return f"Limits in use: {shortened_list(names)}" if names else "No limit holds or blocks a job now."
-
-
-def _maximum(view: LimitView) -> str:
-    shown = "?" if view.maximum is None else f"{view.maximum:,}"
-    return f"{shown} (set)" if view.is_set else shown
 
 
 @click.group(cls=CommandGroup)

@@ -215,10 +215,10 @@ def list_command(as_json: bool, **options: Any) -> None:
     if as_json:
         echo_json([view.as_json() for view in found])
         return
-    rows = [
-        (view.name, view.declaration, view.action(), _next_run(view), view.pause, _last_run(view))
-        for view in found
-    ]
+    rows = []
+    for view in found:
+        at = f"{view.next_due.astimezone(view.zone):%a %Y-%m-%d %H:%M:%S %Z}" if view.next_due else "never"
+        rows.append((view.name, view.declaration, view.action(), at, view.pause, _last_run(view)))
     headings = ["event", "schedule", "does", "next", "pause", "last"]
     echo_table(headings, rows, none=f"{config.clock_file} declares no events.")
     _show_unlisted(unlisted)
@@ -228,10 +228,6 @@ def _show_unlisted(count: int) -> None:
     """The line about events of database rows, which no command lists."""
     if count:
         echo(f"The database has {counted(count, 'further event')}: the dashboard lists them (clock web).")
-
-
-def _next_run(view: EventRow) -> str:
-    return f"{view.next_due.astimezone(view.zone):%a %Y-%m-%d %H:%M:%S %Z}" if view.next_due else "never"
 
 
 def _last_run(view: EventRow) -> str | None:
