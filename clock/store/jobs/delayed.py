@@ -64,7 +64,6 @@ class Delayed:
         """Move (member, queue, new payload) to their queues; how many were moved.
 
         Jobs of `keys.FREED` go to the front, the first one to be taken next.
-
         `again` is the score (float seconds) at which a job that cannot be moved is tried again. For such jobs,
         raises CannotEnqueue after the others have been moved.
         """
@@ -111,12 +110,8 @@ class Delayed:
 
         Raises CannotEnqueue after moving the others if some queue's key is not a list.
         """
-        names = [
-            keys.PARKED_JOBS + class_name,
-            keys.PARKED,
-            keys.QUEUES,
-            *(keys.queue(queue) for _, queue in jobs),
-        ]
+        names = [keys.PARKED_JOBS + class_name, keys.PARKED, keys.QUEUES]
+        names += [keys.queue(queue) for _, queue in jobs]
         moved, wrong = run(self._redis, "unpark", names, [class_name, *chain.from_iterable(jobs)])
         if wrong:
             raise CannotEnqueue(int(moved), wrong)

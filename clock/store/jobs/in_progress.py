@@ -83,7 +83,6 @@ class InProgress:
 
         `limited` are those that have limits. `frees` are the locks of those that are unique, and those whose end
         pushes other jobs.
-
         Others may take this worker for dead if it is silent for `expires_seconds` from `now` on. Raises
         StoreUnavailable; the jobs may have been claimed then, and `all` finds them.
         """
@@ -178,9 +177,7 @@ class InProgress:
     ) -> bool:
         """Move a job to `retry` or `dead`, or drop it (`where` is empty); False: other workers have it now.
 
-        `ending`: what the script also writes if the job has ended.
-
-        Raises StoreUnavailable; it may be called again then.
+        `ending`: what the script also writes if the job has ended. Raises StoreUnavailable; may be called again.
         """
         names = [self._hash, where or self._hash, *_counters(now), *_counters(now, keys.STAT_FAILED)]
         names += [*keys.LOCK_KEYS, *keys.BATCH_KEYS, *keys.LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
@@ -193,10 +190,7 @@ class InProgress:
         return moved
 
     def finish(self, job: Claimed, ending: Ending, *, now: datetime) -> bool:
-        """Acknowledge a job with all that its end causes; False: others have it now.
-
-        Raises StoreUnavailable; it may be called again then.
-        """
+        """Acknowledge a job with all that its end causes; False: others have it now. It may be called again."""
         kept = ending.kept or Kept("", 0, {})
         names = [self._hash, *_counters(now), kept.key, *keys.LOCK_KEYS, *keys.BATCH_KEYS, *keys.LIMIT_KEYS]
         ttl, *fields = kept.words

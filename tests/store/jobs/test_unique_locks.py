@@ -186,7 +186,7 @@ def test_a_durable_push_succeeds_if_a_replica_confirms_it() -> None:
     answers = {
         b"INFO": b"$21\r\nredis_version:7.4.0\r\n\r\n",
         b"SCRIPT": b"*1\r\n:1\r\n",
-        b"EVALSHA": b"*1\r\n$3\r\nold\r\n",
+        b"EVALSHA": b"*1\r\n$9\r\nold|10|20\r\n",
         b"WAIT": b":1\r\n",
     }
     one = unique("a")

@@ -80,23 +80,15 @@ def push(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int | None = Non
     StoreUnavailable; it may be called again then.
     """
     stale: dict[str, str] = {}
-    now = 0
+    at = 0
     for one, reply in zip(pushes, _push(redis, pushes, now_ms), strict=True):
-        holder, since, now = _held_by(reply)
-        one.lock.holder = holder
+        one.lock.holder, since, now = [*text(reply).rsplit("|", 2), "", ""][:3]
         one.lock.is_late = text(reply) == "||"
-        if holder and now - since > CHECKED_AFTER_MS:
-            stale[one.lock.key] = holder
-    healed = heal(redis, stale, now=from_ms(now)) if stale else ()
-    again = [one for one in pushes if one.lock.key in healed]
-    for one, reply in zip(again, _push(redis, again, now_ms) if again else (), strict=True):
-        one.lock.holder, *_ = _held_by(reply)
-
-
-def _held_by(reply: bytes) -> tuple[str, int, int]:
-    """The lock's holder ('': none), the time of its push, and the script's time, in ms."""
-    holder, since, now = [*text(reply).rsplit("|", 2), "", ""][:3]
-    return holder, int(since or 0), int(now or 0)
+        if one.lock.holder and int(now) - int(since) > CHECKED_AFTER_MS:
+            stale[one.lock.key], at = one.lock.holder, int(now)
+    healed = heal(redis, stale, now=from_ms(at)) if stale else ()
+    if again := [one for one in pushes if one.lock.key in healed]:
+        push(redis, again, now_ms=now_ms)
 
 
 def _push(redis: Redis, pushes: Sequence[LockedPush], now_ms: int | None) -> list[bytes]:
