@@ -238,6 +238,14 @@ def test_exactly_once_pushes_a_unique_job_only_if_it_gets_its_lock(
     assert {lock.jid for lock in held(redis)} == {zero["jid"], one["jid"]}
 
 
+def test_exactly_once_pushes_a_unique_job_only_if_it_gets_its_lock_outside_of_a_worker(redis: Redis) -> None:
+    UniqueFanOutJob.perform_inline(3)
+
+    zero, one = sorted(waiting(redis, "children"), key=itemgetter("args"))
+    assert (zero["args"], one["args"]) == ([0], [1])
+    assert {lock.jid for lock in held(redis)} == {zero["jid"], one["jid"]}
+
+
 def test_a_repeated_save_pushes_nothing_again(bench: Build, redis: Redis) -> None:
     FanOutJob.perform_async(1)
     worker = bench()
