@@ -141,7 +141,7 @@ def _dues(event: Event, entry: Entry | None, start: datetime, end: datetime) -> 
 
 def _between(event: Event, start: datetime, end: datetime, anchor: datetime) -> list[datetime]:
     found = event.due_between(_seconds(start) - 1, _seconds(end) - 1, anchor=anchor)
-    return list(map(_instant, islice(found, MOST_RUNS + 1)))
+    return [from_ms(at * 1000) for at in islice(found, MOST_RUNS + 1)]
 
 
 def _before(event: Event, entry: Entry | None, first: datetime) -> datetime | None:
@@ -150,14 +150,10 @@ def _before(event: Event, entry: Entry | None, first: datetime) -> datetime | No
     for seconds in _LOOK_BACK:
         found = event.due_between(_seconds(first) - seconds, _seconds(first) - 1, anchor=anchor)
         if last := deque(found, maxlen=1):
-            return _instant(last[0])
+            return from_ms(last[0] * 1000)
     return None
 
 
 def _seconds(at: datetime) -> int:
     """The first whole second that is not before a moment."""
     return ceil(at.timestamp())
-
-
-def _instant(seconds: int) -> datetime:
-    return from_ms(seconds * 1000)

@@ -48,10 +48,9 @@ logger = logging.getLogger("clock.clock")
 class ClockProcess:
     """Fires a timetable's events at their due instants while this clock leads.
 
-    `machine` is the machine's own clock. The lease uses `lease_redis`, everything else `redis`: a command that
-    keeps the other connection busy must not delay the renewal of the lease.
-    `on_stuck` is called when actions still run after their time to end, and the lease has been given back. Only
-    the end of the process ends such actions.
+    `machine` is the machine's own clock. The lease uses `lease_redis`, everything else `redis`: a slow command
+    must not delay the renewal of the lease. `on_stuck` is called when actions still run after their time to end:
+    only the end of the process ends them.
     """
 
     def __init__(

@@ -55,11 +55,6 @@ class _Source:
     version: object = None  # of the rows that were read last
     read_at: float = float("-inf")  # monotonic seconds
 
-    def has(self, version: object, now: float) -> bool:
-        """Whether the rows of this version were read a short time ago, all without an error."""
-        is_known = self.is_loaded and version == self.version and not self.reported
-        return is_known and now - self.read_at < REREAD_SECONDS
-
 
 class DatabaseEvents:
     """Reads the sources. `look` is the body of the loop that `start` runs on a thread."""
@@ -143,7 +138,9 @@ class DatabaseEvents:
         try:
             with child_ends_here():
                 version = synced.version() if synced.version else None
-                if version is not None and source.has(version, self._clock.monotonic()):
+                is_known = source.is_loaded and version == source.version and not source.reported
+                is_fresh = self._clock.monotonic() - source.read_at < REREAD_SECONDS
+                if version is not None and is_known and is_fresh:
                     source.part.works()
                     return
                 rows = list(self._yielding.among(synced.load()))

@@ -29,8 +29,7 @@ logger = logging.getLogger("clock.clock")
 class Leader:
     """Keeps trying for the lease on its own thread, so a slow action does not lose it.
 
-    `on_lead` is called on that thread when this clock becomes the leader. Each answer carries Redis's time, which
-    corrects the clock.
+    `on_lead` is called on that thread when this clock starts to lead. Each answer of Redis corrects the clock.
     """
 
     def __init__(

@@ -113,8 +113,8 @@ class Backfill:
     def run(self) -> Iterator[BackfilledRun]:
         """Run the due instants in order, and return each once it is committed.
 
-        Runs that another backfill has committed in the meantime are left out. It may be stopped at any time and
-        repeated. Raises BackfillFailed if the action fails (the runs before it are committed), StoreUnavailable.
+        Runs that another backfill has committed by then are left out. It may be stopped at any time and repeated.
+        Raises BackfillFailed if the action fails (the runs before it are committed), StoreUnavailable.
         """
         history.forget_old_backfills(self._redis, self._clock.now())
         size, stop = 1 if self._per_second else BATCH, threading.Event()

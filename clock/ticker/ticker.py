@@ -203,8 +203,7 @@ class Ticker:
     def _publication(self) -> Publication | None:
         """The next due marker after the only firing of this tick, for the script that commits it.
 
-        The firing waits while the next due instant is computed, so call this only for an event that is planned
-        quickly. Many firings could not wait.
+        The firing waits while the next due instant is computed, so the event must be planned quickly.
         """
         self._plan.look_ahead()
         event, due_ms = self._plan.queue.first_due
@@ -219,7 +218,6 @@ class Ticker:
                 self._commit()
 
     def _held_up(self, event: Event, due: Due) -> Outcome | None:
-        """The outcome of a firing that a pause or an earlier firing holds up; None: it may run."""
         self._settle_before_user_code()
         if event.overlap != "allow":
             self._runner.take_finished()
@@ -227,10 +225,7 @@ class Ticker:
         return self._runner.held_up(event, due) if self._plan.to_fire else None
 
     def _settle_before_user_code(self) -> None:
-        """Leave nothing outstanding in Redis while the user's code runs, as it may take any time.
-
-        Decisions of prepared firings must not wait for it, and an unread answer keeps a connection busy.
-        """
+        """Leave nothing outstanding in Redis while the user's code runs, as it may take any time."""
         if self._holds_prepared:
             self._holds_prepared = False
             self._commit()

@@ -29,13 +29,10 @@ logger = logging.getLogger("clock.worker")
 
 
 class Launcher:
-    """Runs `count` processes of `command` for each of `capsules`, until `stop` is called.
-
-    Their environment is this process's environment and `environ`.
+    """Runs `count` processes of `command` for each of `capsules`, with `environ`, until `stop` is called.
 
     A child that stopped in order is not replaced: it was asked to stop, for example on Sidekiq's page. If an
-    initial child exits before it works (bad configuration, a startup hook that raises), all stop: a replacement
-    would fail the same way.
+    initial child exits before it works (bad configuration, a startup hook that raises), all stop.
     """
 
     def __init__(

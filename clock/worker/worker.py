@@ -276,7 +276,6 @@ class Worker:
         logger.info("Stopped")
 
     def _wait_for(self, hooks: threading.Event) -> None:
-        """Wait for hooks, until jobs may not run any longer."""
         while left := self._seconds_left():
             if self._clock.wait(hooks, min(left, LOOK_SECONDS)):
                 return

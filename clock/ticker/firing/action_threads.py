@@ -21,10 +21,6 @@ class _Started:
     about: Due | Missed
     future: Future[Outcome | None]
 
-    @property
-    def can_be_taken(self) -> bool:
-        return self.future.done() and not self.future.cancelled()
-
 
 class ActionThreads:
     """Runs at most `max_threads` actions at once. `on_finish` is called on the action's thread."""
@@ -60,7 +56,7 @@ class ActionThreads:
     def take(self) -> Iterator[tuple[Event, Due | Missed, Outcome | None]]:
         """Return outcomes that can be committed: no earlier action of the same event is still running."""
         for name, queue in list(self._started.items()):
-            while queue and queue[0].can_be_taken:
+            while queue and queue[0].future.done() and not queue[0].future.cancelled():
                 item = queue.popleft()
                 yield item.event, item.about, item.future.result()
             if not queue:

@@ -30,8 +30,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """The result of a firing: its kind, the reason, the jobs that it pushed, with their jids, and their batches.
 
     `cancelled` names events that must not run again. `began` is the start of the firing; None: it has just
-    ended. `counts`: the due instant uses up the period of Clockwork's form. It does not if the condition refused
-    it or failed.
+    ended. `counts`: it uses up the period of Clockwork's form; not if the condition refused it or failed.
     """
 
     kind: DecisionKind

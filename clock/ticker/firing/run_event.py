@@ -96,9 +96,8 @@ class EventRunner:
     def held_up(self, event: Event, due: Due) -> Outcome | None:
         """The outcome of a firing that must not run; None: it may run. Raises StoreUnavailable.
 
-        An earlier run has not finished while its action runs on a thread, or while one of its jobs is queued,
-        delayed, waiting for a retry or held by a live worker. Redis knows that without a lock, so a long job
-        cannot outlast a lock and a crash cannot leave one behind.
+        An earlier run has not finished while its action runs on a thread, or one of its jobs is queued, delayed,
+        waits for a retry or is held by a live worker. This needs no lock, which a crash could leave behind.
         """
         pause = covering(self._pauses, event.name, due.at) if self._pauses else None
         if pause is not None:
@@ -157,7 +156,6 @@ class EventRunner:
             log_lines.slow(event, took, self._plan.late(now), now)
 
     def _run_on_thread(self, event: Event, due: Due) -> Outcome:
-        """Run the firing; returns its outcome with its start."""
         began = self._clock.now()
         outcome = run(self._timetable, event, due, self._mode.action_of)
         if event.asks_again and outcome.counts:
@@ -185,7 +183,10 @@ def run(timetable: Timetable, event: Event, due: Due, action_of: ActionOf | None
     is_asked = True
     with renewed_connections() if uses_django() else nullcontext():
         try:
-            if not _allows(event, due):
+            with child_ends_here():
+                at = due.at.astimezone(event.zone)
+                is_allowed = event.condition is None or _ended(event.condition(at), "the condition")
+            if not is_allowed:
                 return Outcome(DecisionKind.REFUSED, "its condition returned False", counts=False)
             if timetable.callbacks.before_run and vetoed(timetable.callbacks.before_run, event, due.at):
                 return Outcome(DecisionKind.REFUSED, "a before_run callback returned False", counts=False)
@@ -242,12 +243,6 @@ def carry_out(timetable: Timetable, event: Event, due: Due, action_of: ActionOf 
                 report(timetable, error, what, log_lines.about(event.name, due.at))
     cancelled = (event.name, *running.cancelled) if cancels(answer) else tuple(running.cancelled)
     return Outcome(due.kind, None, tuple(held.pushes), tuple(held.jids), cancelled, batches=tuple(held.batches))
-
-
-def _allows(event: Event, due: Due) -> bool:
-    with child_ends_here():
-        at = due.at.astimezone(event.zone)
-        return event.condition is None or bool(_ended(event.condition(at), "the condition"))
 
 
 def _ended(answer: object, what: str) -> object:

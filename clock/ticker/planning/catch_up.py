@@ -1,12 +1,12 @@
 """Decides which of an event's undecided due instants fire, and which are missed.
 
 A due instant is on time if the clock sees it within `ON_TIME`. Older ones were due while no clock ran; the event's
-`catch_up` decides about them. All functions here are pure: they depend on the event's declaration, its ledger
-entry and the present instant. So all clocks and rehearsals decide the same.
+`catch_up` decides about them. All functions here are pure, so all clocks and rehearsals decide the same.
 
 An event in Clockwork's form asks its condition again after a refusal, and whether a due instant counts depends on
-the answer. So such an event has one firing at a time. Instants that are too late to fire are missed as one run,
-and do not use up the period.
+the answer. So such an event has one firing at a time. Instants that are too late are missed as one run, and do not
+use up the period.
+
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Due(msgspec.Struct, frozen=True):
     """A due instant that fires. `previous` is the event's due instant before it; None: it is the first one.
 
     `after` is the last decided instant in the ledger when its turn comes. For an event that asks its condition
-    again, `counted` is its value in the ledger: first if this due instant does not count, then if it does.
-    `is_asked_again`: the condition refused the instant before.
+    again: `counted` is the ledger's value if this due instant does not count, and if it does; `is_asked_again`:
+    the condition refused the instant before.
     """
 
     at: datetime
@@ -128,8 +128,8 @@ def backlog_of(
 ) -> Backlog:
     """Sort the due instants in (decided, now] into missed ones and those that fire; `previous` is the one before.
 
-    All instants are aware, in UTC. If the trigger can count its instants, a year of missed ones costs no more than
-    an hour.
+    All instants are aware, in UTC. If the trigger can count them, a year of missed ones costs no more than an
+    hour.
     """
     missed: list[Missed] = []
     fires: list[Due] = []
@@ -173,8 +173,7 @@ def fires_on_time(
 ) -> list[int]:
     """The due instants in (decided, until] of a clock that runs all the time, in seconds since 1970.
 
-    The result is the same as of `backlog_of` at each due instant. No instant is late here, so none is missed,
-    and a year costs only its due instants.
+    The result is the same as of `backlog_of` at each due instant: no instant is late here, so none is missed.
     """
     after, end = to_ms(decided) // 1000, to_ms(until) // 1000
     dues = event.due_between(after, end, anchor=anchor, previous=previous)

@@ -23,8 +23,7 @@ WHOLE_SECOND = timedelta(seconds=1)  # due instants are at least this far apart
 class Plan:
     """The events by next due instant, as read from the ledger, and the firings that were taken from it.
 
-    `latest_started` returns the latest due instant of an event that was handed to a thread and is not decided yet.
-    `own_commits` has what this clock has declared and committed, in case the ledger has lost it.
+    `latest_started` returns an event's latest due instant that a thread has and that is not decided yet.
     """
 
     def __init__(

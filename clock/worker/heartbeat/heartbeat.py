@@ -40,8 +40,8 @@ class BeatTasks:
     """The tasks of a worker with each heartbeat.
 
     `describe` returns what the worker publishes, given the round-trip time in µs. `on_signal` gets a signal that
-    Sidekiq's page sent. `duties` run with each heartbeat. `judge` puts back the jobs of dead workers. It runs only
-    when this worker has been connected for long enough to know that they are dead.
+    Sidekiq's page sent. `judge` puts back the jobs of dead workers, when this worker has been connected for long
+    enough to know that they are dead.
     """
 
     describe: Callable[[int], Beat]

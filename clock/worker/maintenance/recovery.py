@@ -1,9 +1,9 @@
 """Recovery: the jobs of dead workers go back to the front of their queues.
 
-A worker is dead when its heartbeat has expired. Every live worker checks with each heartbeat. A job with which a
-worker died runs again, until `DEATHS` workers have died with it: then it goes to `dead`, as it probably kills
-workers. The first death counts for every job that the worker held. From then on these jobs are marked before they
-run, so jobs that only shared the worker are not counted again.
+A worker is dead when its heartbeat has expired. A job with which a worker died runs again, until `DEATHS` workers
+have died with it: then it goes to `dead`. The first death counts for every job that the worker held. From then on
+these jobs are marked before they run, so jobs that only shared the worker are not counted again.
+
 """
 
 from __future__ import annotations
@@ -66,9 +66,8 @@ def recover(
 ) -> int:
     """Put the jobs of dead workers back. Returns how many. `died` is called for jobs that go to `dead`.
 
-    `own` is this worker's identity. It is skipped even if its heartbeat has expired. After `LONGEST_SECONDS` the
-    next call does the rest; the dead workers take turns, so large jobs of one do not delay the jobs of the others.
-    Raises StoreUnavailable.
+    `own` is this worker's identity, which is skipped. After `LONGEST_SECONDS` the next call does the rest; the
+    dead workers take turns, so large jobs of one do not delay the jobs of the others. Raises StoreUnavailable.
     """
     now, started, problems = clock.now(), clock.monotonic(), problems or Problems(clock=clock)
     register = WorkerRegister(redis)

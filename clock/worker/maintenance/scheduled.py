@@ -59,7 +59,6 @@ class ScheduledJobs:
         return min(LOOK_SECONDS, max(0.0, self._next_due - self._clock.now().timestamp()))
 
     def _move(self, where: str) -> int:
-        """Move the due jobs of one set; how many. Raises StoreUnavailable."""
         moved = 0
         try:
             while members := self._delayed.due(where, self._clock.now().timestamp()):

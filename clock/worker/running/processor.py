@@ -144,7 +144,6 @@ class Processor:
     def _acknowledge(
         self, claimed: Claimed, payload: Payload, state: RunState, took: float, error: Discard | None
     ) -> None:
-        """Acknowledge a job that is done or dropped, with its result if it keeps one."""
         if error and ("bid" in payload or keeps_result(payload)):
             write_gathered_lines()
             self._moves.finish_with(claimed, _ending(payload, "dropped", error))

@@ -35,8 +35,7 @@ logger = logging.getLogger("clock.job")
 class Verdict:
     """The new place of a failed job (`retry`, `dead`, or '' for dropped), its score and its payload.
 
-    `reason` is why it is dropped. `retries` is the number of retries in all; None: as many as fit in its
-    `retry_for`.
+    `reason` is why it is dropped. `retries`: how many in all; None: as many as fit in its `retry_for`.
     """
 
     where: str
