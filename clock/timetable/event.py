@@ -42,15 +42,11 @@ class EventOptions:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """When it is due, what it does, and on which condition.
-
-    `schedule` is the schedule in words. `declaration` adds all that the due instants depend on; if it changes, the
-    event gets a new anchor.
-    """
+    """When it is due, what it does, and on which condition."""
 
     name: str
-    schedule: str
-    declaration: str
+    schedule: str  # in words
+    declaration: str  # with all that the due instants depend on; if it changes, the event gets a new anchor
     zone: tzinfo
     trigger: Trigger
     action: Action

@@ -114,12 +114,9 @@ def _shown(event: Event, now: datetime, due: datetime | None) -> str:
     if due is None:
         return "never"
     local, today = due.astimezone(event.zone), now.astimezone(event.zone)
-    form = (
-        "%a %d %b"
-        + ("" if local.year == today.year else " %Y")
-        + (" %H:%M:%S %Z" if local.second else " %H:%M %Z")
-    )
-    return local.strftime(form)
+    year = "" if local.year == today.year else " %Y"
+    seconds = ":%S" if local.second else ""
+    return local.strftime(f"%a %d %b{year} %H:%M{seconds} %Z")
 
 
 def cron_prose(expression: str) -> str:

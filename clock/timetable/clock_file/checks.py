@@ -168,12 +168,6 @@ def check_called(where: str, what: str, function: Any, *names: str) -> None:
     check_call(where, what, function, names, {}, ", ".join(names))
 
 
-def check_source(where: str, function: Any) -> None:
-    """Check the function of `sync_events` that returns the rows, or yields them. Raises DeclarationError."""
-    if not inspect.isgeneratorfunction(function):
-        check_called(where, "sync_events", function)
-
-
 _NOT_PLAIN: Mapping[str, Callable[[object], bool]] = {
     "an async function": inspect.iscoroutinefunction,
     "an async generator": inspect.isasyncgenfunction,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ import schedule
 from clock.errors import DeclarationError
 from clock.timetable.action import Enqueueable
 from clock.timetable.clock_file import at_run_time, clockwork_form, draft
-from clock.timetable.clock_file.checks import check_called, check_option, check_source, hint
+from clock.timetable.clock_file.checks import check_called, check_option, hint
 from clock.timetable.clock_file.fluent import FluentJob
 from clock.timetable.clock_file.rows.database_rows import Select, selected
 from clock.timetable.event import CatchUp, Overlap
@@ -240,7 +241,8 @@ def sync_events(
         raise DeclarationError(f"{where}: sync_events got a select; pass a session= too, such as a sessionmaker")
     if not callable(load):
         raise DeclarationError(f"{where}: sync_events got {source!r:.80}; it must be a function")
-    check_source(f"{where}: ", load)
+    if not inspect.isgeneratorfunction(load):  # it may yield the rows
+        check_called(f"{where}: ", "sync_events", load)
     check_option(f"{where}: sync_events: ", "every", every)
     if not callable(do) and not hasattr(do, "perform_async"):
         raise DeclarationError(f"{where}: sync_events: do is {do!r:.80}; it must be a job class or a function")

@@ -59,15 +59,11 @@ EACH_WEEKDAY = [EveryNthDay(_PAST - _FIRST_WEEKDAY + weekday, 7) for weekday in 
 
 @dataclass(frozen=True, slots=True)
 class MonthDays:
-    """The days that `chosen` selects of each month in `months`, which has numbers of months since the year 0.
-
-    `is_by_shape`: `chosen` depends only on the weekday of the month's first day and on its length. So each of the
-    28 shapes of a month is computed once.
-    """
+    """The days that `chosen` selects of each month in `months`, which has numbers of months since the year 0."""
 
     chosen: Callable[[range], Iterable[int]]
     months: Container[int] = ALL_MONTHS
-    is_by_shape: bool = True
+    is_by_shape: bool = True  # `chosen` depends on the first weekday and the length: 28 shapes are computed once
     shapes: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def between(self, low: int, high: int) -> Iterator[int]:

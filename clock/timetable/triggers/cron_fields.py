@@ -35,6 +35,7 @@ class Field:
     high: int
     names: tuple[str, ...] = ()
     first_name: int = 0
+    also: int | None = None  # another number for the lowest value: hour 24, weekday 7
 
     def refuse(self, term: str, why: str = "") -> NoReturn:
         """Raise ValueError, which names the field and the term."""
@@ -46,13 +47,9 @@ class Field:
         for number, name in enumerate(self.names, self.first_name):
             if text in (name, name[:3]):
                 return number
-        if not text.isdecimal() or not self.low <= int(text) <= self._highest:
+        if not text.isdecimal() or not self.low <= int(text) <= (self.also or self.high):
             self.refuse(term)
         return int(text)
-
-    @property
-    def _highest(self) -> int:
-        return {"hour": 24, "weekday": 7}.get(self.name, self.high)
 
     def values(self, first: str, last: str | None, step: int | None, term: str) -> list[int]:
         """The numbers of a term, in order; a range whose end is before its start wraps. Raises ValueError."""
@@ -64,7 +61,7 @@ class Field:
         elif step is None:
             stop = start
         else:
-            stop = self._highest if self.name == "weekday" else self.high
+            stop = 7 if self.name == "weekday" else self.high
         if stop < start:
             stop += span
         return [(value - self.low) % span + self.low for value in range(start, stop + 1, step or 1)]
@@ -72,10 +69,10 @@ class Field:
 
 SECOND = Field("second", 0, 59)
 MINUTE = Field("minute", 0, 59)
-HOUR = Field("hour", 0, 23)
+HOUR = Field("hour", 0, 23, also=24)
 DAY = Field("day of month", 1, 31)
 MONTH = Field("month", 1, 12, _MONTHS, first_name=1)
-WEEKDAY = Field("weekday", 0, 6, _WEEKDAYS)
+WEEKDAY = Field("weekday", 0, 6, _WEEKDAYS, also=7)
 FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 #: Whether a date is one of a field's days.

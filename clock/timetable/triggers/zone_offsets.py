@@ -128,15 +128,11 @@ def offsets_of(zone: tzinfo) -> Offsets:
 
 @dataclass(frozen=True, slots=True)
 class ZoneChange:
-    """A change of a zone's clocks: from the wall-clock time `shown` they go to `then`, at the instant `at`.
-
-    In a gap (`then` is later) the times from `shown` to `then` do not occur. In a fold the times from `then` to
-    `shown` occur twice.
-    """
+    """A change of a zone's clocks: from the wall-clock time `shown` they go to `then`, at the instant `at`."""
 
     at: datetime
-    shown: datetime
-    then: datetime
+    shown: datetime  # in a gap, the times from here to `then` do not occur
+    then: datetime  # in a fold, the times from here to `shown` occur twice
 
     @property
     def is_gap(self) -> bool:

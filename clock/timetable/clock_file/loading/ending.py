@@ -147,14 +147,11 @@ class Ending:
             if kind == "endless" and now - since > ENDLESS_SECONDS:
                 break
             if now - begun > SLEEP_SECONDS or (now - since > STUCK_SECONDS and not kind):
-                self.failure = f"{self._shown(line)}: this line keeps the file from ending; {_ADVICE}"
+                self.failure = f"{self.source.path}:{line}: this line keeps the file from ending; {_ADVICE}"
         if not self._over.is_set():
             _raise_in(c_ulong(self._loader), py_object(EndOfDeclarations))
             if not clock.wait(self._over, LEAVE_SECONDS):  # pragma: no cover  # tests do not trace it
-                leave(self.failure or f"{self._shown(line)}: this line never returns; {_ADVICE}")
-
-    def _shown(self, line: int) -> str:
-        return f"{self.source.path}:{line}"
+                leave(self.failure or f"{self.source.path}:{line}: this line never returns; {_ADVICE}")
 
 
 def leave(text: str) -> NoReturn:
