@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from clock.clocks import monotonic
 from clock.errors import StoreError, StoreUnavailable
@@ -66,6 +69,24 @@ def test_one_refused_write_closes_all_connections_to_a_replica(server: Redis, re
 
     assert caught.value.cause == "read_only"
     assert others(server) == set()
+
+
+def test_a_refused_command_leaves_nothing_that_holds_its_connection(redis: Redis) -> None:
+    """A cycle would keep its socket open until the next garbage collection, which is frozen in a worker."""
+    connections: Any = redis.connection_pool
+    link = connections.new_link()
+    link.connect()
+    link.send_command("LPUSH", "x")
+    gc.disable()
+    try:
+        with suppress(ResponseError):
+            link.read_response()
+        held = weakref.ref(link)
+        link.disconnect()
+        del link
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_a_connection_in_use_is_closed_when_it_comes_back(server: Redis, redis: Redis) -> None:

@@ -88,10 +88,7 @@ class Link(AbstractConnection):
         try:
             return super().read_response(*args, **options)
         except RedisError as error:
-            meant = self._noted(error)
-            if meant is not error:
-                raise meant from error.__cause__
-            raise
+            raise self._noted(error) from error.__cause__  # a variable with it would keep this connection alive
         except AttributeError as error:  # pragma: no cover  # redis-py 5, whose reader is gone
             if self._sock is not None:
                 raise
