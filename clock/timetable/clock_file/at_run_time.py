@@ -24,6 +24,7 @@ class Running:
 
 
 _running: ContextVar[Running | None] = ContextVar("clock_running_action", default=None)
+current = _running.get  # the action that the caller runs in
 _lock = threading.Lock()
 _count = 0  # actions under way; guarded by _lock
 _own = schedule.default_scheduler
@@ -51,11 +52,6 @@ def action(scheduler: schedule.Scheduler | None) -> Iterator[Running]:
     finally:
         _enter(-1, None)
         _running.reset(token)
-
-
-def current() -> Running | None:
-    """The action that the caller runs in."""
-    return _running.get()
 
 
 def _enter(change: int, scheduler: schedule.Scheduler | None) -> None:

@@ -281,10 +281,7 @@ def where() -> str:
     return _shared(f"{shown(frame.f_code.co_filename)}:{frame.f_lineno}")
 
 
-@lru_cache(maxsize=4096)
-def _shared(text: str) -> str:
-    """The text as one string for all events: thousands may be declared in one line."""
-    return text
+_shared = lru_cache(maxsize=4096)(str)  # one string for all events: thousands may be declared in one line
 
 
 def _caller() -> FrameType:

@@ -170,30 +170,29 @@ class FluentJob(Builder):
     def _take_time(self, text: Any) -> None:
         try:
             super().at(text)
+            self._times.append(self.at_time or time())
         except (schedule.ScheduleError, TypeError, ValueError) as error:
-            at = self._clockworks(text)
-            if at is None:
+            if not self._take_clockworks(text):
                 why = str(error).replace(_HOUR_OUT_OF_RANGE, "hour must be 0-23")
                 raise self._error(
                     f'at({text!r}): {why}. Use "06:00" or "06:00:30" with days and weekdays, '
                     '":30" or "30:15" with hours, ":15" with minutes, or "**:30", "16:**" or "Monday 16:20"'
                 ) from None
-            if _is_plain(at):
-                self._times.append(time(at.hour or 0, at.minute or 0, at.second))
-            else:
-                self._ats.append(at)
-        else:
-            self._times.append(self.at_time or time())
 
-    def _clockworks(self, text: Any) -> At | None:
-        """A time of Clockwork's grammar, if the unit accepts it."""
+    def _take_clockworks(self, text: Any) -> bool:
+        """Take a time of Clockwork's grammar, if the unit accepts it."""
         try:
             at = parse_at(text)
         except ValueError:
-            return None
-        if _is_plain(at):
-            return at if self.unit == "days" or self.start_day else None
-        return at if self.unit in ("hours", "days", "weeks") and not (self.start_day or self._calendar) else None
+            return False
+        is_plain = at.weekday is None and at.hour is not None and at.minute is not None
+        if is_plain and (self.unit == "days" or self.start_day):
+            self._times.append(time(at.hour or 0, at.minute or 0, at.second))
+        elif not is_plain and self.unit in ("hours", "days", "weeks") and not (self.start_day or self._calendar):
+            self._ats.append(at)
+        else:
+            return False
+        return True
 
     def at_time_of(self, job: schedule.Job) -> None:
         """Copy the time of day, and its zone, from another scheduler's job."""
@@ -270,7 +269,3 @@ class FluentJob(Builder):
         if self.interval == 1:
             return [EachHour(zone, times, dst)]
         return [Hours(zone, self.interval, mark) for mark in times]
-
-
-def _is_plain(at: At) -> bool:
-    return at.weekday is None and at.hour is not None and at.minute is not None

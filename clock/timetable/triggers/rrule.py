@@ -41,6 +41,7 @@ class RuleText:
     """A parsed rule. Instants and wall-clock times are in seconds, see `zone_offsets`."""
 
     text: str  # canonical
+    frequency: str  # YEARLY, MONTHLY, WEEKLY or DAILY
     parts: tuple[tuple[str, str], ...]
     start: int | None  # DTSTART, as a wall-clock time
     zone: str | None  # of DTSTART
@@ -48,11 +49,6 @@ class RuleText:
     until_utc: int | None
     count: int | None
     interval: int
-
-    @property
-    def frequency(self) -> str:
-        """YEARLY, MONTHLY, WEEKLY or DAILY."""
-        return dict(self.parts)["FREQ"]
 
     def times(self, start: int) -> tuple[int, ...]:
         """The times of day, in seconds, of a rule that starts at the wall-clock time `start`."""
@@ -111,6 +107,7 @@ def parse_rrule(given: object) -> RuleText:
     shown = ";".join(f"{name}={value}" for name, value in parts.items())
     return RuleText(
         text=f"{start[0].strip()} {shown}" if start else shown,
+        frequency=parts["FREQ"],
         parts=tuple((name, value) for name, value in parts.items() if name not in ("UNTIL", "COUNT")),
         start=wall,
         zone="UTC" if is_utc else start["zone"] if start else None,

@@ -24,11 +24,6 @@ _PASSED = ("clock", "importlib")  # packages between the user's code and an erro
 _MODULE = "__clock_file__"  # as `clock` it would hide this package
 
 
-def is_ending() -> bool:
-    """Whether the end of the declarations is on its way through the code that asks."""
-    return isinstance(sys.exc_info()[1], EndOfDeclarations)
-
-
 @contextmanager
 def passing(wrapped: Any) -> Iterator[Any]:
     """Replace a context manager: at the end of the declarations it does not exit, as the program goes on."""
@@ -53,7 +48,12 @@ async def async_passing(wrapped: Any) -> AsyncIterator[Any]:
             raise
 
 
-_HELPERS = {END: EndOfDeclarations, IS_ENDING: is_ending, PASSING: passing, ASYNC_PASSING: async_passing}
+_HELPERS = {
+    END: EndOfDeclarations,
+    IS_ENDING: lambda: isinstance(sys.exc_info()[1], EndOfDeclarations),
+    PASSING: passing,
+    ASYNC_PASSING: async_passing,
+}
 
 
 def run(source: SourceFile, ending: Ending) -> dict[str, object]:

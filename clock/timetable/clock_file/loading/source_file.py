@@ -19,12 +19,8 @@ from typing import TypeGuard
 from clock.errors import ConfigurationError, DeclarationError
 
 LOOP = "run_pending"
-END, IS_ENDING, PASSING, ASYNC_PASSING = (
-    "__clock_end__",
-    "__clock_is_ending__",
-    "__clock_with__",
-    "__clock_async_with__",
-)
+END, IS_ENDING = "__clock_end__", "__clock_is_ending__"
+PASSING, ASYNC_PASSING = "__clock_with__", "__clock_async_with__"
 _DECLARES = {"every", "cron", "handler", "error_handler", "sync_events", "database_events", "repeat", "do"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
