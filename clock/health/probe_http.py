@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import threading
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -52,69 +51,50 @@ class _Refused(Exception):
         self.answer = Answer(f"{status.value} {status.phrase}", f"{status.phrase}\n".encode())
 
 
-class ProbeHttp:
-    """Answers on `listener`, in its own thread; `answer` runs on that thread and must not block."""
+Pages = Callable[[Request], Awaitable[Answer]]  # it runs on the thread of all connections, so it must not block
 
-    def __init__(self, listener: socket.socket, answer: Callable[[Request], Awaitable[Answer]]) -> None:
-        self._listener = listener
-        self._answer = answer
-        self._open: dict[StreamWriter, asyncio.Task[object]] = {}  # the oldest first
-        self._loop = asyncio.new_event_loop()
-        self._loop.set_exception_handler(_ignore)
-        self._end = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
-    def start(self) -> None:
-        """Answer from now on."""
-        self._thread.start()
+async def serve(listener: socket.socket, pages: Pages, end: asyncio.Event) -> None:
+    """Answer on `listener` until `end` is set."""
+    asyncio.get_running_loop().set_exception_handler(_ignore)
+    tasks: dict[StreamWriter, asyncio.Task[object]] = {}  # of the open connections, the oldest first
 
-    def stop(self) -> None:
-        """Stop answering."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join()
-        self._listener.close()
+    def close_oldest() -> None:
+        tasks.pop(next(iter(tasks))).cancel()
 
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        server = await asyncio.start_server(self._connected, sock=self._listener, limit=HEADER_BYTES)
-        await self._end.wait()
-        server.close()
-        while self._open:
-            self._close_oldest()
-
-    async def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
-        self._open[writer] = cast("asyncio.Task[object]", asyncio.current_task())
-        if len(self._open) > CONNECTIONS:
-            self._close_oldest()
+    async def connected(reader: StreamReader, writer: StreamWriter) -> None:
+        tasks[writer] = cast("asyncio.Task[object]", asyncio.current_task())
+        if len(tasks) > CONNECTIONS:
+            close_oldest()
         try:
-            await self._talk(reader, writer)
+            await _talk(reader, writer, pages)
         except (OSError, TimeoutError) as error:  # scanners hang up, or stay silent
             logger.debug("Health: could not answer a client: %r", error)
         finally:
-            self._open.pop(writer, None)
+            tasks.pop(writer, None)
             writer.transport.abort()
 
-    def _close_oldest(self) -> None:
-        self._open.pop(next(iter(self._open))).cancel()
+    server = await asyncio.start_server(connected, sock=listener, limit=HEADER_BYTES)
+    await end.wait()
+    server.close()
+    while tasks:
+        close_oldest()
 
-    async def _talk(self, reader: StreamReader, writer: StreamWriter) -> None:
-        with_body = True
-        try:
-            async with asyncio.timeout(CLIENT_SECONDS):
-                request = await _read(reader)
-            with_body = request.method != "HEAD"
-            answer = await self._answer(request)
-        except _Refused as refused:
-            answer = refused.answer
+
+async def _talk(reader: StreamReader, writer: StreamWriter, pages: Pages) -> None:
+    with_body = True
+    try:
         async with asyncio.timeout(CLIENT_SECONDS):
-            writer.write(_encoded(answer, with_body=with_body))
-            await writer.drain()
-            writer.close()
-            await writer.wait_closed()
+            request = await _read(reader)
+        with_body = request.method != "HEAD"
+        answer = await pages(request)
+    except _Refused as refused:
+        answer = refused.answer
+    async with asyncio.timeout(CLIENT_SECONDS):
+        writer.write(_encoded(answer, with_body=with_body))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
 
 
 async def _read(reader: StreamReader) -> Request:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from clock.errors import ConfigurationError, described
 from clock.forking import close_in_child
-from clock.health.probe_http import Answer, ProbeHttp, Request
+from clock.health.probe_http import Answer, Request, serve
 from clock.health.probes import Vitals
 
 if TYPE_CHECKING:
@@ -48,22 +48,31 @@ class HealthServer:
         self._vitals = vitals
         self._clock = clock
         self._metrics = metrics
-        listener = _listener(host, port)
-        self.port = int(listener.getsockname()[1])
+        self._listener = _listener(host, port)
+        self.port = int(self._listener.getsockname()[1])
         self._host = host
         self._asking = asyncio.Semaphore(ASKING)
-        self._http = ProbeHttp(listener, self._answer)
+        self._loop = asyncio.new_event_loop()
+        self._end = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
     def start(self) -> None:
         """Answer from now on."""
         logger.info("Health on port %d of %s: /live, /ready, /clock, /metrics", self.port, self._host)
         if self._metrics is None:
             logger.warning(NO_METRICS)
-        self._http.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop answering."""
-        self._http.stop()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join()
+        self._listener.close()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(serve(self._listener, self._answer, self._end))
 
     async def _answer(self, request: Request) -> Answer:
         match request.path:
