@@ -63,25 +63,20 @@ def about(event: str, at: datetime) -> dict[str, str]:
     return {"event": event, "due": at.isoformat()}
 
 
-def _restored(events: Sequence[str], *, is_old: bool) -> None:
-    """Log that Redis had lost the ledger entries of events, and that this clock wrote them again."""
-    if events:
-        logger.warning(
-            "Redis lost the ledger entries of %s; this clock wrote them again from memory. %s Pauses, histories "
-            "and jobs that Redis lost with them stay lost.",
-            shortened_list(list(map(repr, events))),
-            "Decisions that another clock has made since this one last led are made again."
-            if is_old
-            else "Their due instants are neither lost nor fired twice.",
-        )
-
-
 def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], own_commits: OwnCommits) -> None:
     """Log unusual ledger entries of events."""
     by_origin: dict[Origin, list[str]] = {}
     for item, entry in zip(planned, entries, strict=True):
         by_origin.setdefault(entry.origin, []).append(item.event.name)
-    _restored([*own_commits.restored, *by_origin.get(Origin.RESTORED, [])], is_old=own_commits.is_old)
+    if restored := [*own_commits.restored, *by_origin.get(Origin.RESTORED, [])]:
+        logger.warning(
+            "Redis lost the ledger entries of %s; this clock wrote them again from memory. %s Pauses, histories "
+            "and jobs that Redis lost with them stay lost.",
+            shortened_list(list(map(repr, restored))),
+            "Decisions that another clock has made since this one last led are made again."
+            if own_commits.is_old
+            else "Their due instants are neither lost nor fired twice.",
+        )
     own_commits.restored.clear()
     if renewed := by_origin.get(Origin.RENEWED):
         logger.warning(

@@ -100,7 +100,14 @@ class Ticker:
         while not self._stopped:
             self._clock.wait(self._wake, self._round())
             self._wake.clear()
-        return self._finish()
+        all_ended = self._threads.stop(max(0.0, self._stop_by - self._clock.monotonic()))
+        self._runner.take_finished()
+        self._database_events.stop()
+        try:
+            self._buffer.commit()
+        except StoreError as error:
+            logger.error("%s The last run is not recorded and will run again at the next start.", error)
+        return all_ended
 
     def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
         """End `run` after the action in progress; may be called from any thread, and twice.
@@ -290,13 +297,3 @@ class Ticker:
     def _commit(self) -> None:
         if self._buffer.commit():
             self._plan.forget()
-
-    def _finish(self) -> bool:
-        all_ended = self._threads.stop(max(0.0, self._stop_by - self._clock.monotonic()))
-        self._runner.take_finished()
-        self._database_events.stop()
-        try:
-            self._buffer.commit()
-        except StoreError as error:
-            logger.error("%s The last run is not recorded and will run again at the next start.", error)
-        return all_ended

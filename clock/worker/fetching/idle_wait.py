@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from clock.errors import StoreError
@@ -44,7 +45,12 @@ class IdleWait:
             return 0
         news = self._news.get()
         while news is None:
-            news = self._end()
+            try:
+                self._claims.end_wait()
+            except StoreError as error:
+                logger.debug("Could not cancel a wait; it ends by itself: %s", error)
+            with suppress(Empty):
+                news = self._news.get(timeout=END_SECONDS)
         if isinstance(news, Exception):
             raise news
         return news
@@ -73,13 +79,3 @@ class IdleWait:
     def wait_until_over(self) -> None:
         """Wait until no claim is under way, for twice a wait's time at most."""
         self._over.wait(2 * WAIT_SECONDS)
-
-    def _end(self) -> Exception | int | None:
-        try:
-            self._claims.end_wait()
-        except StoreError as error:
-            logger.debug("Could not cancel a wait; it ends by itself: %s", error)
-        try:
-            return self._news.get(timeout=END_SECONDS)
-        except Empty:
-            return None

@@ -115,7 +115,12 @@ class Heartbeat:
         if signal:
             self._tasks.on_signal(signal)
         if described:
-            self._show(described)
+            try:
+                self._register.describe(self._identity, described)
+            except Exception as error:  # noqa: BLE001  # the heartbeat matters more than its description
+                self._description.failed(error)
+            else:
+                self._description.works()
 
     def _note_silence(self, answered: float) -> None:
         """Stop judging for a while after a gap. Redis got this heartbeat at `answered`, in monotonic seconds."""
@@ -138,14 +143,6 @@ class Heartbeat:
         except Exception as error:  # noqa: BLE001  # the heartbeat matters more than its description
             self._description.failed(error)
             return None
-
-    def _show(self, described: Beat) -> None:
-        try:
-            self._register.describe(self._identity, described)
-        except Exception as error:  # noqa: BLE001  # see above
-            self._description.failed(error)
-        else:
-            self._description.works()
 
 
 with suppress(ImportError):  # Windows: no worker runs there, but this is imported
