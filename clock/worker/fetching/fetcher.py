@@ -90,8 +90,9 @@ class Fetcher:
                 self._dry = False
                 self._clock.wait(self.claims.stopped, seconds)
         self.acknowledge()
+        waiting = {job.number for job in self.handoff.take_all()}
         try:
-            self.give_back_untaken()
+            self.claims.give_back_all(but=self.claims.numbers() - waiting)
         except StoreError as error:
             logger.debug("Jobs that have not started are put back at shutdown: %s", error)
 
@@ -173,11 +174,6 @@ class Fetcher:
         """Put back the unfinished jobs in progress. Raises StoreUnavailable."""
         self._idle_wait.wait_until_over()
         self.claims.give_back_all()
-
-    def give_back_untaken(self) -> None:
-        """Put back the claimed jobs that have not started. Raises StoreUnavailable."""
-        waiting = {job.number for job in self.handoff.take_all()}
-        self.claims.give_back_all(but=self.claims.numbers() - waiting)
 
     def give_back_ready(self) -> None:
         """Put the jobs that wait for a thread back at the front of their queues. Raises StoreUnavailable."""

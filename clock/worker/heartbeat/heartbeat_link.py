@@ -23,9 +23,7 @@ from clock.worker.heartbeat.heartbeat_process import BEATEN, REPORT, SIGN, Assig
 
 RESTART_SECONDS = 5.0  # between two starts of a heartbeat process
 MOST_DESCRIPTORS = 4096  # more than a worker has open before it has loaded the application
-
-
-_NO_REPORT = (0, float("inf"), float("-inf"))  # in the form of `REPORT`
+_NO_REPORT = (0, float("inf"), float("-inf"))  # no heartbeat; in the form of `REPORT`
 
 logger = logging.getLogger("clock.worker")
 
