@@ -120,11 +120,7 @@ def _shown(event: Event, now: datetime, due: datetime | None) -> str:
 
 
 def cron_prose(expression: str) -> str:
-    """A cron expression in words.
-
-    >>> cron_prose("0 9 -2 * *")
-    'At 09:00 on the 2nd to last day of the month'
-    """
+    """A cron expression in words: 'At 09:00 on the 2nd to last day of the month'."""
     given = fields_of(expression)
     texts = [_plain(place, text) for place, text in enumerate(given)]
     if None not in texts:

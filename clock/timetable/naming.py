@@ -17,11 +17,7 @@ LONGEST = 120  # characters of a generated name; a longer name is cut and gets a
 
 
 def name_of(function: object) -> str:
-    """The name of a callable in events and logs: a lambda's source, a partial's function and arguments.
-
-    >>> name_of(partial(print, "x", end=""))
-    "print('x', end='')"
-    """
+    """The name of a callable in events and logs: a lambda's source, `print('x', end='')` for a partial."""
     if isinstance(function, partial):
         return called(name_of(function.func), function.args, function.keywords)
     if isinstance(function, MethodType):

@@ -70,11 +70,7 @@ def _part(value: object, found: re.Match[str]) -> timedelta:
 
 
 def listed(words: Iterable[str]) -> str:
-    """A list of words for people.
-
-    >>> listed(["06:00", "12:00", "18:00"])
-    '06:00, 12:00 and 18:00'
-    """
+    """A list of words for people: '06:00, 12:00 and 18:00'."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
 
@@ -87,11 +83,7 @@ def short_form(period: timedelta) -> str:
 
 
 def period_words(period: timedelta) -> str:
-    """A period for people, in as few units as possible; without the number if it is 1.
-
-    >>> period_words(timedelta(days=1)), period_words(timedelta(minutes=90)), period_words(timedelta(hours=26))
-    ('day', '90 minutes', '26 hours')
-    """
+    """A period for people, in as few units as possible: 'day', '90 minutes', '26 hours'."""
     for name, unit in _UNITS.items():
         if period >= unit and not period % unit:
             count = period // unit

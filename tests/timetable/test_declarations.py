@@ -393,6 +393,20 @@ def test_rows_of_a_database_are_read_each_second_to_each_year(load_lines: Load, 
         load_lines(line.replace(str(seconds), "0.5" if seconds == 1 else str(seconds + 1)))
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Eastern Time (US & Canada)", "; write 'America/New_York'"),
+        ("Kuala Lumpur", "; write 'Asia/Kuala_Lumpur'"),
+        ("Europe/Berln", "; did you mean 'Europe/Berlin'?"),
+        ("UTC+2", "; an offset is not a place: write 'Europe/Berlin', or 'Etc/GMT-2' (with the sign reversed)"),
+        ("PST", "; an abbreviation is not a zone: write a place, such as 'America/Los_Angeles'"),
+    ],
+)
+def test_an_unknown_zone_is_answered_with_the_name_to_write(name: str, hint: str) -> None:
+    assert hint_of_zone(name) == hint
+
+
 def test_a_zone_without_a_place_is_not_offered() -> None:
     assert hint_of_zone("Factorys") == "; use a name of the tz database: 'Europe/Berlin'"
 

@@ -34,10 +34,7 @@ _SECOND, _YEAR = timedelta(seconds=1), timedelta(days=366)
 
 
 def check_option(where: str, name: str, value: object, written: object = None) -> None:
-    """Check an option's value, which the declaration has as `written`; None: as the value itself.
-
-    Raises DeclarationError: `where`, then the accepted values.
-    """
+    """Check an option's value, which the declaration has as `written` if that differs. Raises DeclarationError."""
     accepts, wanted = _VALUES.get(name, (None, ""))
     if accepts and not accepts(value):
         shown = value if written is None else written

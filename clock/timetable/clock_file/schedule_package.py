@@ -94,10 +94,7 @@ def _pause(jobs: Iterable[schedule.Job]) -> None:
 
 @contextmanager
 def standing_in(scheduler: Scheduler) -> Iterator[schedule.Scheduler]:
-    """Replace the package's default scheduler by `scheduler`, and its class by ours; restore both at the end.
-
-    Yields the package's own default scheduler, which is empty until then.
-    """
+    """Replace the package's scheduler and class by ours for a time; yields its own, which is empty then."""
     ours = {"default_scheduler": scheduler, "jobs": scheduler.jobs, "Scheduler": Scheduler}
     before = {name: vars(schedule)[name] for name in ours}
     own: schedule.Scheduler = before["default_scheduler"]

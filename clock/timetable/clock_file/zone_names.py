@@ -105,11 +105,7 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 
 def hint_of_zone(name: str) -> str:
-    """The text to write instead of an unknown zone name.
-
-    >>> hint_of_zone("Kuala Lumpur"), hint_of_zone("Europe/Berln")
-    ("; write 'Asia/Kuala_Lumpur'", "; did you mean 'Europe/Berlin'?")
-    """
+    """The text to write instead of an unknown zone name: "; write 'Asia/Kuala_Lumpur'" for "Kuala Lumpur"."""
     if offset := _OFFSET.fullmatch(name):
         sign, hours, *parts = offset.groups(default="")
         fixed = f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}"

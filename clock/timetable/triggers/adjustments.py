@@ -170,11 +170,7 @@ class Until:
 
 
 def parse_until(value: object) -> Moment:
-    """The moment that `value` names. Raises ValueError with the accepted forms.
-
-    >>> parse_until("2026-12-31"), parse_until("18:00")
-    (datetime.datetime(2026, 12, 31, 0, 0), datetime.time(18, 0))
-    """
+    """The moment that `value` names. Raises ValueError with the accepted forms."""
     if isinstance(value, (datetime, timedelta, time)):
         return value
     for form in (*_FORMATS, *_TIME_FORMATS):

@@ -153,11 +153,7 @@ class MonthDay:
 
 
 def parse_month_day(given: object) -> MonthDay:
-    """Parse one day of a month. Raises ValueError with the accepted forms.
-
-    >>> parse_month_day("3rd monday")
-    MonthDay(text='3rd Monday', nth=3, weekdays=frozenset({0}), counts_business_days=False)
-    """
+    """Parse one day of a month: 1, "last", "3rd monday". Raises ValueError with the accepted forms."""
     text = " ".join(str(given).lower().split())
     found = _WORDS.fullmatch(text)
     if isinstance(given, (int, str)) and not isinstance(given, bool) and found is not None:

@@ -112,11 +112,7 @@ class At:
 
 
 def parse_at(text: str) -> At:
-    """Parse an `at` of Clockwork. Raises ValueError with the accepted forms.
-
-    >>> parse_at("mon 16:20")
-    At(weekday=0, hour=16, minute=20, second=0)
-    """
+    """Parse an `at` of Clockwork, such as "mon 16:20". Raises ValueError with the accepted forms."""
     found = _AT.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise ValueError(f"at is {brief(text)}; use {ACCEPTED_AT}")

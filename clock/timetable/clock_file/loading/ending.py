@@ -169,11 +169,7 @@ def _targets(thread: threading.Thread) -> Iterator[CodeType]:
 
 
 def waiting(tree: ast.Module, line: int) -> str:
-    """ "endless" if the line is in a loop that only waits, "sleep" if it only waits, else "".
-
-    >>> waiting(ast.parse("while True:\\n    time.sleep(1)"), 2), waiting(ast.parse("time.sleep(1)"), 1)
-    ('endless', 'sleep')
-    """
+    """The text "endless" if the line is in a loop that only waits, "sleep" if it only waits, else ""."""
     around = _around(tree, line)
     loops = [node for node in around if isinstance(node, ast.While)]
     if loops and all(map(_only_waits, loops[0].body)):

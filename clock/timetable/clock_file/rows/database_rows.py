@@ -35,10 +35,7 @@ class RowsRead:
 def read_rows(
     synced: SyncedEvents, rows: Iterable[object], settings: Settings, taken: Collection[str] = ()
 ) -> RowsRead:
-    """The events of the enabled `rows`. A bad row becomes an error and does not affect others.
-
-    `taken` holds the names of all other events, which no row may have.
-    """
+    """The events of the enabled rows, none with a `taken` name. A bad row is an error, and affects no other."""
     events: dict[str, Event] = {}
     errors: list[DeclarationError] = []
     for row in rows:
