@@ -1,8 +1,9 @@
 """The locks of unique jobs as Redis has them: who gets one, and which are checked."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import closing, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from redis import Redis
 from clock.clocks import from_ms
 from clock.errors import StoreError, StoreUnavailable
 from clock.store import keys
-from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow import batches, unique_locks
+from clock.store.jobs.flow.batches import Batch
 from clock.store.jobs.flow.unique_locks import CHECKED_AFTER_MS, HeldLock, Lock, LockedPush, free, held, push
 from clock.store.server.connection import connect
 from tests.store.jobs.calls import calls
@@ -269,4 +271,24 @@ def test_a_job_of_a_batch_that_is_done_is_late_and_is_not_pushed(redis: Redis) -
 
     assert late.lock.is_late
     assert late.lock.holder == ""
+    assert rows(redis) == []
+
+
+def test_a_job_whose_batch_ends_while_a_stale_lock_is_freed_is_late(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches.open_batch(redis, "b", Batch(), now=NOW)
+    redis.hset(keys.UNIQUE, "feed", f"gone|{NOW_MS - CHECKED_AFTER_MS - 1}|0")
+    late = unique("a", bid="b")
+    free_stale = unique_locks.heal
+
+    def heal(redis: Redis, locks: Mapping[str, str], *, now: datetime) -> set[str]:
+        batches.seal(redis, "b", now=now)
+        return free_stale(redis, locks, now=now)
+
+    monkeypatch.setattr(unique_locks, "heal", heal)
+
+    push(redis, [late], now_ms=NOW_MS)
+
+    assert late.lock.is_late
     assert rows(redis) == []
