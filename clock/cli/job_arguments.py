@@ -48,8 +48,11 @@ READ_FOR_CLASSES = 1000  # jobs, for the hint of a selection that matches none
 NO_CHOICE = "select jobs by JID, or with --class, --queue, --older-than, --args or --error"
 
 
-def filter_options(command: Command) -> Command:
-    """Add the options that select jobs; the command receives them, and its JIDs, as `wanted`."""
+def filter_options(command: Command, *, allows_none: bool) -> Command:
+    """Add the options that select jobs; the command receives them, and its JIDs, as `wanted`.
+
+    Without `allows_none`, a command needs one of them, or its option `everything`.
+    """
 
     @wraps(command)
     def with_filter(*args: Any, jids: tuple[str, ...] = (), **options: Any) -> Any:
@@ -58,6 +61,8 @@ def filter_options(command: Command) -> Command:
             raise click.UsageError(f"{_CONDITIONS[name][0]} is empty; give a text, or leave the option out")
         wanted = {**given, "jid": jids or None}
         meant = {name: value for name, value in wanted.items() if value is not None}
+        if not (meant or allows_none or options.get("everything")):
+            raise click.UsageError(NO_CHOICE)
         return command(*args, wanted=cast("Conditions", meant), **options)
 
     for name, (option, kind, metavar, text) in reversed(_CONDITIONS.items()):
@@ -67,12 +72,12 @@ def filter_options(command: Command) -> Command:
 
 def list_options(command: Command) -> Command:
     """Add the options of a command that lists jobs."""
-    return limit_option()(json_option(filter_options(with_redis(command))))
+    return limit_option()(json_option(filter_options(with_redis(command), allows_none=True)))
 
 
 def selection_options(command: Command) -> Command:
     """Add the options of a command that changes selected jobs."""
-    return click.argument("jids", nargs=-1)(yes_option(filter_options(with_redis(command))))
+    return click.argument("jids", nargs=-1)(yes_option(filter_options(with_redis(command), allows_none=False)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +93,12 @@ DELETION = JobChange("Delete {} of {} for good?", "Deleting", "delete_jobs")
 
 
 def change(
-    opened: Opened,
-    place: Place,
-    wanted: Conditions,
-    yes: bool,
-    kind: JobChange,
-    action: Callable[..., int],
-    *,
-    everything: bool = False,
+    opened: Opened, place: Place, wanted: Conditions, yes: bool, kind: JobChange, action: Callable[..., int]
 ) -> int:
     """Change the jobs that meet the conditions, after a confirmation, with a progress bar. Returns their number.
 
-    Raises UsageError without conditions, unless `everything` is set, and ClockError if a given jid is missing.
+    Raises ClockError if a given jid is missing.
     """
-    if not wanted and not everything:
-        raise click.UsageError(NO_CHOICE)
     is_queue = isinstance(place, Queue)
     shown, audited = (
         (f"the queue {place.name!r}", f"queue {place.name}") if is_queue else (f"`{place.name}`", place.name)

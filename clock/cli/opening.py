@@ -7,10 +7,10 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,23 +54,42 @@ def patiently(start: Callable[[], T]) -> T:
         clock.wait(never, RETRY_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opened:
-    """The settings of a command that reads or repairs, its connection to Redis, and Redis's time."""
+    """The settings of a command that reads or repairs, its connection to Redis, and Redis's time.
 
-    config: Config
-    redis: Redis
-    clock: SystemClock
+    The first use opens them. So a command that checks its words first reports wrong words without a connection.
+    """
+
+    options: Mapping[str, Any]
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings. Raises ConfigurationError."""
+        return answering_settings(**self.options)
+
+    @property
+    def redis(self) -> Redis:
+        """The connection. Raises as `opened`."""
+        return self._opened[0]
+
+    @property
+    def clock(self) -> SystemClock:
+        """Redis's time. Raises as `opened`."""
+        return self._opened[1]
+
+    @cached_property
+    def _opened(self) -> tuple[Redis, SystemClock]:
+        return opened(self.config)
 
 
 def with_redis(command: Command) -> Command:
     """Add the options of all commands that use Redis; the command receives what they open, and its own options."""
 
     @wraps(command)
-    def opening(*args: Any, config: Path | None, **options: Any) -> Any:
-        given = {name: options.pop(name) for name in BY_NAME.keys() & options.keys()}
-        settings = answering_settings(config, **given)
-        return command(Opened(settings, *opened(settings)), *args, **options)
+    def opening(*args: Any, **options: Any) -> Any:
+        given = {name: options.pop(name) for name in ("config", *BY_NAME) if name in options}
+        return command(Opened(given), *args, **options)
 
     return shared_options(opening)
 

@@ -132,3 +132,44 @@ def test_doctor_names_the_entries_of_the_ledger_that_are_broken(clock: Command, 
 
     assert "'odd'" in found
     assert "'other'" not in found
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["cancel", "x", ""], "a jid is empty"),
+        (["unique", "free", ""], "the key is empty"),
+        (["dead", "search", ""], "the text is empty"),
+        (["mark-deploy", " "], "give a label"),
+        (["batches", "--seal"], "--seal needs the id of a batch"),
+        (["pause"], "give an event name or --all"),
+        (["resume", "odd", "--all"], "give an event name or --all"),
+        (["retry", "delete"], "select jobs by JID"),
+        (["queue", "delete", "default"], "select jobs by JID"),
+        (["dead", "retry", "--class", ""], "--class is empty"),
+    ],
+)
+def test_wrong_words_are_reported_without_a_connection_to_redis(
+    words: list[str], message: str, clock: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+
+    refused = clock(*words)
+
+    assert (refused.exit_code, message in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["queue", "pause", ""], "the name of the queue is empty"),
+        (["schedules", "put", "odd", "--job", "AnyJob", "--args", "{}"], "it must be a JSON list"),
+    ],
+)
+def test_wrong_values_are_reported_without_a_connection_to_redis(
+    words: list[str], message: str, clock: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+
+    with pytest.raises(ClockError, match=message):
+        clock(*words)

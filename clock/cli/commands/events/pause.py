@@ -45,9 +45,10 @@ def pause(
     \b
     Example: python -m clock pause nightly --until 2h --note "the mail server moves"
     """
+    named = _named(name, whole=whole)
     redis, now = opened.redis, opened.clock.now()
     timetable = all_events(opened.config, redis)
-    event = event_to_pause(redis, _named(name, whole=whole), partial(find_event, timetable))
+    event = event_to_pause(redis, named, partial(find_event, timetable))
     zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
     end = None if until is None else later("--until", until, now, zone)
     made = pause_event(redis, event, now, until=end, by=by or user_of_process(), note=note)
@@ -67,7 +68,8 @@ def resume(opened: Opened, name: str | None, whole: bool) -> None:
     \b
     Example: python -m clock resume nightly
     """
-    redis, named = opened.redis, _named(name, whole=whole)
+    named = _named(name, whole=whole)
+    redis = opened.redis
     event = event_to_resume(redis, named, lambda name: find_event(all_events(opened.config, redis), name))
     ended = resume_event(redis, event, opened.clock.now())
     if ended:

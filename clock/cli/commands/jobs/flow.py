@@ -37,15 +37,14 @@ def batches(opened: Opened, bid: str | None, seal: bool, limit: int, as_json: bo
     \b
     Example: python -m clock batches
     """
-    redis = opened.redis
     if bid is None:
         if seal:
             raise click.UsageError("--seal needs the id of a batch: clock batches BID --seal")
-        _show_all(redis, limit, as_json)
+        _show_all(opened.redis, limit, as_json)
         return
-    ref = BatchRef(bid, redis=redis)
+    ref = BatchRef(bid, redis=opened.redis)
     if seal and ref.seal():
-        audit(redis, "seal_batch", bid)
+        audit(opened.redis, "seal_batch", bid)
         echo(f"{bid}: sealed")
     view = ref.view()
     if view is None:
@@ -231,9 +230,10 @@ def free(opened: Opened, key: str, yes: bool) -> None:
     """
     if not key:
         raise click.UsageError("the key is empty; `clock unique list` shows the keys")
+    redis = opened.redis  # an unreachable Redis is reported before the question
     confirm(f"Free the lock {key}? Its job may still wait or run.", yes)
-    if not unique_locks.drop(opened.redis, key):
+    if not unique_locks.drop(redis, key):
         echo(f"{key}: unknown lock")
         sys.exit(1)
-    audit(opened.redis, "free_lock", key)
+    audit(redis, "free_lock", key)
     echo("freed")

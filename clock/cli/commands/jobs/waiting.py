@@ -218,7 +218,7 @@ def _retry(opened: Opened, place: type[JobSet], wanted: Conditions, everything: 
     jobs = place(redis=opened.redis)
     kind = JobChange("Put {} of {} into their queues?", "Enqueueing", "retry_jobs")
     action = jobs.add_to_queue if wanted else partial(jobs.add_to_queue, class_="*")
-    echo(f"Enqueued: {change(opened, jobs, wanted, yes, kind, action, everything=everything)}")
+    echo(f"Enqueued: {change(opened, jobs, wanted, yes, kind, action)}")
 
 
 @click.option(
