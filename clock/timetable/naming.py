@@ -36,11 +36,7 @@ def called(name: str, args: Iterable[object], kwargs: Mapping[str, object]) -> s
 
 
 def shown(value: Any) -> str:
-    """`repr` without what differs between processes: no addresses, sets in order, functions by their names.
-
-    >>> shown({"b", "a"}), shown([print, object()])
-    ("{'a', 'b'}", '[print, <object object>]')
-    """
+    """`repr` without what differs between processes: no addresses, sets in order, functions by their names."""
     if isinstance(value, (set, frozenset)) and value:
         return "{" + ", ".join(sorted(map(shown, value))) + "}"
     if type(value) is list:

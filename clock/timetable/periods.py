@@ -95,10 +95,6 @@ def dated(text: str, now: datetime, *, ahead: bool = False) -> str:
     """The text with the name of a day at its start replaced by the date, seen from `now`. `now` is the minute.
 
     A weekday is the latest one, including today; `ahead`: the next one after today.
-
-    >>> now = datetime(2026, 11, 28, 18, 30)  # a Saturday
-    >>> dated("yesterday 06:00", now), dated("monday", now), dated("Mon 08:00", now, ahead=True), dated("now", now)
-    ('2026-11-27 06:00', '2026-11-23', '2026-11-30 08:00', '2026-11-28 18:30')
     """
     text = text.strip()
     word, space, time = text.partition(" ")
@@ -125,8 +121,7 @@ def typed_length(text: str) -> timedelta:
 def typed_date(text: str, here: datetime, *, ahead: bool = False) -> datetime:
     """The instant of a date or of the name of a day, both with or without a time.
 
-    It is in the zone of `here`, the present moment, unless the text has an offset. `ahead` is for `dated`. Raises
-    ValueError, OverflowError.
+    It is in the zone of `here`, now, unless the text has an offset. Raises ValueError, OverflowError.
     """
     found = datetime.fromisoformat(dated(text, here, ahead=ahead))
     return found if found.tzinfo else found.replace(tzinfo=here.tzinfo)

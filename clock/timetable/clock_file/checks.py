@@ -158,6 +158,8 @@ def store_options(where: str, entry: Entry, given: Mapping[str, Any]) -> None:
 
 def check_called(where: str, what: str, function: Any, *names: str) -> None:
     """Check a function that takes one argument for each name; `what` is its purpose. Raises DeclarationError."""
+    if not callable(function):
+        raise DeclarationError(f"{where}{what} got {function!r:.80}; it must be a function")
     if isinstance(function, type) and hasattr(function, "perform_async"):
         raise DeclarationError(
             f"{where}{what} got {name_of(function)}, a job class; it must be a function, which may push the job"

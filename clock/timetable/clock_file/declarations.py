@@ -172,7 +172,8 @@ def handler(function: F) -> F:
 
     `due` is the due instant, aware, in the event's zone. Raises DeclarationError.
     """
-    draft.current().handler = _callable("handler", function, "name", "due")
+    check_called(f"{draft.where()}: ", "handler", function, "name", "due")
+    draft.current().handler = function
     return function
 
 
@@ -181,7 +182,8 @@ def error_handler(function: F) -> F:
 
     A file may have several error handlers. Raises DeclarationError.
     """
-    draft.current().error_handlers.append(_callable("error_handler", function, "error"))
+    check_called(f"{draft.where()}: ", "error_handler", function, "error")
+    draft.current().error_handlers.append(function)
     return function
 
 
@@ -207,7 +209,8 @@ def on(name: CallbackName | WorkerEvent) -> Callable[[F], F]:
 
     def register(function: F) -> F:
         names = ("event", "due") if name.endswith("_run") else ()
-        draft.current().callbacks.setdefault(name, []).append(_callable(f"on({name!r})", function, *names))
+        check_called(f"{draft.where()}: ", f"on({name!r})", function, *names)
+        draft.current().callbacks.setdefault(name, []).append(function)
         return function
 
     return register
@@ -234,13 +237,11 @@ def sync_events(
     mapping, changes, unless `ignored_attributes` lists that name. Raises DeclarationError.
     """
     where = draft.where()
-    load = getattr(getattr(source, "objects", source), "all", source)
+    load: Any = getattr(getattr(source, "objects", source), "all", source)
     if session is not None:
         load = selected(source, session, where)
     elif isinstance(source, Select):
         raise DeclarationError(f"{where}: sync_events got a select; pass a session= too, such as a sessionmaker")
-    if not callable(load):
-        raise DeclarationError(f"{where}: sync_events got {source!r:.80}; it must be a function")
     if not inspect.isgeneratorfunction(load):  # it may yield the rows
         check_called(f"{where}: ", "sync_events", load)
     check_option(f"{where}: sync_events: ", "every", every)
@@ -249,10 +250,3 @@ def sync_events(
     if not hasattr(do, "perform_async"):
         check_called(f"{where}: ", "sync_events: do", do, "row")
     draft.current().synced.append(SyncedEvents(load, every, do, where))
-
-
-def _callable(what: str, function: F, *names: str) -> F:
-    if not callable(function):
-        raise DeclarationError(f"{draft.where()}: {what} got {function!r:.80}; it must be a function")
-    check_called(f"{draft.where()}: ", what, function, *names)
-    return function

@@ -70,11 +70,7 @@ def fields_of(expression: str) -> list[str]:
 
 
 def split_zone(expression: str) -> tuple[str, str]:
-    """The expression and the zone after it, as Ruby's fugit reads them; '' without a zone.
-
-    >>> split_zone("0 6 * * 1 Europe/Berlin"), split_zone("0 0 6 * * MON")
-    (('0 6 * * 1', 'Europe/Berlin'), ('0 0 6 * * MON', ''))
-    """
+    """The expression and the zone after it, "0 6 * * 1 Europe/Berlin", as Ruby's fugit reads them; '': no zone."""
     first, _, last = expression.rpartition(" ")
     is_behind = len(first.split()) >= (1 if expression.startswith("@") else 5)
     if is_behind and _ZONE.fullmatch(last) and not _is_weekday(last.lower()):

@@ -131,9 +131,6 @@ def as_debians(expression: str) -> str:
 
     If both day fields are restricted, fugit accepts either, even if one starts with a star (`0 0 */2 * 1-5`). To
     fugit a weekday with a step (`3/2`) is that weekday alone.
-
-    >>> as_debians("0 0 */2 * 1-5"), as_debians("0 0 * * 1-5")
-    ('0 0 1-31/2 * 1-5', '0 0 * * 1-5')
     """
     fields = WORDS.get(expression.lower(), expression).split()
     if len(fields) not in (5, 6):
