@@ -10,7 +10,7 @@ from clock.clocks import from_ms, to_ms, unix_seconds
 from clock.log import write_gathered_lines, write_info
 from clock.printable import shortened_list
 from clock.store.ledger.entry import Entry, Origin
-from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.lost_writes import OwnCommits
 from clock.ticker.planning.catch_up import Due
 from clock.ticker.planning.due_queue import Planned
 from clock.timetable import Event

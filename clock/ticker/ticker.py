@@ -25,11 +25,10 @@ from clock.ticker.database_events import DatabaseEvents
 from clock.ticker.firing.action_threads import ActionThreads
 from clock.ticker.firing.decision_buffer import DecisionBuffer
 from clock.ticker.firing.decisions import Outcome, Signature
-from clock.ticker.firing.own_commits import OwnCommits
 from clock.ticker.firing.prepared_firings import PreparedFirings
 from clock.ticker.firing.run_event import IN_PRODUCTION, ActionMode, EventRunner
 from clock.ticker.firing.tick_callbacks import TickCallbacks
-from clock.ticker.next_due_marker import NextDueMarker
+from clock.ticker.lost_writes import NextDueMarker, OwnCommits
 from clock.ticker.planning.catch_up import Due
 from clock.ticker.planning.due_queue import Planned
 from clock.ticker.planning.plan import Plan

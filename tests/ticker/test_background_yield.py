@@ -10,7 +10,7 @@ from clock.gc_pause import MANY
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker.background_yield import AT_ONCE, LONGEST_SECONDS, BackgroundYield
-from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.lost_writes import OwnCommits
 from clock.ticker.planning.plan import Plan
 from clock.timetable import Timetable
 from tests.patience import PATIENCE_SECONDS

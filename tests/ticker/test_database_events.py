@@ -26,7 +26,7 @@ from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.ticker.database_events import PLANNED_AT_ONCE, DatabaseEvents
-from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.lost_writes import OwnCommits
 from clock.ticker.planning.plan import Plan
 from clock.timetable import SyncedEvents, Timetable
 from tests.examples import examples

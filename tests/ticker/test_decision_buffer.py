@@ -19,7 +19,7 @@ from clock.testing import FakeClock
 from clock.ticker import Signature
 from clock.ticker.firing.decision_buffer import DecisionBuffer
 from clock.ticker.firing.decisions import Outcome
-from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.lost_writes import OwnCommits
 from clock.ticker.planning.catch_up import Due, Missed
 from clock.timetable import Timetable
 from tests.ticker.conftest import START

@@ -16,7 +16,7 @@ from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker, log_lines
-from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.lost_writes import OwnCommits
 from clock.ticker.planning.due_queue import Planned
 from clock.timetable import Timetable
 from tests.ticker import jobs

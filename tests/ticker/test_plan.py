@@ -8,7 +8,7 @@ import pytest
 from clock.clocks import to_ms
 from clock.rehearsal.ledger import MemoryLedger
 from clock.testing import FakeClock
-from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.lost_writes import OwnCommits
 from clock.ticker.planning.catch_up import Due, Missed
 from clock.ticker.planning.plan import Plan
 from clock.timetable import Timetable

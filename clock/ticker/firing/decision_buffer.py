@@ -28,7 +28,7 @@ from clock.ticker.firing.decisions import (
     pause_after,
     paused_decision,
 )
-from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.lost_writes import OwnCommits
 from clock.ticker.planning.catch_up import Due, Missed
 from clock.timetable import Event
 

@@ -12,7 +12,7 @@ from clock.gc_pause import uncollected
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import Ledger
 from clock.ticker import log_lines
-from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.lost_writes import OwnCommits
 from clock.ticker.planning.catch_up import Due, Missed
 from clock.ticker.planning.due_queue import DueQueue, Planned
 from clock.timetable import Event

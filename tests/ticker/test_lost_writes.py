@@ -2,7 +2,7 @@
 
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.entry import Entry
-from clock.ticker.firing.own_commits import OwnCommits
+from clock.ticker.lost_writes import OwnCommits
 
 PAIR = ("a", "daily")
 
