@@ -8,6 +8,7 @@ from asyncio import CancelledError
 from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -104,7 +105,7 @@ class Processor:
             return
         try:
             job = registry.lookup(str(payload["class"]))
-            check_arity(job.wire_name, job.perform, arguments(payload))
+            check_arity(job.wire_name, job.perform, cast("list[object]", payload["args"]))
             decrypted = decrypted_args(payload) if "encrypt" in payload else None
         except UnknownJobClass as error:
             self._park(claimed, payload, error, error.class_name)
@@ -265,7 +266,7 @@ def _report_error(error: BaseException, what: str, payload: Payload, queue: str)
     if worker_hooks.has_error_handlers():
         context: dict[str, object] = {"context": what, "job": deepcopy(payload), "queue": queue}
         if isinstance(error, UnreadablePayload):
-            [text] = arguments(payload)  # of `wrapped`
+            [text] = cast("list[object]", payload["args"])  # of `wrapped`
             context = {"context": "Invalid JSON for job", "jobstr": text, "queue": queue}
         with JobLogContext(payload):
             worker_hooks.report(error, context)
@@ -319,12 +320,6 @@ def parse(payload: bytes) -> Payload:
     if not isinstance(found.get("args"), list):
         raise UnreadablePayload(f"its args are not a list: {found.get('args')!r:.60}")
     return found
-
-
-def arguments(payload: Payload) -> list[object]:
-    """The arguments of a payload that `parse` has checked."""
-    args = payload["args"]
-    return args if isinstance(args, list) else []
 
 
 def readable(claimed: Claimed) -> Payload:
