@@ -5,13 +5,11 @@ Each function raises StoreUnavailable.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 from redis import Redis
-from redis.client import Pipeline
 
 from clock.store import keys
 from clock.store.invalid_values import text
@@ -61,16 +59,13 @@ def read_pauses(redis: Redis, names: Sequence[str]) -> dict[str, Pause]:
 def read_missed(redis: Redis, oldest_ms: int) -> dict[str, int]:
     """The events that missed a run since `oldest_ms`, the latest first: event -> its latest one (due, ms)."""
     found: dict[str, int] = {}
-    for start in itertools.count(0, CHUNK):  # pragma: no branch  # `break` ends it
-        part = reading(redis, partial(_missed_from, start, oldest_ms)) or ()
+    span: dict[str, Any] = {"max": "+inf", "min": oldest_ms, "start": 0, "num": CHUNK, "withscores": True}
+    while True:
+        part = reading(redis, lambda pipe: pipe.zrevrangebyscore(keys.MISSED, **span)) or ()
         found |= {text(name): int(due) for name, due in part if 0 <= due <= LATEST_MS}
         if len(part) < CHUNK:
-            break
-    return found
-
-
-def _missed_from(start: int, oldest_ms: int, pipeline: Pipeline) -> object:
-    return pipeline.zrevrangebyscore(keys.MISSED, "+inf", oldest_ms, start, CHUNK, withscores=True)
+            return found
+        span["start"] += CHUNK
 
 
 def read_span(redis: Redis, names: Sequence[str], begin_ms: int, count: int) -> list[tuple[list[Record], int]]:
