@@ -54,8 +54,13 @@ def machine_zone(environ: Mapping[str, str], root: Path = Path("/")) -> MachineZ
     if "TZ" not in environ:
         return _of_localtime(root)
     value = _COUNTED.sub("", environ["TZ"].removeprefix(":"))
-    if not value:
-        return _of_empty_tz(root)
+    if not value:  # UTC, as for the C library, but only if the machine names no other: the variable may be missing
+        other = _of_localtime(root)
+        if zone_name(other.zone) != "UTC":
+            raise _unreadable(
+                f"the environment variable TZ is empty, which means UTC, but /etc/localtime is {other.zone}"
+            )
+        return MachineZone(UTC, "the environment variable TZ is empty")
     if value == "localtime":  # many zoneinfo folders link that
         value = "/etc/localtime"
     is_path = value.startswith("/")
@@ -77,16 +82,6 @@ def _of_localtime(root: Path) -> MachineZone:
     if zone_name(_named(named) or UTC) != "UTC":
         raise _unreadable(f"/etc/localtime is missing, which means UTC, but /etc/timezone names {named}")
     return MachineZone(UTC, "/etc/localtime is missing")
-
-
-def _of_empty_tz(root: Path) -> MachineZone:
-    """UTC, as for the C library, but only if the machine names no other: the variable may be missing."""
-    other = _of_localtime(root)
-    if zone_name(other.zone) != "UTC":
-        raise _unreadable(
-            f"the environment variable TZ is empty, which means UTC, but /etc/localtime is {other.zone}"
-        )
-    return MachineZone(UTC, "the environment variable TZ is empty")
 
 
 def _of_file(file: Path, root: Path) -> tzinfo:

@@ -78,11 +78,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(\d{1,2})(?::?(\d\d)|\.(\d+))?", re.I
 
 
 def zone_name(zone: tzinfo) -> str:
-    """The name of a zone in declarations. All names of UTC are one: a new base image does not change declarations.
-
-    >>> zone_name(ZoneInfo("Etc/UCT")), zone_name(ZoneInfo("Europe/Berlin"))
-    ('UTC', 'Europe/Berlin')
-    """
+    """The name of a zone in declarations. All names of UTC are one, so a new base image changes no declaration."""
     name = str(zone)
     return "UTC" if name in UTC_NAMES else name
 
@@ -91,9 +87,6 @@ def find_zone(name: str) -> ZoneInfo | None:
     """The zone of that name in the tz database, in upper or lower case, as pytz accepts it, or None.
 
     Other names of the database are unknown: `Factory` is UTC, `localtime` and `posixrules` depend on the machine.
-
-    >>> find_zone("europe/berlin")
-    zoneinfo.ZoneInfo(key='Europe/Berlin')
     """
     if name.lower() in _WITHOUT_PLACE:
         return None

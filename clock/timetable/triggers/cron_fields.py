@@ -118,7 +118,12 @@ def weekday_term(term: str) -> tuple[list[int], int | None]:
         return [WEEKDAY.number(last[1] or last[2], term) % 7], -1
     [(_, parts)] = _terms(WEEKDAY, term)
     days = [day % 7 for day in WEEKDAY.values(parts["first"], parts["last"], _step(WEEKDAY, parts), term)]
-    return days, _nth(parts["nth"], term) if parts["nth"] else None
+    if parts["nth"] is None:
+        return days, None
+    nth = -1 if parts["nth"].startswith("l") else int(parts["nth"])
+    if not 1 <= abs(nth) <= 5:
+        WEEKDAY.refuse(term, "the number after # must be 1 to 5, or -1 to -5 from the end of the month")
+    return days, nth
 
 
 def _terms(field: Field, text: str) -> Iterator[tuple[str, re.Match[str]]]:
@@ -136,13 +141,6 @@ def _step(field: Field, parts: re.Match[str]) -> int | None:
     if parts["step"] is None:
         return None
     return int(parts["step"]) or field.refuse(parts[0], "a step must be 1 or more")
-
-
-def _nth(text: str, term: str) -> int:
-    nth = -1 if text.startswith("l") else int(text)
-    if not 1 <= abs(nth) <= 5:
-        WEEKDAY.refuse(term, "the number after # must be 1 to 5, or -1 to -5 from the end of the month")
-    return nth
 
 
 def _places(day: date) -> tuple[int, int]:

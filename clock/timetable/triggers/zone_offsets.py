@@ -68,12 +68,14 @@ class Offsets:
 
     def at(self, instant: int) -> int:
         """The offset at an instant, in seconds; positive east of Greenwich."""
-        return next(period.offset for period in self._span(instant >> _SPAN_BITS) if instant < period.stop)
+        number = instant >> _SPAN_BITS
+        span = self._spans.get(number) or self._look_up(number)
+        return next(period.offset for period in span if instant < period.stop)
 
     def periods(self, first: int, last: int) -> Iterator[OffsetPeriod]:
         """The offset periods of the instants first <= t <= last, in order. A long one may come in parts."""
         for number in range(first >> _SPAN_BITS, (last >> _SPAN_BITS) + 1):
-            for period in self._span(number):
+            for period in self._spans.get(number) or self._look_up(number):
                 if period.stop > first and period.start <= last:
                     yield period
 
@@ -89,9 +91,6 @@ class Offsets:
             return readings[0]
         around = self.periods(wall - DAY, wall + DAY)
         return next(part.start for part in around if wall < part.start + part.offset)
-
-    def _span(self, number: int) -> tuple[OffsetPeriod, ...]:
-        return self._spans.get(number) or self._look_up(number)
 
     def _look_up(self, number: int) -> tuple[OffsetPeriod, ...]:
         start, stop = number << _SPAN_BITS, (number + 1) << _SPAN_BITS

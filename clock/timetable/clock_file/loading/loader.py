@@ -79,7 +79,12 @@ def load(
             draft.entries += filter(None, (entry_in_yaml(event, find_job) for event in declared))
         timetable = replace(draft.finish(), names=names, folder=Path.cwd())
     if not source.is_script:
-        _check_guard(source, is_empty=not (timetable.events or timetable.synced))
+        line = source.lost_under_guard(is_empty=not (timetable.events or timetable.synced))
+        if line is not None:
+            raise DeclarationError(
+                f"{source.path}:{line}: code under `if __name__ == '__main__':` doesn't run here, "
+                "so its events are lost; move your schedule above this line"
+            )
     return timetable
 
 
@@ -109,16 +114,6 @@ def _modules(draft: Draft) -> Iterator[None]:
             package = sys.modules.get(name.rpartition(".")[0])
             if vars(package or object).get(name.rpartition(".")[2]) is module is not None:
                 delattr(package, name.rpartition(".")[2])
-
-
-def _check_guard(source: SourceFile, is_empty: bool) -> None:
-    """Refuse a file with declarations that wait for being run as a script. Raises DeclarationError."""
-    line = source.lost_under_guard(is_empty=is_empty)
-    if line is not None:
-        raise DeclarationError(
-            f"{source.path}:{line}: code under `if __name__ == '__main__':` doesn't run here, "
-            "so its events are lost; move your schedule above this line"
-        )
 
 
 def make_importable(timetable: Timetable) -> None:
