@@ -88,7 +88,7 @@ def describe(timetable: Timetable, start: datetime, end: datetime) -> Described:
             str(event.action),
             tuple(int(at.timestamp()) for at in history.fires(event.name)),
             tuple(hazard.text for hazard in hazards_of(event, history.start, history.end)),
-            event.was,
+            event.options.was,
         )
         for event in timetable.events
     }

@@ -153,7 +153,7 @@ def stored_events(redis: Redis, timetable: Timetable) -> Iterator[Finding]:
     Raises StoreUnavailable, WrongType.
     """
     running = timetable_changes.declared(redis)
-    renamed = {old for event in timetable.events for old in event.was}
+    renamed = {old for event in timetable.events for old in event.options.was}
     removed = [name for name in running if name not in timetable.by_name and name not in renamed]
     added = {name: event.declaration for name, event in timetable.by_name.items() if name not in running}
     for name in removed:

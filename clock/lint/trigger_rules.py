@@ -157,7 +157,7 @@ def refuses_everything(event: Event, look: Look) -> Iterator[Finding]:
 def _asked(event: Event, start: datetime) -> Iterable[int]:
     """The instants of a year at which the condition is asked, as long as it refuses."""
     first, anchor = int(start.timestamp()), start.replace(microsecond=0)
-    if event.asks_again:
+    if event.options.asks_again:
         counted = event.counted_from("", anchor=anchor, previous=None)
         return event.asked_between(first - 1, first + YEAR_SECONDS, anchor=anchor, counted=counted)
     return event.due_between(first, first + YEAR_SECONDS, anchor=anchor)

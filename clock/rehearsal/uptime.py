@@ -110,7 +110,7 @@ def columns_due(events: Sequence[Event], ledger: MemoryLedger, until: datetime) 
     """
     for event in events:
         entry = ledger.entry(event.name)
-        if event.asks_again:
+        if event.options.asks_again:
             yield Column(event, [], entry.previous, entry.decided)
             continue
         dues = fires_on_time(
@@ -148,7 +148,7 @@ def run_firings(
     """Run the firings of the columns one after the other, up to `until`, and note their outcomes."""
     firings = _Firings(timetable, list(columns), ledger, action_of)
     runs = [
-        firings.asking(place, until) if column.event.asks_again else firings.known(place)
+        firings.asking(place, until) if column.event.options.asks_again else firings.known(place)
         for place, column in enumerate(firings.columns)
     ]
     for due, place in merge(*runs):  # the firing runs when `merge` asks its generator for the next due instant

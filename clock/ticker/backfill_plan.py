@@ -96,7 +96,7 @@ def plan_backfill(
 
 class _States:
     def __init__(self, redis: Redis, event: Event, decided: datetime, *, beyond_history: bool) -> None:
-        names = (event.name, *event.was)
+        names = (event.name, *event.options.was)
         records = list(history.read(redis, event.name))
         is_full = len(records) >= history.HISTORY_LENGTH
         kept = [record["due"] for record in records if record["decision"] not in _OUT_OF_ORDER]

@@ -191,7 +191,7 @@ class DatabaseEvents:
         fresh = [event for event in events.values() if known.get(event.name) != event.declaration]
         new = {event.name for event in fresh}
         same = [event for name, event in events.items() if name not in new and event != source.events[name]]
-        renamed = {old for event in fresh for old in event.was}
+        renamed = {old for event in fresh for old in event.options.was}
         for some in self._batches(gone):
             self._plan.remove([name for name in some if name not in renamed], to_ms(self._clock.now()))
             self._publish(Change(some, (), ()))
@@ -211,7 +211,7 @@ class DatabaseEvents:
         """The names, present and old, of all events outside this source."""
         others = [event for other in self._sources if other is not source for event in other.events.values()]
         events = [*self._timetable.events, *others]
-        return {name for event in events for name in (event.name, *event.was)}
+        return {name for event in events for name in (event.name, *event.options.was)}
 
     def _publish(self, change: Change) -> None:
         self._changes.append(change)

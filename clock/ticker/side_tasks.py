@@ -42,7 +42,7 @@ def repeat(task: Callable[[], bool | None], seconds: float, clock: Clock, ended:
 def record_timetable(redis: Redis, timetable: Timetable, identity: ClockIdentity) -> bool:
     """Record a clock's release and declarations. False: Redis refused, which does not harm the clock."""
     declarations = {event.name: event.declaration for event in timetable.events}
-    was = {event.name: event.was for event in timetable.events if event.was}
+    was = {event.name: event.options.was for event in timetable.events if event.options.was}
     try:
         timetable_changes.note(redis, identity.release.name, identity.about.host, declarations, was)
     except StoreError as error:

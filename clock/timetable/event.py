@@ -35,8 +35,8 @@ class EventOptions:
     description: str | None = None
     tags: frozenset[Hashable] = frozenset()
     adjustments: Adjustments = NONE
-    asks_again: bool = False
-    was: tuple[str, ...] = ()
+    asks_again: bool = False  # a due instant that the condition refuses does not use up the period
+    was: tuple[str, ...] = ()  # the former names, the oldest first
     monitor: Monitor | None = None
 
 
@@ -94,16 +94,6 @@ class Event:
         return self.options.adjustments.until
 
     @property
-    def asks_again(self) -> bool:
-        """Whether a due instant that the condition refuses does not use up the period."""
-        return self.options.asks_again
-
-    @property
-    def was(self) -> tuple[str, ...]:
-        """The former names, the oldest first."""
-        return self.options.was
-
-    @property
     def monitor(self) -> Monitor | None:
         """The monitor that watches the event."""
         return self.options.monitor
@@ -134,7 +124,7 @@ class Event:
         that asks its condition again; without it, all earlier due instants count. Only Clockwork's form may be due
         at its anchor: call this with a second before it.
         """
-        if self.asks_again and counted:
+        if self.options.asks_again and counted:
             found = self.asked_between(to_seconds(after), FOREVER, anchor=anchor, counted=counted)
         else:
             found = self.due_between(to_seconds(after), FOREVER, anchor=anchor, previous=previous)
@@ -156,7 +146,7 @@ class Event:
 
         Without it, all due instants up to `previous` count. Empty for an event that does not ask again.
         """
-        return str(self._counting(counted, anchor, previous)) if self.asks_again else ""
+        return str(self._counting(counted, anchor, previous)) if self.options.asks_again else ""
 
     def counted_after(self, due: datetime, *, anchor: datetime, counted: str) -> str:
         """The new value once the due instant counts, as its condition did not refuse it."""
@@ -169,7 +159,7 @@ class Event:
 
     def asked_again_after(self, previous: datetime | None, *, anchor: datetime, counted: str) -> bool:
         """Whether `previous`, the last decided instant, did not count, so the condition is asked again."""
-        if not self.asks_again or previous is None:
+        if not self.options.asks_again or previous is None:
             return False
         return self.last_counted(anchor=anchor, counted=counted) != previous
 
@@ -194,7 +184,7 @@ class Event:
 
 def wrong_rename(event: Event, names: Container[str]) -> str | None:
     """Why the event cannot have its former names, if other events have `names`; None: it can."""
-    for old in event.was:
+    for old in event.options.was:
         if old == event.name:
             return f"was={old!r} is its own name; was= takes the names that it had before"
         if old in names:

@@ -86,7 +86,7 @@ class Timetable:
         try:
             return self.by_name[name]
         except KeyError:
-            now = next((event.name for event in self.events if name in event.was), None)
+            now = next((event.name for event in self.events if name in event.options.was), None)
             raise UnknownEvent(name, list(self.by_name), now=now) from None
 
     def due_between(

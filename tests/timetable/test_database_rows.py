@@ -312,7 +312,7 @@ def test_a_renamed_row_keeps_its_old_names_unless_another_event_has_one_of_them(
 
     found = read_rows(synced(), rows, SETTINGS, taken={"written"})
 
-    assert [(event.name, event.was) for event in found.events] == [("new", ("old",)), ("first", ())]
+    assert [(event.name, event.options.was) for event in found.events] == [("new", ("old",)), ("first", ())]
     assert [str(error).partition(";")[0] for error in found.errors] == [
         "lib/clock.py:7: 'next': was='first' is the name of another event",
         "lib/clock.py:7: 'mine': was='written' is the name of another event",

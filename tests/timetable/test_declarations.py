@@ -431,7 +431,7 @@ def test_the_names_that_an_event_had_before_are_kept_in_each_form(load_lines: Lo
         """
     ).events
 
-    assert [event.was for event in events] == [("a",), ("x", "c"), ("e",)]
+    assert [event.options.was for event in events] == [("a",), ("x", "c"), ("e",)]
 
 
 @pytest.mark.parametrize(

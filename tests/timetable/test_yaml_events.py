@@ -57,7 +57,7 @@ def test_an_event_is_all_that_its_fields_say(declared_in_yaml: Events) -> None:
     ).events
 
     assert (event.name, event.source, event.description) == ("nightly", "config/clock.yml:7", "Why.")
-    assert event.was == ("every.night",)
+    assert event.options.was == ("every.night",)
     assert event.declaration == "cron 30 6 * * * in Asia/Tokyo"
     assert str(event.action) == "SendLetterJob.set(queue='low')('me', 2)"
     assert (event.catch_up, event.catch_up_within, event.overlap) == ("all", timedelta(hours=2), "skip")

@@ -208,7 +208,7 @@ def _was_due_before(anchor: datetime, event: Event, when: AskedPeriod) -> bool:
 
 def _dues(event: Event, entry: Entry, when: AskedPeriod) -> list[datetime]:
     """The due instants of a period; only the next one for an event that asks its condition again."""
-    if event.asks_again:
+    if event.options.asks_again:
         counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
         due = event.next_after(entry.decided, anchor=entry.anchor, counted=counted)
         return [due] if due is not None and when.start <= due < when.end else []

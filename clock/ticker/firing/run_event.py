@@ -90,7 +90,7 @@ class EventRunner:
 
         For events that only push jobs the fire script checks the pause, so this reads nothing.
         """
-        are_asked = any(not event.enqueues or event.asks_again for event in events)
+        are_asked = any(not event.enqueues or event.options.asks_again for event in events)
         self._pauses = self._ledger.pauses() if are_asked else {}
 
     def held_up(self, event: Event, due: Due) -> Outcome | None:
@@ -136,7 +136,7 @@ class EventRunner:
         """Run the condition and the action, on a thread if `thread=True`. Never raises their errors."""
         began, started = self._clock.now(), self._clock.monotonic()
         is_on_thread = self._runs_on_thread(event)
-        if not event.asks_again and (is_on_thread or not event.enqueues):
+        if not event.options.asks_again and (is_on_thread or not event.enqueues):
             log_lines.triggered(event, due, began)
         if is_on_thread:
             self._threads.start(event, due, partial(self._run_on_thread, event, due))
@@ -144,10 +144,10 @@ class EventRunner:
         outcome = run(self._timetable, event, due, self._mode.action_of)
         if event.enqueues:
             began = self._note(event, due, outcome)
-            if outcome.counts or not event.asks_again:
+            if outcome.counts or not event.options.asks_again:
                 self.triggered.append((event, due, began))
             return
-        if event.asks_again and outcome.counts:
+        if event.options.asks_again and outcome.counts:
             log_lines.triggered(event, due, began)
         self._note(event, due, replace(outcome, began=began))
         took = self._clock.monotonic() - started
@@ -158,13 +158,13 @@ class EventRunner:
     def _run_on_thread(self, event: Event, due: Due) -> Outcome:
         began = self._clock.now()
         outcome = run(self._timetable, event, due, self._mode.action_of)
-        if event.asks_again and outcome.counts:
+        if event.options.asks_again and outcome.counts:
             log_lines.triggered(event, due, began)
         return replace(outcome, began=began)
 
     def _note(self, event: Event, due: Due, outcome: Outcome) -> datetime:
         """Buffer the decision; returns the start of the firing. A refusal does not use up Clockwork's period."""
-        if event.asks_again and not outcome.counts:
+        if event.options.asks_again and not outcome.counts:
             self._plan.queue.ask_again(event.name, due)
         return self._buffer.add_outcome(event, due, outcome)
 

@@ -34,14 +34,14 @@ class Planned:
 
     def due(self, at: datetime) -> Due:
         """The firing at the next due instant, on time."""
-        if not self.event.asks_again:
+        if not self.event.options.asks_again:
             return Due(at, self.previous, self.decided)
         due = due_of(self.event, at, anchor=self.anchor, decided=self.decided, counted=self.counted)
         return replace(due, is_asked_again=self.is_asked_again)
 
     def backlog(self, now: datetime) -> Backlog:
         """The undecided due instants at `now`: those that fire and those that are missed."""
-        if self.event.asks_again:
+        if self.event.options.asks_again:
             return backlog_by_asking(
                 self.event, anchor=self.anchor, decided=self.decided, counted=self.counted, now=now
             )

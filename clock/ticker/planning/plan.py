@@ -61,7 +61,7 @@ class Plan:
         Raises StoreUnavailable, Outranked.
         """
         events = list(events)
-        was = {event.name: event.was for event in events if event.was}
+        was = {event.name: event.options.was for event in events if event.options.was}
         whole_second = to_ms(now) // 1000 * 1000
         pairs = [(event.name, event.declaration) for event in events]
         known = self._own_commits.known(pairs)

@@ -192,8 +192,8 @@ class Entry:
 
 def _check_renames(events: Sequence[Event]) -> None:
     """Check that no event has a name that another event had before. Raises DeclarationError."""
-    renamed = {old: event for event in reversed(events) for old in event.was}
-    for event in filter(lambda event: event.was, events):
+    renamed = {old: event for event in reversed(events) for old in event.options.was}
+    for event in filter(lambda event: event.options.was, events):
         names = {other.name for other in events} | {old for old, first in renamed.items() if first is not event}
         problem = wrong_rename(event, names)
         if problem:

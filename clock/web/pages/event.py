@@ -110,7 +110,7 @@ def _upcoming(row: EventRow, now: datetime) -> Iterator[datetime]:
         return
     anchor = row.anchor or now.replace(microsecond=0)
     yield due
-    if not event.asks_again:  # when that is due after the next depends on its condition
+    if not event.options.asks_again:  # when that is due after the next depends on its condition
         end = to_ms(due) // 1000 + 100 * 366 * 86_400
         for seconds in event.due_between(to_ms(due) // 1000, end, anchor=anchor, previous=due):
             yield from_ms(seconds * 1000)

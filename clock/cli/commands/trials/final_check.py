@@ -75,7 +75,7 @@ def _instants(redis: Redis, timetable: Timetable, records: Mapping[str, list[Rec
         if twice:
             yield f"{event.name}: {_instants_named(twice)} decided twice"
         row = listing.ledger_row(redis, event.name)
-        if row is None or event.asks_again or len(decided) >= history.HISTORY_LENGTH:
+        if row is None or event.options.asks_again or len(decided) >= history.HISTORY_LENGTH:
             continue
         spans: list[tuple[int, int]] = [
             (int(record.get("first") or record["due"]), record["due"]) for record in decided

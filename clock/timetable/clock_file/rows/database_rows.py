@@ -50,7 +50,7 @@ def read_rows(
         else:
             if event is not None:
                 events[event.name] = event
-    for event in [event for event in events.values() if event.was]:
+    for event in [event for event in events.values() if event.options.was]:
         problem = wrong_rename(event, {*taken, *events})
         if problem:
             errors.append(DeclarationError(f"{synced.source}: {event.name!r}: {problem}"))
