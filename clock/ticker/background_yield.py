@@ -29,18 +29,14 @@ T = TypeVar("T")
 
 
 class BackgroundYield:
-    """Yields to the due events of the plan, from `begin` on. Before that, the work is not on a thread."""
+    """Yields to the due events of the plan while `is_needed`."""
 
     def __init__(self, plan: Plan, stop: threading.Event, *, clock: Clock) -> None:
         self._plan = plan
         self._stop = stop
         self._clock = clock
-        self._is_needed = False
+        self.is_needed = False  # the work is on a thread
         self._served: datetime | None = None  # the due instant that was waited for last
-
-    def begin(self) -> None:
-        """Yield from now on."""
-        self._is_needed = True
 
     def among(self, items: Iterable[T]) -> Iterator[T]:
         """Return the items one by one, and yield to due events between them."""
@@ -57,7 +53,7 @@ class BackgroundYield:
         """
         with uncollected(events):
             yield
-            if events >= MANY and self._is_needed:
+            if events >= MANY and self.is_needed:
                 end = self._clock.monotonic() + QUIET_SECONDS
                 while self._soon(QUIET) is not None and self._clock.monotonic() < end:
                     self._clock.wait(self._stop, LOOK_SECONDS)
@@ -68,7 +64,7 @@ class BackgroundYield:
     def yield_if_due(self) -> None:
         """If an event is almost due, wait until it has been fired, for a short time at most."""
         due = self._soon(AHEAD)
-        if not self._is_needed or due is None or due == self._served:
+        if not self.is_needed or due is None or due == self._served:
             return
         self._served = due
         end = self._clock.monotonic() + LONGEST_SECONDS

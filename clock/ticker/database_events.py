@@ -89,7 +89,7 @@ class DatabaseEvents:
     def start(self) -> None:
         """Start to read, if there is a source."""
         if self._sources:
-            self._yielding.begin()
+            self._yielding.is_needed = True
             threading.Thread(target=self._run, name="database events", daemon=True).start()
 
     def stop(self) -> None:

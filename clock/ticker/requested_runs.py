@@ -127,18 +127,19 @@ class Backfill:
     def _run_batch(self, planned: Sequence[PlannedRun]) -> Iterator[BackfilledRun]:
         ran: list[tuple[BackfilledRun, Decision]] = []
         for run in planned:
-            outcome = run_firing(self._timetable, self.plan.event, _due(run))
+            due = Due(run.at, run.previous, run.at)
+            outcome = run_firing(self._timetable, self.plan.event, due)
             if outcome.kind is DecisionKind.ERROR:
                 yield from self._committed(ran)
                 raise BackfillFailed(self.plan.event.name, run.at.isoformat(), outcome.reason)
             if outcome.kind is DecisionKind.REFUSED:
                 yield BackfilledRun(run, (), refused=True)
             else:
-                ran.append((BackfilledRun(run, outcome.jids), self._decision(run, outcome)))
+                ran.append((BackfilledRun(run, outcome.jids), self._decision(due, outcome)))
         yield from self._committed(ran)
 
-    def _decision(self, run: PlannedRun, outcome: Outcome) -> Decision:
-        made = decision_of(self.plan.event, _due(run), outcome, late=None, signature=self._signature)
+    def _decision(self, due: Due, outcome: Outcome) -> Decision:
+        made = decision_of(self.plan.event, due, outcome, late=None, signature=self._signature)
         return replace(
             made,
             declaration="",
@@ -159,7 +160,3 @@ class Backfill:
             yield replaced(run, jids=[jid for jid in run.jids if jid not in out])
         if Verdict.WRONG_TYPE in verdicts:
             raise _wrong_type()
-
-
-def _due(run: PlannedRun) -> Due:
-    return Due(run.at, run.previous, run.at)

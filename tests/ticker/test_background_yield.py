@@ -33,7 +33,7 @@ def passed(plan: Plan, fake_clock: FakeClock) -> Callable[[], threading.Event]:
 
     def begin() -> threading.Event:
         courtesy, done = BackgroundYield(plan, threading.Event(), clock=fake_clock), threading.Event()
-        courtesy.begin()
+        courtesy.is_needed = True
 
         def work() -> None:
             list(courtesy.among([1]))
@@ -106,7 +106,7 @@ def yielding(plan: Plan) -> Callable[..., BackgroundYield]:
         clock.advance(timedelta(seconds=10 - before_six))
         found = BackgroundYield(plan, threading.Event(), clock=clock)
         if begun:
-            found.begin()
+            found.is_needed = True
         return found
 
     return yielding

@@ -53,7 +53,7 @@ def log_run(run: JobRun) -> None:
     else:
         words = "%s %s failed in %.3f s: %s: %s (%s)"
         what = (type(error).__name__, message_of(error) if error else "", run.then)
-        fields["duration_ms"] = _ms(run.seconds)
+        fields["duration_ms"] = round(run.seconds * 1000, 3)
         logger.error(words, *named, run.seconds, *what, exc_info=error, extra=fields)
 
 
@@ -67,7 +67,7 @@ def _log_done(run: JobRun) -> None:
     name, jid, took = run.payload["class"], run.payload.get("jid"), run.seconds
     line, at_once = f"{name} {jid} done in {took:.3f} s", took >= SHORT_SECONDS
     if not write_info(logger, line, unix_seconds(), at_once=at_once):
-        fields = {**about(run.payload, run.queue), "duration_ms": _ms(took)}
+        fields = {**about(run.payload, run.queue), "duration_ms": round(took * 1000, 3)}
         words = ("%s %s done in %.3f s", (name, jid, took), None)
         logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, *words, "log_run", fields))
 
@@ -100,10 +100,6 @@ def record_outcome(redis: Redis, clock: Clock, problems: Problems, run: JobRun) 
         logger.debug("The history of %r lacks an outcome: %s", event, reason)
     except StoreError as reason:  # a key of a wrong type
         problems.entry("The history of %r lacks outcomes: %s", event, reason)
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)
 
 
 def about(payload: Payload, queue: str) -> dict[str, object]:
