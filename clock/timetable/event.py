@@ -28,7 +28,7 @@ class EventOptions:
     """The options of an event. Events with the same options share one object: a file may have 100,000 events."""
 
     condition: Callable[[datetime], object] | None = None
-    thread: bool = False
+    thread: bool = False  # whether the action runs on its own thread
     catch_up: CatchUp = "latest"
     catch_up_within: timedelta = timedelta(hours=1)
     overlap: Overlap = "allow"
@@ -57,11 +57,6 @@ class Event:
     def condition(self) -> Callable[[datetime], object] | None:
         """The condition; None: the event fires at each due instant."""
         return self.options.condition
-
-    @property
-    def thread(self) -> bool:
-        """Whether the action runs on its own thread."""
-        return self.options.thread
 
     @property
     def catch_up(self) -> CatchUp:

@@ -68,7 +68,7 @@ def _how(event: Event) -> Iterator[str]:
     yield from _adjusted(event.options.adjustments)
     if event.overlap != "allow":
         yield _OVERLAP[event.overlap]
-    if event.thread and not event.enqueues:
+    if event.options.thread and not event.enqueues:
         yield "in its own thread"
 
 

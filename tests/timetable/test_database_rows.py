@@ -241,7 +241,7 @@ def test_a_flag_may_be_0_or_1_as_in_sqlite() -> None:
         {"id": 2, "every": 60, "thread": 1, "skip_first_run": 1},
     )
 
-    assert (off.thread, on.thread) == (False, True)
+    assert (off.options.thread, on.options.thread) == (False, True)
 
 
 @pytest.mark.parametrize(

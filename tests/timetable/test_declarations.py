@@ -620,13 +620,13 @@ def test_options_of_configure_go_for_events_that_do_not_say_otherwise(load_lines
         "configure(tz='Asia/Tokyo', thread=True, catch_up='skip', catch_up_within=timedelta(0))\n"
     ).events
 
-    assert (str(first.zone), first.thread, first.catch_up, first.catch_up_within) == (
+    assert (str(first.zone), first.options.thread, first.catch_up, first.catch_up_within) == (
         "Asia/Tokyo",
         True,
         "skip",
         timedelta(0),
     )
-    assert (second.thread, second.catch_up, second.catch_up_within) == (False, "all", timedelta(days=1))
+    assert (second.options.thread, second.catch_up, second.catch_up_within) == (False, "all", timedelta(days=1))
 
 
 def test_tags_and_descriptions_are_kept(declared: Declared) -> None:

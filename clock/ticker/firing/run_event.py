@@ -169,7 +169,7 @@ class EventRunner:
         return self._buffer.add_outcome(event, due, outcome)
 
     def _runs_on_thread(self, event: Event) -> bool:
-        return event.thread and self._mode.use_threads
+        return event.options.thread and self._mode.use_threads
 
 
 _UNREFUSED = Outcome(DecisionKind.FIRED)

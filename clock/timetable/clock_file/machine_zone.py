@@ -118,10 +118,9 @@ def _names_of_links(file: Path, root: Path) -> tuple[list[str], Path]:
 def _etc_timezone(root: Path) -> str:
     """The first line of /etc/timezone; "" if it is missing or empty."""
     try:
-        lines = (root / "etc/timezone").read_text(encoding="utf-8", errors="replace").split("\n")
+        return (root / "etc/timezone").read_text(encoding="utf-8", errors="replace").split("\n")[0].strip()
     except OSError:
         return ""
-    return lines[0].strip()
 
 
 def _named(name: str) -> tzinfo | None:

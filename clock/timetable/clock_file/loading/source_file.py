@@ -182,20 +182,16 @@ class _LetTheEndPass(ast.NodeTransformer):
                 node.finalbody = [ast.If(ending, node.finalbody, [])]
         return self.generic_visit(node)
 
-    def visit_With(self, node: ast.With) -> ast.AST:  # as above
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> ast.AST:  # as above
         """Keep the context managers from exiting at the end of the declarations."""
-        return self._wrapped(node, PASSING)
-
-    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:  # as above
-        """Keep the context managers from exiting at the end of the declarations."""
-        return self._wrapped(node, ASYNC_PASSING)
-
-    def _wrapped(self, node: ast.With | ast.AsyncWith, wrapper: str) -> ast.AST:
         if self._is_around_loop(node.body):
+            wrapper = ASYNC_PASSING if isinstance(node, ast.AsyncWith) else PASSING
             for item in node.items:
                 call = ast.Call(ast.Name(wrapper, ast.Load()), [item.context_expr], [])
                 item.context_expr = ast.copy_location(call, item.context_expr)
         return self.generic_visit(node)
+
+    visit_AsyncWith = visit_With  # noqa: N815  # as above
 
     def _is_around_loop(self, body: list[ast.stmt]) -> bool:
         return any(name in self._names for node in body for name in names_in(node))
