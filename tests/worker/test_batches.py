@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -488,6 +490,26 @@ def test_a_batch_in_a_coroutine(redis: Redis) -> None:
 
 
 @pytest.mark.slow
+async def ids_before_a_thread_is_free(*opened: Batch) -> list[str]:
+    loop, is_free = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    busy = loop.run_in_executor(None, is_free.wait)
+    opening = [asyncio.create_task(batch.__aenter__()) for batch in opened]
+    try:
+        await asyncio.sleep(0)
+        return [batch.bid for batch in opened]
+    finally:
+        is_free.set()
+        await asyncio.gather(busy, *opening)
+
+
+def test_batches_that_are_opened_together_have_ids_that_do_not_depend_on_threads(redis: Redis) -> None:
+    """A job that runs again would mix up its batches, and callbacks would be lost."""
+    first, second = Batch(), Batch()
+
+    assert asyncio.run(ids_before_a_thread_is_free(first, second)) == [first.bid, second.bid]
+
+
 def test_what_is_left_of_a_batch_is_removed_after_a_week(
     bench: Build, redis: Redis, fake_clock: FakeClock
 ) -> None:

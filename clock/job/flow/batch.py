@@ -121,6 +121,7 @@ class Batch:
         return self._bid
 
     def __enter__(self) -> Self:
+        self._start()
         self._open()
         self._token = filling.CURRENT.set(Filling(self._bid))
         return self
@@ -131,6 +132,7 @@ class Batch:
             self._seal()
 
     async def __aenter__(self) -> Self:
+        self._start()
         await asyncio.to_thread(self._open)
         self._token = filling.CURRENT.set(Filling(self._bid))
         return self
@@ -140,11 +142,14 @@ class Batch:
         if kind is None:
             await asyncio.to_thread(self._seal)
 
-    def _open(self) -> None:
-        """Open the batch, or note it for the firing. Raises JobError, BatchDone, StoreUnavailable."""
+    def _start(self) -> None:
+        """Give the batch its id. Threads would give ids in another order when the job runs again."""
         if self._bid:
             raise JobError("Batch: a batch has one block; make another Batch")
         self._bid = self._id or _new_bid()
+
+    def _open(self) -> None:
+        """Open the batch, or note it for the firing. Raises JobError, BatchDone, StoreUnavailable."""
         now = client.now()
         with filled_in(None):  # a callback is in no batch
             texts = {
