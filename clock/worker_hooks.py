@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar, get_args
 
 from clock.django_connections import renewed_connections
@@ -73,8 +74,11 @@ def fire(event: WorkerEvent) -> None:
     """Call the hooks of an event, one after the other. Raises HookFailed for a `startup` hook that raises."""
     hooks = list(_hooks[event])
     for hook in reversed(hooks) if event in _REVERSED else hooks:
-        error = _failure(f"The {event} hook", hook)
-        if error is not None:
+        try:
+            with _around():
+                hook()
+        except BaseException as error:  # a hook may raise anything, SystemExit too
+            _log_failed(f"The {event} hook {_name(hook)}", error)
             report(error, {"context": "Exception during lifecycle event", "event": event})
             if event == "startup":
                 raise HookFailed(event, _name(hook), error) from error
@@ -83,26 +87,29 @@ def fire(event: WorkerEvent) -> None:
 def report(error: BaseException, context: Mapping[str, Any]) -> None:
     """Call the error handlers."""
     for handler in list(_error_handlers):
-        _failure("The worker_error_handler", handler, error, context)
+        try:
+            with _around():
+                handler(error, context)
+        except BaseException as second:  # noqa: BLE001  # a handler may raise anything, SystemExit too
+            _log_failed(f"The worker_error_handler {_name(handler)}", second)
 
 
 def died(payload: dict[str, Any], error: BaseException) -> None:
     """Call the death handlers."""
     for handler in list(_death_handlers):
-        second = _failure("The death_handler", handler, payload, error)
-        if second is not None:
+        try:
+            with _around():
+                handler(payload, error)
+        except BaseException as second:  # noqa: BLE001  # a handler may raise anything, SystemExit too
+            _log_failed(f"The death_handler {_name(handler)}", second)
             report(second, {"context": "Error calling death handler", "job": payload})
 
 
-def _failure(what: str, hook: Callable[..., object], *args: object) -> BaseException | None:
-    """Call a hook, which may fork and use Django's database. Logs and returns the exception that it raises."""
-    try:
-        with child_ends_here(), renewed_connections():
-            hook(*args)
-    except BaseException as error:  # a hook may raise anything, SystemExit too
-        logger.error("%s %s failed: %s", what, _name(hook), described(error), exc_info=error)
-        return error
-    return None
+@contextmanager
+def _around() -> Iterator[None]:
+    """A hook may fork, and may use Django's database."""
+    with child_ends_here(), renewed_connections():
+        yield
 
 
 def _added(what: str, functions: list[Any], function: F, *names: str) -> F:
@@ -122,6 +129,10 @@ def _added(what: str, functions: list[Any], function: F, *names: str) -> F:
     if function not in functions:
         functions.append(function)
     return function
+
+
+def _log_failed(what: str, error: BaseException) -> None:
+    logger.error("%s failed: %s", what, described(error), exc_info=error)
 
 
 def _name(function: object) -> str:

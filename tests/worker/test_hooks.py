@@ -1,6 +1,8 @@
 """Hooks of an application in its workers: life-cycle events, error handlers, death handlers; bursts and limits."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -73,6 +75,34 @@ class Work:
     def wait(self) -> None:
         self.thread.join(PATIENCE_SECONDS)
         assert not self.thread.is_alive()
+
+
+class Connection:
+    """Something that a hook has open."""
+
+
+def test_a_hook_that_raises_leaves_nothing_that_holds_what_it_had_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cycle would keep it open until the next garbage collection."""
+    monkeypatch.setattr(worker_hooks.logger, "disabled", True)  # pytest keeps the records, and their exceptions
+    held: list[weakref.ref[Connection]] = []
+
+    def fail(*_: object) -> None:
+        connection = Connection()
+        held.append(weakref.ref(connection))
+        raise SystemExit(3)
+
+    on("heartbeat")(fail)
+    death_handler(fail)
+    worker_error_handler(fail)
+    gc.disable()
+    try:
+        worker_hooks.fire("heartbeat")
+        worker_hooks.died({}, RuntimeError("boom"))
+        assert [one() for one in held] == [None] * 4
+    finally:
+        gc.enable()
 
 
 # Error handlers
