@@ -179,14 +179,15 @@ class RedisLedger:
                 problems, before = found
                 if publication is not None and before:
                     publication.before = next_due.marker(*before)
-                numbers = [Verdict.COMMITTED] * len(decisions)
+                answers = [Verdict.COMMITTED] * len(decisions)
             else:
                 found = found or self._answer(self._command_for_any(decisions))
                 numbers, problems, not_pushed = found
+                answers = [Verdict(number) for number in numbers]
                 _name_holders(decisions, not_pushed)
             for problem in problems:
                 self._report(keys.shown(problem))
-            return [Verdict(number) for number in numbers]
+            return answers
 
         return verdicts
 
