@@ -14,7 +14,7 @@ from clock.ticker.lost_writes import OwnCommits
 from clock.ticker.planning.catch_up import Due
 from clock.ticker.planning.due_queue import Planned
 from clock.timetable import Event
-from clock.timetable.triggers.spans import span_of
+from clock.timetable.triggers.wall_times import span_of
 
 logger = logging.getLogger("clock.clock")
 

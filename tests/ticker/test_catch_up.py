@@ -22,7 +22,7 @@ from clock.ticker.planning.catch_up import (
 from clock.timetable import Event, Timetable
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.intervals import Elapsed, Trigger
-from clock.timetable.triggers.spans import Countable
+from clock.timetable.triggers.wall_times import Countable
 from clock.timetable.triggers.zone_offsets import to_seconds
 
 ANCHOR = datetime(2026, 11, 24, 6, tzinfo=UTC)

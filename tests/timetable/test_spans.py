@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from clock.timetable.triggers.spans import Countable, Joined, Span, span_of
+from clock.timetable.triggers.wall_times import Countable, Joined, Span, span_of
 
 
 @pytest.mark.parametrize("make", [list, iter, lambda found: Joined(found[0], range(found[1], found[-1] + 1, 2))])

@@ -14,8 +14,7 @@ from clock.timetable.triggers.calendar_days import EVERY_DAY, WEEKEND_DAYS, WORK
 from clock.timetable.triggers.clockwork import At, ClockworkAt, parse_at
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.intervals import CalendarDays, EachHour, Hours, Trigger
-from clock.timetable.triggers.spans import span_of
-from clock.timetable.triggers.wall_times import Dst, Fold, Gap, WallTimes
+from clock.timetable.triggers.wall_times import Dst, Fold, Gap, WallTimes, span_of
 from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
 from tests.examples import ARE_MANY
 from tests.timetable.by_the_minute import MINUTE, changes, due_by_minute, walls_by_minute

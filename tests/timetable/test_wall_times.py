@@ -6,7 +6,6 @@ from typing import get_args
 import pytest
 
 from clock.timetable.triggers.calendar_days import EVERY_DAY, DayRule, EveryNthDay
-from clock.timetable.triggers.spans import span_of
 from clock.timetable.triggers.wall_times import (
     EVERY_HOUR,
     FIXED,
@@ -15,6 +14,7 @@ from clock.timetable.triggers.wall_times import (
     Fold,
     Gap,
     WallTimes,
+    span_of,
 )
 from clock.timetable.triggers.zone_offsets import DAY
 from tests.timetable.changing_zone import ChangingZone

@@ -21,7 +21,7 @@ from clock.clocks import from_ms, to_ms
 from clock.store.ledger.decision import DecisionKind
 from clock.timetable import Event
 from clock.timetable.periods import short_form
-from clock.timetable.triggers.spans import span_of
+from clock.timetable.triggers.wall_times import span_of
 
 ON_TIME = timedelta(seconds=10)  # longer than any delay of a healthy loop, shorter than a restart
 ALL_LIMIT = 1_000  # the most due instants of one event that are caught up, however long the clock was down

@@ -33,10 +33,6 @@ _WORDS = (
 )  # fmt: skip
 
 
-# The kinds of actions that `.do(...)` accepts, so type checkers check the action's arguments. A class is also a
-# callable; so a function is recognized by its code object, which a class does not have.
-
-
 class Performs(Protocol[P]):
     """A job."""
 
@@ -58,7 +54,7 @@ class Pushes(Protocol[P]):
 
 
 class Function(Protocol[P]):
-    """A function or a method."""
+    """A function or a method: it has a code object, and a class, which can be called as well, has not."""
 
     @property
     def __code__(self) -> CodeType:

@@ -59,15 +59,9 @@ class Draft:
         events = tuple(self._events(settings))
         _check_renames(events)
         callbacks = Callbacks(**{name: tuple(functions) for name, functions in self.callbacks.items()})
+        handlers, synced = tuple(self.error_handlers), tuple(self.synced)
         return Timetable(
-            self.path,
-            events,
-            settings,
-            callbacks,
-            tuple(self.error_handlers),
-            tuple(self.synced),
-            zone_source=source,
-            scheduler=self.scheduler,
+            self.path, events, settings, callbacks, handlers, synced, zone_source=source, scheduler=self.scheduler
         )
 
     def _events(self, settings: Settings) -> Iterator[Event]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from clock.timetable.triggers.clockwork import ClockworkAt
 from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
-from clock.timetable.triggers.spans import Joined
+from clock.timetable.triggers.wall_times import Joined
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, MINUTE
 
 _NEAR = (DAY, 16 * DAY)  # holidays and jitter never move an instant further

@@ -4,15 +4,20 @@ All rules of days and times - fluent, Clockwork's, cron - are expanded here, one
 such a period an instant is a wall-clock time minus the offset. Only between two periods the rule for zone changes
 matters. `FIXED` is Debian cron's rule for times of day, as the `cronsim` package states it; `EVERY_HOUR` is its
 rule for wildcards: at each matching time on the clock.
+
+A clock may have been away for a year, in which an event of each second has 30 million due instants. So results
+can mostly be counted, and read from their end, without making each instant.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Literal
+from itertools import chain, islice
+from typing import Literal, Protocol, runtime_checkable
 
 from clock.timetable.triggers.calendar_days import DayRule
 from clock.timetable.triggers.zone_offsets import DAY, OffsetPeriod, offsets_of
@@ -132,3 +137,53 @@ class Instants:
             for base, times in reversed(list(days)):
                 for time in reversed(times):
                     yield base - offset + time
+
+
+@runtime_checkable
+class Countable(Protocol):
+    """Due instants that can be counted, and read from their end."""
+
+    def __iter__(self) -> Iterator[int]: ...
+
+    def __len__(self) -> int: ...
+
+    def __reversed__(self) -> Iterator[int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Due instants in order, in seconds since 1970; of the `last` there are as many as were asked for, or all."""
+
+    first: int
+    count: int
+    last: Sequence[int]
+
+
+def span_of(found: Iterable[int], most: int = 1) -> Span | None:
+    """The span of a trigger's result, with `most` instants of its end; None without due instants."""
+    if isinstance(found, Countable):
+        count, last = len(found), list(islice(reversed(found), most))[::-1]
+        return Span(next(iter(found)), count, last) if count else None
+    instants = iter(found)
+    first = next(instants, None)
+    if first is None:
+        return None
+    kept = deque(enumerate(chain((first,), instants), start=1), maxlen=most)
+    return Span(first, kept[-1][0], [instant for _, instant in kept])
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """One instant, and a range of later ones."""
+
+    first: int
+    rest: range
+
+    def __iter__(self) -> Iterator[int]:
+        return chain((self.first,), self.rest)
+
+    def __len__(self) -> int:
+        return 1 + len(self.rest)
+
+    def __reversed__(self) -> Iterator[int]:
+        return chain(reversed(self.rest), (self.first,))
