@@ -195,6 +195,17 @@ def test_a_file_that_cannot_be_run_is_told_with_its_line(
 
 
 @pytest.mark.parametrize(
+    "condition", ["__name__ in ('__main__', '__clock_file__')", "__name__ == '__main__' or True"]
+)
+def test_events_under_a_condition_that_is_true_in_a_clock_file_too_are_declared(
+    write: Write, condition: str
+) -> None:
+    path = write("lib/clock.py", f"from clock import every\nif {condition}:\n    every().day.do(print)\n")
+
+    assert len(load(path).events) == 1
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("raise ValueError('no')", "lib/clock.py:4: ValueError: no"),

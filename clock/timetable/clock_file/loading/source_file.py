@@ -101,7 +101,7 @@ class SourceFile:
     def lost_under_guard(self, *, is_empty: bool) -> int | None:
         """The line of a declaration below `if __name__ == "__main__":`; of any guard, if nothing is declared."""
         guards = list(filter(is_guard, self.tree.body))
-        for guard in guards:
+        for guard in filter(_never_runs, guards):
             outside = {name for node in self.tree.body if node is not guard for name in _calls(node)}
             for node in guard.body:
                 if self.declares(node) and not outside & set(_calls(node)) & self.functions_that_declare:
@@ -110,9 +110,14 @@ class SourceFile:
 
 
 def is_guard(node: ast.AST) -> TypeGuard[ast.If]:
-    """Whether it is `if __name__ == "__main__":`."""
+    """Whether it is `if __name__ == "__main__":`, or a condition with that in it."""
     test = ast.unparse(node.test) if isinstance(node, ast.If) else ""
     return "__name__" in test and "'__main__'" in test
+
+
+def _never_runs(guard: ast.If) -> bool:
+    """Whether a guard has no other condition: with one, its code may run in a clock file, too."""
+    return ast.unparse(guard.test) in ("__name__ == '__main__'", "'__main__' == __name__")
 
 
 _IN_SETTINGS = "write schedule_file: {0} into config/clock.yml, or set CLOCK_SCHEDULE_FILE={0}"
