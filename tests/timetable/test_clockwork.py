@@ -1,7 +1,10 @@
 """Clockwork's `at`, and chains of due instants that are entered far from their anchor."""
 
+import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from types import FrameType
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -221,3 +224,28 @@ def test_a_period_of_a_minute_starts_with_a_whole_minute() -> None:
     found = ClockworkAt(MINUTE, parse_at("10:**"), ZoneInfo("UTC")).due_between(anchor - 1, FOREVER, anchor, None)
 
     assert next(found) == anchor + 23
+
+
+@pytest.fixture
+def interrupted() -> Iterator[list[ClockworkAt]]:
+    """Triggers that are asked again at the start of each generator expression, as by another thread then."""
+    triggers: list[ClockworkAt] = []
+
+    def ask(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_code.co_name == "<genexpr>" and triggers:
+            next(iter(triggers.pop().due_between(30 * DAY, 40 * DAY, 0, None)))
+
+    before = sys.getprofile()
+    sys.setprofile(ask)
+    yield triggers
+    sys.setprofile(before)
+
+
+def test_threads_ask_for_the_due_instants_of_one_trigger_at_once(interrupted: list[ClockworkAt]) -> None:
+    trigger = ClockworkAt(5 * HOUR, parse_at("**:30"), NEW_YORK)
+    alone = list(trigger.due_between(20 * DAY, 22 * DAY, 0, None))
+
+    interrupted.append(trigger)
+
+    assert list(trigger.due_between(20 * DAY, 22 * DAY, 0, None)) == alone
+    assert not interrupted

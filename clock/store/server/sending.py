@@ -218,8 +218,9 @@ def ask_all(redis: Redis, commands: Sequence[Command]) -> list[Any]:
 
 def checked(answers: list[Any]) -> list[Any]:
     """The answers. Raises the first error among them."""
-    for error in _errors(answers):
-        raise error
+    if errors := _errors(answers):
+        answers.clear()  # a list that a frame of the error's traceback holds would be a cycle
+        raise errors.pop(0)
     return answers
 
 
@@ -241,7 +242,7 @@ def _answers(link: Any, count: int) -> list[Any]:
         try:
             answers.append(link.read_response(disconnect_on_error=False))  # the next answers follow an error
         except (ResponseError, BusyLoadingError) as error:
-            answers.append(error)
+            answers.append(error.with_traceback(None))  # its frames would hold this list: a cycle
     return answers
 
 

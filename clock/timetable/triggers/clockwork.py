@@ -185,7 +185,7 @@ class ClockworkAt:
     def _last_by(self, chain: Chain, after: int, anchor: int) -> Reading | None:
         """The last link of the chain not after `after`; None: not found."""
         known = _known_links(self, anchor)
-        last = next((link for link in known if link[0] <= after), None)
+        last = next((link for link in tuple(known) if link[0] <= after), None)  # other threads append
         if last is None or last[0] < after - chain.near:
             first = chain.candidates.readings(anchor - self.at_anchor, after)
             last = chain.last_by(after, anchor) or last or next(first, None)
