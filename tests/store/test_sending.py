@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from typing import NamedTuple
 
 import pytest
@@ -17,6 +19,7 @@ from clock.store.server.connection import connect
 from clock.store.server.pool import Link, Place, Pool
 from clock.store.server.sending import (
     Command,
+    ask,
     ask_all,
     ask_script,
     checked,
@@ -478,6 +481,36 @@ def test_commands_of_one_round_trip_are_all_answered_though_one_is_refused(redis
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         checked(answers)
     assert redis.get("number") == b"2"
+
+
+class Held:
+    """Something that the caller of a command has."""
+
+
+def held_by_a_caller(call: Callable[[], object]) -> weakref.ref[Held]:
+    held = Held()
+    with suppress(ResponseError):
+        call()
+    return weakref.ref(held)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda redis: ask(redis, "LPUSH", "x")(),
+        lambda redis: checked(ask_all(redis, [("LPUSH", "x"), ("LPUSH", "y")])),
+        lambda redis: ask_all(redis, [("LPUSH", "x")])[0],
+    ],
+)
+def test_a_refused_command_leaves_nothing_that_holds_what_its_caller_has(
+    redis: Redis, call: Callable[[Redis], object]
+) -> None:
+    """A cycle of the error would hold it until the next garbage collection."""
+    gc.disable()
+    try:
+        assert held_by_a_caller(lambda: call(redis))() is None
+    finally:
+        gc.enable()
 
 
 def test_a_script_is_loaded_again_after_the_server_has_forgotten_it(redis: Redis) -> None:
