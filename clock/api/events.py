@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from clock.api.objects import awaitable, check_count, connected, instant
+from clock.api.objects import awaitable, connected, instant
 from clock.errors import ConfigurationError, UnknownEvent, UnreadableTime
 from clock.inspection.audit import user_of_process
 from clock.inspection.events.event_rows import EventRow, event_rows_of, events
@@ -15,6 +15,7 @@ from clock.inspection.events.repairs import event_to_pause, event_to_resume, pau
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, recorded
 from clock.inspection.events.why import why as explain
+from clock.job.flow.limits import check_count
 from clock.job.push.client import clock as client_clock
 from clock.printable import brief
 from clock.store import Redis, listing
@@ -27,7 +28,6 @@ from clock.ticker.requested_runs import Backfill, BackfilledRun, fire_manually
 from clock.timetable import Event, Timetable, find_event, load, with_rows
 from clock.timetable.periods import YEARS
 
-SECOND = timedelta(seconds=1)
 ACCEPTED = f"an aware datetime in the years {YEARS[0]} to {YEARS[1]}"
 
 
@@ -234,4 +234,4 @@ def _spans(at: datetime | str, zone: tzinfo) -> list[AskedPeriod]:
     if not _is_accepted(at):
         raise UnreadableTime(str(at), f"must be {ACCEPTED}, or a text")
     start = at.astimezone(UTC)
-    return [AskedPeriod(start, start + SECOND)]
+    return [AskedPeriod(start, start + timedelta(seconds=1))]

@@ -9,7 +9,7 @@ from clock.errors import JobError
 from clock.inspection.jobs import batches as found
 from clock.inspection.jobs.batches import BatchView
 from clock.inspection.jobs.limits import LimitView, limits
-from clock.job.flow.limits import LARGEST, check_name
+from clock.job.flow.limits import check_count, check_name
 from clock.printable import brief, is_utf8
 from clock.store import Redis
 from clock.store.jobs.flow import batches as stored
@@ -80,8 +80,7 @@ class Limits:
         Returns how many blocked jobs can run now. Raises JobError.
         """
         check_name("Limit", name)
-        if isinstance(maximum, bool) or not isinstance(maximum, int) or not 0 <= maximum <= LARGEST:
-            raise JobError(f"maximum is {brief(maximum)}; it must be a whole number, 0 to {LARGEST:,}")
+        check_count("maximum", maximum, least=0)
         return limit_holders.set_maximum(self._redis, name, maximum)
 
     def reset(self, name: str) -> int:

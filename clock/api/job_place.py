@@ -7,10 +7,11 @@ from types import NoneType
 from typing import ClassVar, Unpack, get_args
 
 from clock.api.conditions import Conditions, where
-from clock.api.objects import awaitable, awaitable_items, check_count, now
+from clock.api.objects import awaitable, awaitable_items, now
 from clock.errors import InvalidCursor, JobError
 from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Act, Order, Page, Place, Progress
+from clock.job.flow.limits import check_count
 from clock.printable import brief
 from clock.store import Redis
 

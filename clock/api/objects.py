@@ -1,4 +1,4 @@
-"""The base of the API's objects: their connection, their time, awaitable methods, checks of arguments."""
+"""The base of the API's objects: their connection, their time, awaitable methods."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from clock.clocks import from_ms
-from clock.errors import ConfigurationError, JobError
+from clock.errors import ConfigurationError
 from clock.job.push.client import now as now  # the API's objects import it from here
 from clock.job.push.filling import filled_in
 from clock.printable import brief
@@ -26,7 +26,6 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 ITEMS_PER_TURN = 200  # items got at each turn in the thread
-LARGEST = 1_000_000_000  # above what a place can hold, and below what Redis accepts
 
 
 @contextmanager
@@ -101,9 +100,3 @@ def awaitable_items(
                 yield item
 
     return twin
-
-
-def check_count(name: str, count: object) -> None:
-    """Check a number of jobs or records. Raises JobError."""
-    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= LARGEST:
-        raise JobError(f"{name} is {brief(count)}; it must be a whole number, 1 to {LARGEST:,}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
-from clock.api.objects import LARGEST, awaitable, connected, instant
+from clock.api.objects import awaitable, connected, instant
 from clock.errors import DeclarationError
 from clock.inspection.audit import Change, note_if_possible, user_of_process
 from clock.inspection.events.schedules import (
@@ -19,6 +19,7 @@ from clock.inspection.events.schedules import (
     next_runs,
     split,
 )
+from clock.job.flow.limits import LARGEST
 from clock.job.options import Order
 from clock.printable import brief
 from clock.store import Redis

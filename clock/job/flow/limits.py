@@ -17,7 +17,7 @@ from clock.job.payload import in_seconds
 from clock.printable import brief, is_printable
 
 LONGEST_NAME = 200  # characters
-LARGEST = 1_000_000_000
+LARGEST = 1_000_000_000  # above what a place can hold, and below what Redis accepts
 LARGEST_IN_WINDOW = 100  # starts of one job: Redis keeps an entry for each start
 LONGEST_SECONDS = 366 * 86_400.0  # of a rate
 
@@ -39,7 +39,7 @@ class Limit:
     def __post_init__(self) -> None:
         if not callable(self.name):
             check_name("Limit", self.name, _OR_FUNCTION)
-        _check_count("Limit: maximum", self.maximum)
+        check_count("Limit: maximum", self.maximum)
 
     def __repr__(self) -> str:
         return f"Limit({_shown(self.name)}, {self.maximum})"
@@ -69,7 +69,7 @@ class Rate:
     def __post_init__(self) -> None:
         if not callable(self.name):
             check_name("Rate", self.name, _OR_FUNCTION)
-        _check_count("Rate: count", self.count)
+        check_count("Rate: count", self.count)
         if not 0.001 <= (in_seconds(self.per) or 0) <= LONGEST_SECONDS:
             raise JobError(f"Rate: per is {brief(self.per)}; it must be a timedelta or seconds, 0.001 to a year")
         if not isinstance(self.window, bool):
@@ -172,9 +172,10 @@ def check_name(kind: str, name: object, more: str = "") -> None:
         raise JobError(f"{kind}: the name is {brief(name)}; it must be {text}{more}")
 
 
-def _check_count(what: str, count: object) -> None:
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= LARGEST:
-        raise JobError(f"{what} is {brief(count)}; it must be a whole number, 1 to {LARGEST:,}")
+def check_count(what: str, count: object, *, least: int = 1) -> None:
+    """Raises JobError if a number of jobs, starts or records is invalid."""
+    if isinstance(count, bool) or not isinstance(count, int) or not least <= count <= LARGEST:
+        raise JobError(f"{what} is {brief(count)}; it must be a whole number, {least} to {LARGEST:,}")
 
 
 def _shown(value: object) -> str:
