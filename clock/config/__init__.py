@@ -7,7 +7,6 @@ from clock.config.load import (
     gather,
     load_config,
     refuse_application,
-    setting_of_process,
     use_application,
 )
 from clock.config.schema import json_schema
@@ -29,6 +28,5 @@ __all__ = [
     "json_schema",
     "load_config",
     "refuse_application",
-    "setting_of_process",
     "use_application",
 ]

@@ -67,11 +67,6 @@ def gather(
     return list(found.values())
 
 
-def setting_of_process(name: str, environ: Mapping[str, str] = os.environ) -> object:
-    """The value of `found_of_process`. Raises ConfigurationError."""
-    return found_of_process(name, environ).value
-
-
 def found_of_process(name: str, environ: Mapping[str, str] = os.environ) -> Found:
     """A setting of a process that only pushes: of the environment, the application, the file, the defaults.
 

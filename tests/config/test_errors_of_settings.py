@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clock.config import add_to_application, load_config, refuse_application, setting_of_process, use_application
+from clock.config import add_to_application, found_of_process, load_config, refuse_application, use_application
 from clock.errors import ConfigurationError
 
 
@@ -20,26 +20,26 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_a_single_setting_comes_from_the_first_place_that_names_it(folder: Path) -> None:
     file = folder / "config/clock.yml"
-    assert setting_of_process("push_timeout", {}) == 5
+    assert found_of_process("push_timeout", {}).value == 5
 
     file.write_text("concurrency: 3\n")
-    assert setting_of_process("push_timeout", {}) == 5
+    assert found_of_process("push_timeout", {}).value == 5
     file.write_text("# push_timeout: 9\nconcurrency: 3\n")
-    assert setting_of_process("push_timeout", {}) == 5
+    assert found_of_process("push_timeout", {}).value == 5
     file.write_text("push_timeout: 7\n")
-    assert setting_of_process("push_timeout", {}) == 7
+    assert found_of_process("push_timeout", {}).value == 7
     use_application({"push_timeout": 8}, "settings.CLOCK")
-    assert setting_of_process("push_timeout", {}) == 8
-    assert setting_of_process("push_timeout", {"CLOCK_PUSH_TIMEOUT": "9"}) == 9
+    assert found_of_process("push_timeout", {}).value == 8
+    assert found_of_process("push_timeout", {"CLOCK_PUSH_TIMEOUT": "9"}).value == 9
 
 
 def test_an_invalid_single_setting_names_its_place(folder: Path) -> None:
     (folder / "config/clock.yml").write_text("concurrency: 1\npush_timeout: soon\n")
 
     with pytest.raises(ConfigurationError, match=r"clock\.yml:2: .*'soon'"):
-        setting_of_process("push_timeout", {})
+        found_of_process("push_timeout", {})
     with pytest.raises(ConfigurationError, match=r"the environment variable CLOCK_PUSH_TIMEOUT: .*'later'"):
-        setting_of_process("push_timeout", {"CLOCK_PUSH_TIMEOUT": "later"})
+        found_of_process("push_timeout", {"CLOCK_PUSH_TIMEOUT": "later"})
 
 
 def test_an_application_may_have_no_folder_of_jobs(folder: Path) -> None:
@@ -80,18 +80,18 @@ def test_a_setting_of_none_is_not_given(folder: Path) -> None:
     use_application({"redis": None, "concurrency": None}, "settings.CLOCK")
 
     assert load_config({}, environ={}).concurrency == 10
-    assert setting_of_process("redis", {}) == "redis://of-the-file"
+    assert found_of_process("redis", {}).value == "redis://of-the-file"
 
 
 def test_a_refused_application_has_no_settings_until_they_are_right(folder: Path) -> None:
     refuse_application(ConfigurationError("settings.CLOCK: unknown setting 'reddis'"))
 
     with pytest.raises(ConfigurationError, match="'reddis'"):
-        setting_of_process("redis", {"REDIS_URL": "redis://a"})
+        found_of_process("redis", {"REDIS_URL": "redis://a"})
     with pytest.raises(ConfigurationError, match="'reddis'"):
         load_config({}, environ={})
     use_application({"redis": "redis://b"}, "settings.CLOCK")
-    assert setting_of_process("redis", {}) == "redis://b"
+    assert found_of_process("redis", {}).value == "redis://b"
 
 
 @pytest.mark.parametrize(
@@ -163,4 +163,4 @@ def test_one_more_setting_of_an_application_leaves_the_others(folder: Path) -> N
 
     add_to_application("namespace", "shop", "settings.SITE")
 
-    assert (load_config({}, environ={}).concurrency, setting_of_process("namespace", {})) == (4, "shop")
+    assert (load_config({}, environ={}).concurrency, found_of_process("namespace", {}).value) == (4, "shop")

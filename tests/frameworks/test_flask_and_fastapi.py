@@ -15,7 +15,7 @@ from flask.cli import cli as flask_command
 from redis import Redis
 
 from clock import Job, server_middleware
-from clock.config import load_config, setting_of_process, use_application
+from clock.config import found_of_process, load_config, use_application
 from clock.errors import ConfigurationError, JobError, StoreUnavailable
 from clock.fastapi import clock_lifespan, pusher
 from clock.flask import Clock, InvalidSettings
@@ -174,7 +174,7 @@ def test_an_application_starts_without_redis_unless_it_needs_it(
 def test_a_lifespan_with_a_url_leaves_other_settings_of_the_process_as_they_are(redis_url: str) -> None:
     async def live() -> object:
         async with clock_lifespan(redis=redis_url)(None):
-            return setting_of_process("push_timeout")
+            return found_of_process("push_timeout").value
 
     use_application({"push_timeout": 8}, "settings.CLOCK")
     try:

@@ -24,7 +24,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from clock.clocks import Clock, SystemClock
-from clock.config import found_of_process, setting_of_process
+from clock.config import found_of_process
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
 from clock.store import keys
@@ -117,8 +117,8 @@ def connect(
     Raises StoreUnavailable, StoreError or ConfigurationError, each with one line and the cure.
     """
     url, source = (url, source) if url else _url_of_process()
-    space = str(setting_of_process("namespace") or "") if namespace is None else namespace
-    replicas = int(str(setting_of_process("durable"))) if durable is None else durable
+    space = str(found_of_process("namespace").value or "") if namespace is None else namespace
+    replicas = int(str(found_of_process("durable").value)) if durable is None else durable
     try:
         limits = push_limits(push_seconds) if is_application else replace(PROCESS_LIMITS, push=push_seconds)
         make = partial(
@@ -180,8 +180,8 @@ def opening_of(redis: Redis) -> Opening:
 
 def shards_of_process() -> ShardSettings:
     """The shards of a process that only pushes. Raises ConfigurationError."""
-    urls: Any = setting_of_process("redis_urls")
-    return ShardSettings(int(str(setting_of_process("shards"))), tuple(urls))
+    urls: Any = found_of_process("redis_urls").value
+    return ShardSettings(int(str(found_of_process("shards").value)), tuple(urls))
 
 
 def server_url(url: str | None) -> str:
@@ -212,7 +212,7 @@ def default(*, spent: float = 0.0) -> Redis:
     found = opened_default()
     if found is not None:
         return found
-    seconds, since = float(str(setting_of_process("push_timeout"))), _monotonic()
+    seconds, since = float(str(found_of_process("push_timeout").value)), _monotonic()
     is_ours = _default_lock.acquire(timeout=max(0.0, seconds - spent))
     try:
         if _default is None:
@@ -222,7 +222,7 @@ def default(*, spent: float = 0.0) -> Redis:
             _default = with_shards(found, shards_of_process())
             with translated():
                 note(_default, SystemClock().now())
-            if not (setting_of_process("redis") or shards_of_process().urls):
+            if not (found_of_process("redis").value or shards_of_process().urls):
                 _warn_if_no_worker_may_look_here(_default, Path.cwd())
         return _default
     finally:
