@@ -20,7 +20,7 @@ from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import load
 from clock.web import Access, Dashboard, Request, Source
 from clock.web.cache import Overview
-from clock.web.pages import event_actions, job_sets
+from clock.web.pages import event, job_sets
 from clock.web.pages.run_time import as_texts
 from tests.web.conftest import EVERYTHING, NOW, SAME_SITE, Visitor
 
@@ -151,7 +151,7 @@ def test_a_backfill_shows_its_runs_before_it_makes_them(ana: Visitor, redis: Red
 def test_a_backfill_of_too_many_runs_for_one_request_is_refused(
     ana: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_actions, "MOST_RUNS", 2)
+    monkeypatch.setattr(event, "MOST_RUNS", 2)
 
     found = ana.get("/act/backfill", event="reminders", **{"from": "2026-03-26", "to": "2026-03-29"})
 
