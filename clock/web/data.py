@@ -76,7 +76,10 @@ class Data:
         #: Processes, queues, sizes and problems.
         self.status: Cached[Status] = cached(self._look, STATUS_SECONDS)
         #: The findings of `clock doctor`.
-        self.findings: Cached[Sequence[Finding]] = cached(self._examine, FINDINGS_SECONDS)
+        self.findings: Cached[Sequence[Finding]] = cached(
+            lambda: examine(self.redis, Circumstances(source.url, timedelta(0), CONNECTIONS_PER_WORKER)),
+            FINDINGS_SECONDS,
+        )
         #: Event -> due instant in ms of its latest missed run in the last 7 days.
         self.missed: Cached[Mapping[str, int]] = cached(
             lambda: event_rows.missed_events(self.redis, self.now()), NAMES_SECONDS
@@ -175,9 +178,6 @@ class Data:
         for view in found.queues[:MOST_QUEUES]:
             self.queue_sizes[view.name] = (*self.queue_sizes.get(view.name, ())[1 - MOST_SIZES :], view.size)
         return found
-
-    def _examine(self) -> Sequence[Finding]:
-        return examine(self.redis, Circumstances(self.source.url, timedelta(0), CONNECTIONS_PER_WORKER))
 
     def _look_for_names(self) -> Names:
         timetable = self.source.timetable

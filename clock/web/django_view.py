@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseRedirect
@@ -23,13 +24,16 @@ def django_view(dashboard: Dashboard) -> Callable[..., Any]:
     def view(request: Any, path: str | None = None) -> Any:
         if not path:
             return HttpResponseRedirect(f"{request.path}/")
+        sent = b""
+        with suppress(ValueError):  # its length in the header is not a number
+            sent = request.body
         response = dashboard.handle(
             Request(
                 method=request.method,
                 path=path,
                 query_string=request.META.get("QUERY_STRING", ""),
                 headers={name.lower(): value for name, value in request.headers.items()},
-                body=_body(request),
+                body=sent,
                 mount=request.path[: len(request.path) - len(path)],
                 remote=request.META.get("REMOTE_ADDR", ""),
                 original=request,
@@ -47,12 +51,3 @@ def django_view(dashboard: Dashboard) -> Callable[..., Any]:
         return made
 
     return view  # type: ignore[no-any-return, unused-ignore]  # as above
-
-
-def _body(request: Any) -> bytes:
-    """The body; empty if its length in the header is not a number."""
-    try:
-        body: bytes = request.body
-    except ValueError:
-        return b""
-    return body
