@@ -44,7 +44,6 @@ class _JobPackage(ModuleType):
     """This package, which can be called: its name is also that of the decorator."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call `clock.job.function_jobs.job`."""
         return _job(*args, **kwargs)
 
 

@@ -145,7 +145,6 @@ def _hidden(name: str, path: Path, error: BaseException) -> str:
 
 
 def _import_error(path: Path, error: BaseException) -> str:
-    """File, line and error."""
     if isinstance(error, SyntaxError):
         line = f": {error.text.strip()}" if error.text else ""
         return f"{error.filename}:{error.lineno or 1}: {type(error).__name__}: {error.msg}{line}"

@@ -79,7 +79,6 @@ def _dicts_are_fine(dicts: Sequence[Mapping[Any, object]], room: int) -> bool:
 
 
 def _are_keys(keys: Collection[object]) -> bool:
-    """Whether JSON can hold these keys of dicts."""
     return set(map(type, keys)) <= {str} and _is_text(cast("Collection[str]", keys))
 
 

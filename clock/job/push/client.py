@@ -113,7 +113,6 @@ def _send(redis: Redis, batches: Batches, within: float) -> None:
 
 
 def _send_locked(redis: Redis, parcels: Iterable[Parcel]) -> None:
-    """Push the jobs that get their locks."""
     pushes = [
         LockedPush(lock, parcel.queue, text, at, parcel.durable)
         for parcel in parcels

@@ -124,8 +124,6 @@ def _django(recorder: Recorder, base: Any) -> Iterator[Patch]:
 
 
 def _psycopg(recorder: Recorder, psycopg: Any) -> Iterator[Patch]:
-    """psycopg, plain and awaited."""
-
     def statement(cursor: Any, query: Any, *more: Any, **options: Any) -> str:
         if isinstance(cursor, psycopg.Cursor):
             recorder.to_close.append(partial(_undo, cursor.connection))
@@ -157,7 +155,6 @@ def _undo(connection: Any) -> None:
 
 
 def _has_begun(connection: Any) -> bool:
-    """Whether a transaction is open."""
     return bool(connection.info.transaction_status.name != "IDLE")
 
 

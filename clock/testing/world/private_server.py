@@ -78,8 +78,6 @@ class Line:
 
 
 class _NoConnections:
-    """A pool that has none."""
-
     def __init__(self, pool: Any) -> None:
         self.get_encoder = pool.get_encoder  # which sends no command
 

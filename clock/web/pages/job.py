@@ -160,7 +160,6 @@ def _steps(job: FoundJob | None, record: Record | None, outcome: Any) -> list[St
 
 
 def _moments(job: FoundJob) -> list[Step]:
-    """The times that a payload holds."""
     found = [(name, instant_of(instant(job.payload.get(name))), kind) for name, kind in MOMENTS.items()]
     return [(name, at, kind, job.error or "" if kind == "error" else "") for name, at, kind in found if at]
 

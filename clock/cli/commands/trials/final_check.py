@@ -57,7 +57,6 @@ def final_check(redis: Redis, timetable: Timetable, logged: Set[str]) -> FinalCh
 
 
 def _failing(waiting: Mapping[str, FoundJob]) -> Iterator[str]:
-    """The jobs that have failed, by class and error."""
     failed: dict[tuple[str, str], list[str]] = defaultdict(list)
     for job in waiting.values():
         if job.error is not None and not job.error.startswith(KILLED):
