@@ -89,7 +89,7 @@ SENT_FORM = "clock:sent_form:"  # prefix of strings, expire: a form of the dashb
 TIMETABLE = "clock:timetable"  # hash: event of the latest clock file that led -> its declaration
 LATENESS = "clock:lateness:"  # prefix of sorted sets, one per minute and per ten minutes, expire: bucket -> runs
 CHANGES = "clock:changes"  # stream: an entry per release that led, JSON under `entry`: its changes
-#: The hashes of an event's ledger entry.
+#: The hashes of an event's ledger entry, in the order of `LedgerRow.of`.
 LEDGER_ENTRY = (LEDGER_ANCHOR, LEDGER_DECLARATION, LEDGER_DECIDED, LEDGER_COUNTED)
 #: Prefixes of the keys of one event.
 OF_EVENT = (HISTORY, OUTCOMES, WATCHED)
@@ -106,25 +106,16 @@ RATE_KEYS = (RATES, RATE_STARTS, RATE_SLOTS, SCHEDULE)
 #: The types of the keys that `clock doctor` checks.
 TYPES: Mapping[str, str] = {
     **dict.fromkeys((QUEUES, PROCESSES, PARKED, PAUSED_QUEUES), "set"),
-    **dict.fromkeys((SCHEDULE, RETRY, DEAD, CLOCKS, WORKERS, CANCELLED), "zset"),
-    **dict.fromkeys((STAT_PROCESSED, STAT_FAILED), "string"),
-    **dict.fromkeys((HEALED, BATCH_LOST, OVERLAPS, LIMIT_TURN), "string"),
-    **dict.fromkeys((BATCH_CHECK, LIMITS_CHECKED, RATES_CHECKED, REPLICATED), "string"),
-    **dict.fromkeys((LEDGER_ANCHOR, LEDGER_DECLARATION, LEDGER_DECIDED), "hash"),
-    **dict.fromkeys((LEDGER_COUNTED, LEDGER_ORPHANED, LEDGER_RENAMED, EXPIRED), "hash"),
-    **dict.fromkeys((PAUSED, NEXT_DUE, LEASE), "hash"),
-    CANCELLED_JOBS: "hash",
-    **dict.fromkeys((UNIQUE, BATCHES, BATCH_ENDED), "hash"),
+    **dict.fromkeys((SCHEDULE, RETRY, DEAD, CLOCKS, WORKERS, CANCELLED, BACKFILLED, MISSED, SHARDS), "zset"),
     **dict.fromkeys((UNIQUE_WINDOWS, REPLACED, BATCH_CHILDREN, BATCH_REMOVALS), "zset"),
-    **dict.fromkeys((LIMITS, RATES), "hash"),
-    **dict.fromkeys((LIMIT_HOLDERS, LIMIT_RESERVED, BLOCKED, FREED), "zset"),
-    **dict.fromkeys((RATE_STARTS, RATE_SLOTS), "zset"),
-    **dict.fromkeys((BACKFILLED, MISSED, SHARDS), "zset"),
-    SCHEDULES: "hash",
+    **dict.fromkeys((LIMIT_HOLDERS, LIMIT_RESERVED, BLOCKED, FREED, RATE_STARTS, RATE_SLOTS), "zset"),
+    **dict.fromkeys((STAT_PROCESSED, STAT_FAILED, HEALED, BATCH_LOST, OVERLAPS, LIMIT_TURN), "string"),
+    **dict.fromkeys((BATCH_CHECK, LIMITS_CHECKED, RATES_CHECKED, REPLICATED), "string"),
+    **dict.fromkeys((*LEDGER_ENTRY, LEDGER_ORPHANED, LEDGER_RENAMED, EXPIRED, CANCELLED_JOBS), "hash"),
+    **dict.fromkeys((PAUSED, NEXT_DUE, LEASE, SCHEDULES, TIMETABLE), "hash"),
+    **dict.fromkeys((UNIQUE, BATCHES, BATCH_ENDED, LIMITS, RATES), "hash"),
+    **dict.fromkeys((AUDIT, CHANGES), "stream"),
     HAND_OVER: "list",
-    AUDIT: "stream",
-    CHANGES: "stream",
-    TIMETABLE: "hash",
 }
 
 

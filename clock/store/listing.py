@@ -168,9 +168,9 @@ def days(redis: Redis, names: Sequence[str]) -> list[tuple[int, int]]:
 
 def ledger(redis: Redis) -> dict[str, LedgerRow]:
     """The ledger's entries, by event, without those that are broken. Raises WrongType."""
-    anchors, declarations, decided, counted = _ledger_hashes(redis)
+    anchors, declarations, decided, counted = (_hash(redis, name) for name in keys.LEDGER_ENTRY)
     rows = {
-        event: LedgerRow.of(declaration, anchors.get(event), decided.get(event), counted.get(event))
+        event: LedgerRow.of(anchors.get(event), declaration, decided.get(event), counted.get(event))
         for event, declaration in declarations.items()
     }
     return {keys.shown(event): row for event, row in rows.items() if row is not None}
@@ -178,8 +178,7 @@ def ledger(redis: Redis) -> dict[str, LedgerRow]:
 
 def ledger_row(redis: Redis, event: str) -> LedgerRow | None:
     """The ledger's entry of one event; None: missing or broken. Raises WrongType."""
-    names = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED)
-    return LedgerRow.of(*(_field(redis, name, event) for name in names))
+    return LedgerRow.of(*(_field(redis, name, event) for name in keys.LEDGER_ENTRY))
 
 
 def _field(redis: Redis, name: str, event: str) -> bytes | None:
@@ -196,7 +195,7 @@ def ledger_size(redis: Redis) -> int:
 
 def broken_entries(redis: Redis) -> list[str]:
     """The events whose ledger entry lacks a part, or has an invalid instant. Raises WrongType."""
-    anchors, declarations, decided, _ = _ledger_hashes(redis)
+    anchors, declarations, decided, _ = (_hash(redis, name) for name in keys.LEDGER_ENTRY)
     names = {**anchors, **declarations, **decided}
     return sorted(
         keys.shown(event)
@@ -205,19 +204,16 @@ def broken_entries(redis: Redis) -> list[str]:
     )
 
 
-def _ledger_hashes(redis: Redis) -> list[dict[bytes, bytes]]:
-    found = []
-    for name in (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED):
-        with typed(redis, name, "hash"):
-            rows: Any = redis.hgetall(name)
-        found.append(rows)
+def _hash(redis: Redis, name: str) -> dict[bytes, bytes]:
+    with typed(redis, name, "hash"):
+        rows: Any = redis.hgetall(name)
+    found: dict[bytes, bytes] = rows
     return found
 
 
 def orphaned(redis: Redis) -> dict[str, int]:
     """The events that have left the clock file, as the clock has noted, and when, in ms since 1970."""
-    with typed(redis, keys.LEDGER_ORPHANED, "hash"):
-        left: Any = redis.hgetall(keys.LEDGER_ORPHANED)
+    left = _hash(redis, keys.LEDGER_ORPHANED)
     return {keys.shown(event): instant_ms(at) or 0 for event, at in left.items()}
 
 

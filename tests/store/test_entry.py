@@ -22,8 +22,8 @@ def test_an_entry_has_a_previous_due_instant_once_one_is_decided(decided_ms: int
 
 
 def test_a_row_has_the_values_of_its_parts() -> None:
-    assert LedgerRow.of(b"daily", b"1000", b"2000", b"x") == LedgerRow("daily", Entry(1000, 2000, "x"))
-    assert LedgerRow.of(b"daily", b"1000", b"2000", None) == LedgerRow("daily", Entry(1000, 2000))
+    assert LedgerRow.of(b"1000", b"daily", b"2000", b"x") == LedgerRow("daily", Entry(1000, 2000, "x"))
+    assert LedgerRow.of(b"1000", b"daily", b"2000", None) == LedgerRow("daily", Entry(1000, 2000))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_row_has_the_values_of_its_parts() -> None:
 def test_a_row_with_a_missing_or_invalid_part_is_no_row(
     declaration: bytes | None, anchor: bytes | None, decided: bytes | None
 ) -> None:
-    assert LedgerRow.of(declaration, anchor, decided, b"") is None
+    assert LedgerRow.of(anchor, declaration, decided, b"") is None
 
 
 @pytest.mark.parametrize(

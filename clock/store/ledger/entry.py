@@ -85,7 +85,7 @@ class LedgerRow:
 
     @classmethod
     def of(
-        cls, declaration: bytes | None, anchor: bytes | None, decided: bytes | None, counted: bytes | None
+        cls, anchor: bytes | None, declaration: bytes | None, decided: bytes | None, counted: bytes | None
     ) -> LedgerRow | None:
         """The row of these values in Redis; None: one is missing or invalid."""
         anchor_ms, decided_ms = instant_ms(anchor), instant_ms(decided)

@@ -19,7 +19,7 @@ from clock.store.ledger.history import OUTCOME, Record, Stream, valid
 from clock.store.ledger.pauses import ALL, Pause
 from clock.store.wrong_type import reading, readings
 
-_HASHES = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)
+_HASHES = (*keys.LEDGER_ENTRY, keys.PAUSED)
 CHUNK = 500  # events in one round trip: a few ms of Redis's time
 EARLY_MS = 60_000  # a decision may be committed before its due instant by as much as two machines' clocks differ
 USUAL = 20  # outcomes; their mean is how long an event's jobs usually take
