@@ -143,7 +143,6 @@ class Leader:
             self.beat()
 
     def _wait(self) -> None:
-        """Wait until the next attempt is due, or this clock stops."""
         if self.leads:
             self._waiting.rests()
         if self.leads or self._tenure is None:

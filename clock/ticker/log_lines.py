@@ -101,7 +101,6 @@ def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], own_comm
 
 
 def _decided_again(event: Event, entry: Entry, committed_ms: int) -> str:
-    """The event and its due instants that the ledger has lost."""
     low, high = entry.decided_ms // 1000, committed_ms // 1000
     span = span_of(event.due_between(low, high, anchor=entry.anchor, previous=entry.previous))
     if span is None:

@@ -70,7 +70,6 @@ class ClockRegister:
 
 
 def _decoded(text: bytes | None) -> dict[str, Any] | None:
-    """A clock's report; None: missing, or not a report."""
     found = json_object(text)
     if found is None:
         return None

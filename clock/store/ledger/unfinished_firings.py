@@ -127,7 +127,6 @@ class Unfinished:
         return dict(found)
 
     def _note(self, jid: bytes, found: Found, now_ms: int) -> None:
-        """Note the result of a search for a job of any event."""
         for event, jobs in self._events.items():  # pragma: no branch  # a job that is searched is in one of them
             job = jobs.get(jid)
             if job is None:

@@ -101,7 +101,6 @@ class Namespace:
         return self.prefix + key if isinstance(key, str) else self._bytes + bytes(key)
 
     def _scan(self, words: Words) -> tuple[Any, ...]:
-        """SCAN, limited to the keys of the namespace."""
         found: list[Any] = list(words)
         pattern: Any = "*"
         at = next((place for place, word in enumerate(found) if word in ("MATCH", b"MATCH")), None)

@@ -67,7 +67,6 @@ def _shown(name: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    """Seconds above 0, at most a day."""
     number = float(text)
     if not (isfinite(number) and 0 < number <= 86_400):
         raise ValueError

@@ -253,7 +253,6 @@ def _in_paused_queues(redis: Redis, now: datetime) -> list[Holder]:
 
 
 def _jids_at_front(redis: Redis, queue: str) -> Iterator[str]:
-    """The jids of the first jobs of a queue."""
     size = 0
     for payload in islice(queue_payloads(redis, queue), MOST_AT_FRONT):
         if job := json_object(payload):
