@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,7 +54,7 @@ def select(session: Any, query: Any, column: Any, after: Any, *, batch: int = BA
     return Rows(scalars, column.key, after, batch)
 
 
-class Rows(Iterable[tuple[Any, Any]], AsyncIterable[tuple[Any, Any]]):
+class Rows(Iterator[tuple[Any, Any]], AsyncIterator[tuple[Any, Any]]):
     """Pairs (cursor, row) for `for` and `async for`, which `query` reads in batches; `key` names the cursor."""
 
     def __init__(self, query: Callable[[Any], Any], key: str, after: Any, batch: int) -> None:
@@ -61,26 +62,32 @@ class Rows(Iterable[tuple[Any, Any]], AsyncIterable[tuple[Any, Any]]):
         self._key = key
         self._after = after
         self._batch = batch
+        self._rows: deque[Any] = deque()
+        self._is_last = False  # these rows are the last ones
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
-        is_last = False
-        while not is_last:
-            rows = list(self._query(self._after))
-            yield from map(self._pair, rows)
-            is_last = len(rows) < self._batch
+    def __next__(self) -> tuple[Any, Any]:
+        if not (self._rows or self._is_last):
+            self._take(list(self._query(self._after)))
+        if not self._rows:
+            raise StopIteration
+        return self._pair()
 
-    async def __aiter__(self) -> AsyncIterator[tuple[Any, Any]]:
-        is_last = False
-        while not is_last:
+    async def __anext__(self) -> tuple[Any, Any]:
+        if not (self._rows or self._is_last):
             found = self._query(self._after)
             if inspect.isawaitable(found):
                 found = await found
-            rows = [row async for row in found] if hasattr(found, "__aiter__") else list(found)
-            for row in rows:
-                yield self._pair(row)
-            is_last = len(rows) < self._batch
+            self._take([row async for row in found] if hasattr(found, "__aiter__") else list(found))
+        if not self._rows:
+            raise StopAsyncIteration
+        return self._pair()
 
-    def _pair(self, row: Any) -> tuple[Any, Any]:
+    def _take(self, rows: Sequence[Any]) -> None:
+        self._rows.extend(rows)
+        self._is_last = len(rows) < self._batch
+
+    def _pair(self) -> tuple[Any, Any]:
+        row = self._rows.popleft()
         cursor = getattr(row, self._key)
         self._after = cursor if isinstance(cursor, (int, str)) else str(cursor)
         return self._after, row

@@ -37,6 +37,13 @@ def test_a_select_is_read_in_batches_by_a_unique_column(batch: int) -> None:
     engine.dispose()
 
 
+def test_rows_can_be_taken_one_by_one() -> None:
+    rows = cursors.queryset(_Rows(["a", "b", "c"], []), None, batch=2)
+
+    assert next(rows)[0] == "a"
+    assert [cursor for cursor, _ in rows] == ["b", "c"]
+
+
 def test_the_lines_of_a_file_continue_at_an_offset(tmp_path: Path) -> None:
     file = tmp_path / "users.csv"
     file.write_bytes("ä,1\r\nb,2\n\nlast".encode())
