@@ -15,7 +15,8 @@ import yaml
 from click.testing import CliRunner
 
 from clock.cli.app import SECTIONS, cli
-from clock.config import SETTINGS, json_schema
+from clock.cli.commands.setup.config import json_schema
+from clock.config import SETTINGS
 from clock.job import Job
 from clock.job.registry import forget
 

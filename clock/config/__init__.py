@@ -9,7 +9,6 @@ from clock.config.load import (
     refuse_application,
     use_application,
 )
-from clock.config.schema import json_schema
 from clock.config.settings import BY_NAME, SETTINGS, Config, Declared, Found, Setting
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "file_used",
     "found_of_process",
     "gather",
-    "json_schema",
     "load_config",
     "refuse_application",
     "use_application",

@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
-from clock.config import Config, gather, json_schema, load_config
+from clock.cli.commands.setup.config import json_schema
+from clock.config import Config, gather, load_config
 from clock.errors import ConfigurationError
 
 

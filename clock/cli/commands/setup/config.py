@@ -1,4 +1,4 @@
-"""`clock config`: the settings and their sources."""
+"""`clock config`: the settings and their sources, and a JSON schema with which editors check the settings file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,26 @@ import click
 
 from clock.cli.options import shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.config import Found, environment, file_used, gather, json_schema
+from clock.config import SETTINGS, Found, environment, file_used, gather
 from clock.store.server.address import masked
+
+_REFERENCE = {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}$"}
+_SCHEDULE = {
+    "description": "events by name; docs/clock-file.md lists their fields",
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "properties": {
+            "cron": {"type": "string"},
+            "rrule": {"type": "string"},
+            "sun": {"type": "string"},
+            "every": {"type": ["string", "number"]},
+            "at": {"type": ["string", "array"]},
+            "job": {"type": "string"},
+            "enabled": {"type": "boolean"},
+        },
+    },
+}
 
 
 @click.command()
@@ -49,3 +67,26 @@ def _shown(found: Found) -> object:
     if value is None:
         return "none"
     return value if isinstance(value, (int, float)) else str(value)
+
+
+def json_schema() -> dict[str, object]:
+    """The schema, draft 2020-12: the settings, and a section with the same settings for each environment."""
+    settings: dict[str, object] = {
+        setting.name: {
+            "description": f"{setting.about}; default: {setting.shown_default}",
+            "anyOf": [setting.kind.schema, _REFERENCE],
+        }
+        for setting in SETTINGS
+    }
+    settings["schedule"] = _SCHEDULE
+    section = {"type": "object", "properties": settings, "additionalProperties": False}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Settings of clock and worker",
+        "type": "object",
+        "properties": settings,
+        "additionalProperties": {
+            **section,
+            "description": "the settings of the environment that CLOCK_ENV names",
+        },
+    }
