@@ -119,15 +119,12 @@ def _left(redis: Redis, name: str, address: Address | None) -> LeftShard:
     if address is None:
         return LeftShard(name)
     place = opened_at(redis, address)
-    return LeftShard(name, place, _jobs_in(place))
-
-
-def _jobs_in(redis: Redis) -> int:
-    sizes = listing.sizes(redis)
-    ends = listing.queue_ends(redis, listing.queue_names(redis))
-    held = listing.in_progress_sizes(redis)
-    waiting = sum(end[0] for end in ends if end) + sum(listing.parked(redis).values())
-    return waiting + sizes.schedule + sizes.retry + sizes.dead + sum(held.values())
+    sizes = listing.sizes(place)
+    ends = listing.queue_ends(place, listing.queue_names(place))
+    held = listing.in_progress_sizes(place)
+    waiting = sum(end[0] for end in ends if end) + sum(listing.parked(place).values())
+    jobs = waiting + sizes.schedule + sizes.retry + sizes.dead + sum(held.values())
+    return LeftShard(name, place, jobs)
 
 
 def shards_findings(redis: Redis) -> Iterator[Finding]:

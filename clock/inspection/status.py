@@ -117,16 +117,11 @@ def status(
     )
     if faults or all_report(found.clocks, found.workers, now):
         return found
-    return replace(found, faults=_refusals(redis))
-
-
-def _refusals(redis: Redis) -> list[str]:
-    """Why clocks and workers may not be able to report."""
     try:
         check_permissions(redis)
-    except StoreError as error:
-        return [str(error)]
-    return []
+    except StoreError as error:  # clocks and workers may not be able to report
+        return replace(found, faults=[str(error)])
+    return found
 
 
 def _or(otherwise: T, look: Callable[[], T]) -> T:

@@ -23,7 +23,6 @@ _DAY = timedelta(days=1)
 class Hazard:
     """A night on which an event does not simply fire at its time of day; `text` describes what happens instead."""
 
-    event: str
     at: datetime
     text: str
 
@@ -39,7 +38,7 @@ def hazards_of(event: Event, start: datetime, end: datetime) -> Iterator[Hazard]
         day = _walls(steady, start, low, low + 2 * _DAY, event.zone)
         walls = [wall for wall in day if change.holds(wall)]
         if walls and len(day) <= 2 * OFTEN_A_DAY:
-            yield Hazard(event.name, change.at, _hazard_text(event, change, walls, start))
+            yield Hazard(change.at, _hazard_text(event, change, walls, start))
 
 
 def _walls(steady: Trigger, start: datetime, low: datetime, high: datetime, zone: tzinfo) -> list[datetime]:

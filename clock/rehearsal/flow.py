@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, cast
 
-from clock.errors import Discard, JobCancelled
+from clock.errors import Discard
 from clock.job import encryption
 from clock.job.flow.unique import unique_field
 from clock.job.payload import Payload, decode
@@ -20,7 +19,6 @@ from clock.store.jobs.flow.batches import Batch, Event
 from clock.store.jobs.flow.unique_locks import Lock
 
 PENDING, DONE = "pending", "done"
-_AT_ONCE: Mapping[str, Any] = {}
 
 
 class MemoryFlow:
@@ -103,10 +101,6 @@ class MemoryFlow:
             self.results[str(payload["jid"])] = kept.fields
         self.batches.end(payload, how)
 
-    def cancel(self, payload: Payload) -> None:
-        """End a job that was cancelled before its run."""
-        self.end(payload, "cancelled", error=JobCancelled())
-
 
 def as_read(text: str) -> Payload:
     """A payload as a worker reads it, decrypted."""
@@ -122,14 +116,6 @@ def _lock_key(payload: Payload, *, starts: bool = False) -> str | None:
     return None if field is None or (starts and field.until == "start") else field.key
 
 
-@dataclass(slots=True)
-class _Kept:
-    """A batch, and the state of each child: pending, done, or how it ended otherwise."""
-
-    batch: Batch
-    children: dict[str, str] = field(default_factory=dict)
-
-
 class MemoryBatches:
     """The batches of a test.
 
@@ -139,43 +125,42 @@ class MemoryBatches:
 
     def __init__(self, push: Callable[[str, Mapping[str, Any]], object]) -> None:
         self._push = push
-        self._kept: dict[str, _Kept] = {}
+        self._batches: dict[str, Batch] = {}
+        self._children: dict[str, dict[str, str]] = {}  # bid -> jid -> pending, done, or how it ended otherwise
 
     def open(self, bid: str, batch: Batch) -> str:
         """Open a batch if it is unknown; "new", its state, or "no parent"."""
-        if bid in self._kept:
-            return self._kept[bid].batch.state
+        if bid in self._batches:
+            return self._batches[bid].state
         if batch.parent and not self.add(batch.parent, f"@{bid}"):
             return "no parent"
-        self._kept[bid] = _Kept(batch)
+        self._batches[bid], self._children[bid] = batch, {}
         return "new"
 
     def add(self, bid: str, jid: str) -> bool:
         """Add a child. False: it was added before, or the batch is done or unknown."""
-        kept = self._kept.get(bid)
-        if kept is None or jid in kept.children or not self.accepts(bid):
+        if self.has(bid, jid) or not self.accepts(bid):
             return False
-        kept.children[jid] = PENDING
+        self._children[bid][jid] = PENDING
         return True
 
     def has(self, bid: str, jid: str) -> bool:
         """Whether a child was added."""
-        kept = self._kept.get(bid)
-        return kept is not None and jid in kept.children
+        return jid in self._children.get(bid, ())
 
     def accepts(self, bid: str) -> bool:
         """Whether children may be added."""
-        kept = self._kept.get(bid)
-        return kept is not None and (kept.batch.state != "done" or PENDING in kept.children.values())
+        batch = self._batches.get(bid)
+        return batch is not None and (batch.state != "done" or PENDING in self._children[bid].values())
 
     def seal(self, bid: str) -> str:
         """Seal a batch; the state that it had, '' if it is unknown."""
-        kept = self._kept.get(bid)
-        if kept is None:
+        batch = self._batches.get(bid)
+        if batch is None:
             return ""
-        before = kept.batch.state
+        before = batch.state
         if before == "open":
-            kept.batch.state = "sealed"
+            batch.state = "sealed"
         self._settle(bid)
         return before
 
@@ -187,35 +172,34 @@ class MemoryBatches:
                 self.add(following["bid"], str(following["jid"]))
             self._push(str(following["payload"]), following)
         bid, jid = payload.get("bid"), str(payload.get("jid"))
-        kept = self._kept.get(bid) if isinstance(bid, str) else None
-        if kept is None or jid not in kept.children or kept.children[jid] == DONE:
+        if not isinstance(bid, str) or self._children.get(bid, {}).get(jid, DONE) == DONE:
             return
-        kept.children[jid] = how
+        self._children[bid][jid] = how
         if how == "dead":
-            self._die(str(bid))
-        self._settle(str(bid))
+            self._die(bid)
+        self._settle(bid)
 
     def _die(self, bid: str | None) -> None:
-        while bid and (kept := self._kept.get(bid)):
-            self._fire(kept.batch, "death")
-            bid = kept.batch.parent
+        while bid and (batch := self._batches.get(bid)):
+            self._fire(batch, "death")
+            bid = batch.parent
 
     def _settle(self, bid: str | None) -> None:
-        while bid and (kept := self._kept.get(bid)):
-            if kept.batch.state == "open" or PENDING in kept.children.values():
+        while bid and (batch := self._batches.get(bid)):
+            states = self._children[bid].values()
+            if batch.state == "open" or PENDING in states:
                 return
-            kept.batch.state = "done"
-            is_success = all(state == DONE for state in kept.children.values())
-            self._fire(kept.batch, "complete")
+            batch.state = "done"
+            is_success = all(state == DONE for state in states)
+            self._fire(batch, "complete")
             if is_success:
-                self._fire(kept.batch, "success")
-            parent = kept.batch.parent
-            if parent and parent in self._kept:
-                self._kept[parent].children[f"@{bid}"] = DONE if is_success else "failed"
-            bid = parent
+                self._fire(batch, "success")
+            if batch.parent and batch.parent in self._children:
+                self._children[batch.parent][f"@{bid}"] = DONE if is_success else "failed"
+            bid = batch.parent
 
     def _fire(self, batch: Batch, event: Event) -> None:
         if event not in batch.fired:
             batch.fired[event] = 0
             if event in batch.callbacks:
-                self._push(batch.callbacks[event], _AT_ONCE)
+                self._push(batch.callbacks[event], {})

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from itertools import chain, zip_longest
 from typing import Any, Literal, overload
 
-from clock.errors import JobError
+from clock.errors import JobCancelled, JobError
 from clock.job import Context, encryption, registry
 from clock.job.context import JobClass
 from clock.job.middleware.chain import Chain, ServerMiddleware
@@ -143,7 +143,7 @@ class Collected(_WithoutRedis):
         """Delete a job; False: it has run, or never was."""
         found = self._taken(lambda payload: payload["jid"] == jid)
         if found is not None:
-            self._flow.cancel(found)
+            self._flow.end(found, "cancelled", error=JobCancelled())
         return found is not None
 
     def jobs(self, job: JobClass) -> CollectedJobs:

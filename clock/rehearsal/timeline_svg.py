@@ -34,15 +34,12 @@ class DrawnTimeline(Protocol):
 
     def days(self) -> list[date]:
         """The days from `start` to before `end`."""
-        ...
 
     def often(self) -> list[str]:
         """The events that fire so often that they are drawn behind the others."""
-        ...
 
     def local(self, seconds: int) -> datetime:
         """An instant, in seconds since 1970, on the clocks of the timeline's zone."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

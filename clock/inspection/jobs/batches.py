@@ -18,7 +18,6 @@ from clock.store.jobs.flow import batches as stored
 from clock.store.jobs.flow.batches import Child
 
 OPEN_TOO_LONG = timedelta(hours=1)
-SECONDS = 60.0  # of a deep check, at most
 
 
 @dataclass(frozen=True, slots=True)

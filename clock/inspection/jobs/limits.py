@@ -23,7 +23,6 @@ from clock.store.jobs.flow import limit_holders
 from clock.store.jobs.flow.limit_holders import Blocked, Holder
 from clock.store.jobs.scanning import START, Cursor
 
-SECONDS = 60.0  # of a deep check, at most
 LATEST = 1e11  # seconds since 1970: a later time is another program's mistake
 
 
