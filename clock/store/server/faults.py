@@ -132,17 +132,19 @@ _PASSWORD_UNKNOWN = _permanent(
     "password_unknown", "Redis has no password", "Remove the one in the URL, or set it in Redis."
 )
 
-_MOVING = "It continues when the slot has moved. If the move was interrupted: redis-cli --cluster fix HOST:PORT."
+_READ_ONLY = _elsewhere("read_only", "Redis is a read-only replica", _FAIL_OVER)
+_SLOT_MOVES = Fault(
+    "try_again",
+    "The Redis Cluster moves the slot to another node",
+    "It continues when the slot has moved. If the move was interrupted: redis-cli --cluster fix HOST:PORT.",
+)
+_FIND_NODES = "Wait for the fail-over to end, or find the missing nodes: redis-cli --cluster check HOST:PORT."
 
 #: Faults of a connection to a cluster.
 CLUSTER_FAULTS = {
     "moved": _elsewhere("moved", "The slot is on another node of the Redis Cluster now", "Clock follows it."),
-    "ask": Fault("try_again", "The Redis Cluster moves the slot to another node", _MOVING),
-    "no_owner": _elsewhere(
-        "cluster_down",
-        "No node of the Redis Cluster has the slot",
-        "Wait for the fail-over to end, or find the missing nodes: redis-cli --cluster check HOST:PORT.",
-    ),
+    "ask": _SLOT_MOVES,
+    "no_owner": _elsewhere("cluster_down", "No node of the Redis Cluster has the slot", _FIND_NODES),
     "unreachable": _elsewhere("unreachable", "No node of the Redis Cluster can be reached", ""),
     "not_a_cluster": _permanent(
         "not_a_cluster",
@@ -154,7 +156,7 @@ CLUSTER_FAULTS = {
 #: By the first word of the server's answer.
 _BY_CODE = {
     "LOADING": _elsewhere("loading", "Redis is loading its data", "It answers when it is ready."),
-    "READONLY": _elsewhere("read_only", "Redis is a read-only replica", _FAIL_OVER),
+    "READONLY": _READ_ONLY,
     "MASTERDOWN": _elsewhere("master_down", "Redis is a replica without its primary", _FAIL_OVER),
     "UNBLOCKED": _elsewhere("unblocked", "Redis ended a blocking wait", _FAIL_OVER),
     "NOREPLICAS": _elsewhere(
@@ -162,12 +164,8 @@ _BY_CODE = {
         "Redis lacks replicas and refuses to write",
         "Start its replicas, or lower min-replicas-to-write.",
     ),
-    "TRYAGAIN": Fault("try_again", "The Redis Cluster moves the slot to another node", _MOVING),
-    "CLUSTERDOWN": _elsewhere(
-        "cluster_down",
-        "The Redis Cluster is down",
-        "Wait for the fail-over to end, or find the missing nodes: redis-cli --cluster check HOST:PORT.",
-    ),
+    "TRYAGAIN": _SLOT_MOVES,
+    "CLUSTERDOWN": _elsewhere("cluster_down", "The Redis Cluster is down", _FIND_NODES),
     "OOM": Fault("out_of_memory", "Redis is out of memory", "Free memory, or raise its maxmemory."),
     "MISCONF": Fault(
         "disk_error",
@@ -227,7 +225,7 @@ _OF_ANSWERS = (
             "The server is too old, or the command is renamed or disabled.",
         ),
     ),
-    ("WAIT cannot be used with replica", _elsewhere("read_only", "Redis is a read-only replica", _FAIL_OVER)),
+    ("WAIT cannot be used with replica", _READ_ONLY),
     (
         "DB index is out of range",
         _permanent(

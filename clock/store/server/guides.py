@@ -121,7 +121,9 @@ class ClusterNodes(Guides):
 
     def meaning(self, error: RedisError, link: Any) -> RedisError:
         """The error of a slot that is elsewhere by its own class, with its fault. After MOVED, the pool leaves."""
-        error = _typed(error)
+        code, _, rest = str(error).partition(" ")
+        if type(error) is ResponseError and code in _MOVES:  # redis-py 5 raises the general class
+            error = _MOVES[code](rest)
         if isinstance(error, AskError):
             is_moved = isinstance(error, MovedError)
             vars(error)["fault"] = CLUSTER_FAULTS["moved" if is_moved else "ask"]
@@ -153,12 +155,6 @@ def _place(node: list[Any], asked: str) -> Place:
     """A node's place; a node that does not know its own host is the asked one."""
     host = node[0].decode() if node[0] else ""
     return (asked if host in ("", "?") else host), int(node[1])
-
-
-def _typed(error: RedisError) -> RedisError:
-    """The error of a slot that is elsewhere by its own class: redis-py 5 raises the general one."""
-    code, _, rest = str(error).partition(" ")
-    return _MOVES[code](rest) if type(error) is ResponseError and code in _MOVES else error
 
 
 _MOVES = {"ASK": AskError, "MOVED": MovedError}
