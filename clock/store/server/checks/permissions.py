@@ -32,9 +32,20 @@ Command = tuple[str, ...]  # a command, and the arguments by which Redis finds i
 
 _EVENT, _DAY = "EVENT", ":2026-11-24"
 
-#: Key or channel -> commands; '' for commands without a key.
-_CLOCK: Mapping[str, str] = {
+#: Key or channel -> commands of clocks and workers; '' for commands without a key.
+_BOTH: Mapping[str, str] = {
     "": "TIME MULTI EXEC",
+    keys.QUEUES: "SMEMBERS SADD TYPE",
+    keys.UNIQUE: "HGET HMGET HSET HDEL",
+    keys.UNIQUE_WINDOWS: "ZADD ZRANGEBYSCORE ZREM",
+    keys.HEALED: "INCRBY",
+    keys.BATCHES: "HGET HSET",
+    keys.BATCH_ENDED: "HSET HDEL",
+    keys.BATCH_REMOVALS: "ZADD",
+}
+
+_CLOCK: Mapping[str, str] = {
+    **_BOTH,
     keys.LEASE: "TYPE PTTL DEL HGET HMGET HSET PEXPIRE",
     keys.HAND_OVER: "BLPOP LPUSH PEXPIRE DEL TYPE LLEN LINDEX",
     keys.LEDGER_ANCHOR: "TYPE EXISTS HMGET HGET HSET HDEL",
@@ -48,19 +59,12 @@ _CLOCK: Mapping[str, str] = {
     keys.WATCHED + _EVENT: "TYPE HGETALL HSET HDEL EXISTS RENAME UNLINK",
     keys.MISSED: "TYPE ZADD ZREM ZREMRANGEBYSCORE ZSCORE",
     keys.PAUSED: "TYPE HGETALL HGET HMGET HSET HDEL WATCH",
-    keys.UNIQUE: "HGET HMGET HSET HDEL",
-    keys.UNIQUE_WINDOWS: "ZADD ZRANGEBYSCORE ZREM",
     keys.REPLACED: "ZADD ZREM",
-    keys.HEALED: "INCRBY",
-    keys.BATCHES: "HGET HSET",
     keys.BATCH_CHILDREN: "ZADD ZREM ZSCORE ZLEXCOUNT",
-    keys.BATCH_ENDED: "HSET HDEL",
-    keys.BATCH_REMOVALS: "ZADD",
     keys.NEARER: "PUBLISH",
     keys.NEXT_DUE: "HMGET HSET DEL UNLINK",
     keys.CLOCKS: "ZADD ZREM ZREMRANGEBYSCORE",
     keys.CLOCK + "NAME": "SET UNLINK",
-    keys.QUEUES: "SMEMBERS SADD TYPE",
     keys.SCHEDULE: "ZADD TYPE ZCARD ZREVRANGE",
     keys.RETRY: "ZCOUNT ZCARD ZREVRANGE",
     **dict.fromkeys((keys.BLOCKED, keys.FREED), "ZCARD ZREVRANGE"),
@@ -71,7 +75,7 @@ _CLOCK: Mapping[str, str] = {
 }
 
 _WORKER: Mapping[str, str] = {
-    "": "TIME MULTI EXEC",
+    **_BOTH,
     keys.IN_PROGRESS + "NAME": "HGET HSET HDEL HLEN HEXISTS HKEYS HSTRLEN HMGET EXISTS",
     keys.RUNNING + "NAME": "HSET HDEL HKEYS DEL UNLINK",
     **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED), "INCRBY INCR MGET"),
@@ -81,20 +85,13 @@ _WORKER: Mapping[str, str] = {
     keys.PAUSED_QUEUES: "SISMEMBER SMEMBERS",
     **dict.fromkeys((keys.SCHEDULE, keys.RETRY), "ZADD ZREM ZRANGE ZREVRANGE ZRANGEBYSCORE ZCARD"),
     keys.DEAD: "ZADD ZCARD ZCOUNT ZREMRANGEBYRANK",
-    keys.QUEUES: "SMEMBERS SADD TYPE",
     keys.PARKED: "SMEMBERS SADD SREM",
     keys.PARKED_JOBS + "CLASS": "LPUSH RPUSH RPOP LINDEX LLEN LRANGE EXISTS",
     keys.JOB_METRICS + "TIME": "HINCRBY EXPIRE",
     keys.JOB_HISTOGRAM + "CLASS": "BITFIELD EXPIRE",
-    keys.EXPIRED: "HINCRBY",
-    keys.CANCELLED_JOBS: "HINCRBY",
-    keys.UNIQUE: "HGET HMGET HSET HDEL",
-    keys.UNIQUE_WINDOWS: "ZADD ZRANGEBYSCORE ZREM",
+    **dict.fromkeys((keys.EXPIRED, keys.CANCELLED_JOBS), "HINCRBY"),
     keys.REPLACED: "ZADD ZSCORE ZREM",
-    keys.BATCHES: "HGET HSET",
     keys.BATCH_CHILDREN: "ZADD ZREM ZSCORE ZLEXCOUNT ZRANGEBYLEX",
-    keys.BATCH_ENDED: "HSET HDEL",
-    keys.BATCH_REMOVALS: "ZADD",
     keys.BATCH_CHECK: "SET GET",
     keys.BATCH_LOST: "INCRBY",
     keys.LIMITS: "HGET EXISTS",
@@ -105,7 +102,6 @@ _WORKER: Mapping[str, str] = {
     keys.LIMIT_TURN: "INCR",
     keys.LIMITS_CHECKED: "SET",
     keys.OVERLAPS: "INCR",
-    keys.HEALED: "INCRBY",
     keys.RATES: "HGET HSET HDEL HSCAN EXISTS",
     keys.RATE_STARTS: "ZADD ZLEXCOUNT ZRANGEBYLEX ZREMRANGEBYLEX",
     keys.RATE_SLOTS: "ZADD ZREM ZSCORE ZRANGEBYSCORE ZREMRANGEBYSCORE EXISTS",
@@ -124,7 +120,6 @@ _SCRIPTS: Sequence[Command] = (("SCRIPT", "LOAD", "TEXT"), ("SCRIPT", "EXISTS", 
 _OF_A_QUEUE = "RPOP BLMOVE LPUSH RPUSH LLEN LINDEX LRANGE TYPE"
 _OF_A_HEARTBEAT = "HSET HMGET EXPIRE UNLINK"
 _FURTHER: Mapping[str, Command] = {"BLPOP": ("0",), "SET": ("0",), "PUBLISH": ("0",)}
-
 
 #: At the home of an application with shards.
 _SHARDS: Mapping[str, str] = {
