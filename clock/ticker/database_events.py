@@ -2,7 +2,6 @@
 
 A thread reads the rows, so a slow database makes no event late. An unchanged row keeps its plan, a changed one
 starts again, a deleted one is removed. If a source fails, its events stay. A bad row does not affect others.
-
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 The same thread calls error handlers for failures of the worker's parts, and death handlers for jobs of dead
 workers. Failures of a job are reported on the job's thread.
-
 """
 
 from __future__ import annotations

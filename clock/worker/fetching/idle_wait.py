@@ -2,7 +2,6 @@
 
 Its claim is sent along with the wait, so the job starts after one round trip and is not handed over. A job that
 arrives just after a stop may still be claimed: it is put back at once.
-
 """
 
 from __future__ import annotations

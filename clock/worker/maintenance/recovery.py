@@ -3,7 +3,6 @@
 A worker is dead when its heartbeat has expired. A job with which a worker died runs again, until `DEATHS` workers
 have died with it: then it goes to `dead`. The first death counts for every job that the worker held. From then on
 these jobs are marked before they run, so jobs that only shared the worker are not counted again.
-
 """
 
 from __future__ import annotations
