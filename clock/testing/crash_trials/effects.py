@@ -11,7 +11,7 @@ import functools
 import inspect
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,17 +74,6 @@ class Recorder:
         self._finish(when, lost)
         return result
 
-    async def aaround(
-        self, kind: str, what: str, act: Callable[[], Awaitable[T]], lost: Callable[[str], Exception]
-    ) -> T:
-        """Record the effect of an awaited call; other tasks may have effects at the same time."""
-        if self._is_inside:
-            return await act()
-        when = self._begin(kind, what)
-        result = await act()
-        self._finish(when, lost)
-        return result
-
     def patch(
         self,
         owner: Any,
@@ -106,8 +95,13 @@ class Recorder:
 
         @functools.wraps(original)
         async def acall(*args: Any, **kwargs: Any) -> Any:
-            act, shown = functools.partial(original, *args, **kwargs), describe(*args, **kwargs)
-            return await (self.aaround(kind, shown, act, lost) if shown else act())
+            shown = describe(*args, **kwargs)
+            if not shown or self._is_inside:
+                return await original(*args, **kwargs)
+            when = self._begin(kind, shown)
+            result = await original(*args, **kwargs)  # other tasks may have effects at the same time
+            self._finish(when, lost)
+            return result
 
         return owner, name, acall if inspect.iscoroutinefunction(original) else call
 
