@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -109,7 +109,9 @@ class Dashboard:
         show = self._show(request)
         allowed = CHANGING if request.path.startswith(ACT) else READING
         if request.method not in allowed:
-            return self._not_allowed(request, allowed)
+            methods = ", ".join(allowed)
+            page = self._problem(request, 405, "method", TEXTS("problem.method.allowed", methods=methods))
+            return replace(page, headers={**page.headers, "allow": methods})
         token = token_of(request)
         visit = Visit(request, access, self._data, self._data.now(), token)
         return self._act(visit) if request.method == "POST" else self._shown(visit, show(visit))
@@ -149,11 +151,6 @@ class Dashboard:
             return self._problem(request, 403, "closed", "")
         headers = {"www-authenticate": self._sign_in}
         return Response(b"401 Unauthorized\n", 401, "text/plain; charset=utf-8", headers)
-
-    def _not_allowed(self, request: Request, allowed: Sequence[str]) -> Response:
-        methods = ", ".join(allowed)
-        page = self._problem(request, 405, "method", TEXTS("problem.method.allowed", methods=methods))
-        return replace(page, headers={**page.headers, "allow": methods})
 
     def _problem(self, request: Request, status: int, key: str, detail: str) -> Response:
         detail = detail if len(detail) <= LONGEST_DETAIL else f"{detail[:LONGEST_DETAIL]}…"

@@ -25,9 +25,8 @@ START = ":0:4"  # a cursor that reads few jobs at first: they may be large
 JOBS_ON_A_PAGE = 25
 LONGEST_BLOCK = 20_000  # characters of a payload or a traceback on the page of its job
 SEARCHED = 5_000  # jobs that one page of a search looks at, if Redis can skip most of them
-NEAR = (
-    5_000  # jobs that are read to find one: those with its score, or those of a queue from the start of a page on
-)
+#: Jobs that are read to find one: those with its score, or those of a queue from the start of a page on.
+NEAR = 5_000
 FIELDS = ("class", "jid", "queue", "retry_count", "failed_at", "enqueued_at", "created_at", "error_class", "at")
 
 
