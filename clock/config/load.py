@@ -98,23 +98,20 @@ def _of_file(environ: Mapping[str, str], file: Path | None, *, name: str = "") -
     A file without that word is not parsed: each process that pushes would pay for it.
     """
     path = file_used(file)
-    if path is not None and _mentions(path, name):
-        for given in _read(path, environ).values():
-            if name in ("", given.name):
-                yield checked(given.name, given.value, given.source)
+    if path is None or not _mentions(path, name):
+        return
+    with own_imports():
+        from clock.config.settings_file import read  # PyYAML, only if there is a file
+
+    for given in read(path, environment=environment(environ), environ=environ).values():
+        if name in ("", given.name):
+            yield checked(given.name, given.value, given.source)
 
 
 def _mentions(path: Path, name: str) -> bool:
     with suppress(OSError):  # a web server's user may not read it
         return not name or name in path.read_text(encoding="utf-8", errors="replace")
     return False
-
-
-def _read(path: Path, environ: Mapping[str, str]) -> Mapping[str, Found]:
-    with own_imports():
-        from clock.config.settings_file import read  # PyYAML, only if there is a file
-
-    return read(path, environment=environment(environ), environ=environ)
 
 
 def _of_environment(environ: Mapping[str, str]) -> Iterator[Found]:
