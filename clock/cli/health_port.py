@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from clock.clocks import Clock, SystemClock
 from clock.config import Config
-from clock.health import HealthServer, Report, Reports, Vitals, clock_complaints, complaints
-from clock.health.probes import ClockSigns, WorkerSigns
+from clock.health.probes import ClockSigns, Report, Reports, Vitals, WorkerSigns, clock_complaints, complaints
+from clock.health.server import HealthServer
 from clock.health.systemd import Notifier, notifier
 from clock.store import Redis
 from clock.store.server.opening import connected

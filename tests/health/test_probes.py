@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from clock.clocks import SystemClock
-from clock.health import Report, Reports, launcher_complaints, probes
+from clock.health import probes
+from clock.health.probes import Report, Reports, launcher_complaints
 from clock.testing import FakeClock
 from tests.health.test_server import Signs
 from tests.patience import eventually

@@ -14,8 +14,9 @@ import pytest
 from clock.cli.health_port import health_of_children
 from clock.config import Config
 from clock.errors import ConfigurationError, StoreUnavailable
-from clock.health import HealthServer, Vitals, clock_complaints, complaints, probe_http
-from clock.health.server import ASKING
+from clock.health import probe_http
+from clock.health.probes import Vitals, clock_complaints, complaints
+from clock.health.server import ASKING, HealthServer
 from clock.store import Redis, keys
 from clock.store.ledger import next_due
 from tests.patience import PATIENCE_SECONDS

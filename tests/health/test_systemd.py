@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clock.clocks import SystemClock
-from clock.health import Vitals
+from clock.health.probes import Vitals
 from clock.health.systemd import Notifier, notifier
 
 

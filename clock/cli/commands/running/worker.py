@@ -36,7 +36,7 @@ from clock.clocks import SystemClock
 from clock.config import Config
 from clock.config.setting_types import DEFAULT_CAPSULE
 from clock.errors import WorkerStuck
-from clock.health import launcher_complaints
+from clock.health.probes import launcher_complaints
 from clock.health.statsd import statsd_in
 from clock.import_path import own_imports
 from clock.job.payload import seconds
