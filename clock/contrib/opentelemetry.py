@@ -101,8 +101,6 @@ class ClockInstrumentor:
 
 
 class _Tracing:
-    """The middleware."""
-
     def __init__(self, tracer: trace.Tracer, meter: metrics.Meter, *, is_global: bool) -> None:
         self.tracer = tracer
         self._is_global = is_global
@@ -124,7 +122,6 @@ class _Tracing:
         self.duration = histogram("messaging.process.duration", description="How long the runs of jobs took")
 
     def send(self, _job: object, payload: dict[str, object], queue: str) -> None:
-        """Client middleware."""
         if "traceparent" in payload or self.is_off():  # pushed again, or by a caller who passes a context on
             return
         operation = "create" if is_bulk() else "send"
@@ -137,7 +134,6 @@ class _Tracing:
         self.sent.add(queue, operation)
 
     def process(self, _job: object, payload: dict[str, object], queue: str) -> _Run | None:
-        """Server middleware."""
         return None if self.is_off() else _Run(self, payload, queue)
 
     def is_off(self) -> bool:
@@ -202,7 +198,6 @@ class _Counts:
         self._counts: dict[tuple[str, str], int] = defaultdict(int)  # guarded by _lock
 
     def add(self, queue: str, operation: str) -> None:
-        """Count one job."""
         with self._lock:
             self._counts[queue, operation] += 1
 
@@ -221,13 +216,11 @@ class _TracedPushes(ToRedis):
         self._tracing = tracing
 
     def carry(self, batches: Batches) -> None:
-        """Push them by the default connection. Raises StoreUnavailable."""
         batches = list(batches)
         with self._sending([parcel for batch in batches for parcel in batch]):
             super().carry(batches)
 
     async def acarry(self, batches: Batches) -> None:
-        """Push them without blocking the event loop."""
         batches = list(batches)
         with self._sending([parcel for batch in batches for parcel in batch]):
             await super().acarry(batches)

@@ -26,8 +26,6 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class _Trial(threading.local):
-    """The trial under way in a thread."""
-
     is_on = False
     has_reached_out = False
 

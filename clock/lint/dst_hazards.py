@@ -78,7 +78,6 @@ def _in_zone(part: object, zone: tzinfo) -> object:
 
 
 def _parts(part: object) -> Iterator[object]:
-    """The trigger and all that it holds."""
     yield part
     held: Iterable[object] = part if isinstance(part, (tuple, list)) else ()
     if is_dataclass(part) and not isinstance(part, type):

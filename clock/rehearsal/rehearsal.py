@@ -49,7 +49,6 @@ class TickOptions(TypedDict, total=False):
 
 
 def _check(tick_speed: timedelta | None = None, max_ticks: int | None = None) -> None:
-    """Raise ConfigurationError for an invalid value."""
     if tick_speed is not None and not (isinstance(tick_speed, timedelta) and tick_speed > timedelta(0)):
         raise ConfigurationError(
             f"tick_speed is {tick_speed!r}; it must be a length of time: timedelta(minutes=1)"
@@ -123,7 +122,6 @@ def _span(
 
 
 def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> list[tuple[datetime, datetime]]:
-    """The downtimes in order. Raises ConfigurationError for an invalid one."""
     for pair in downtime:
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
             raise ConfigurationError(f"downtime holds {pair!r}; it must hold pairs: [(start, end), ...]")
@@ -224,7 +222,6 @@ class _Rehearsal:
 def _uptimes(
     start: datetime, end: datetime, away: Sequence[tuple[datetime, datetime]]
 ) -> Iterator[tuple[datetime, datetime]]:
-    """The periods in which the clock runs."""
     for begin, back in away:
         if start < min(begin, end):
             yield start, min(begin, end)

@@ -119,7 +119,6 @@ def _revived(redis: Redis) -> Iterator[Correction]:
 
 
 def _jobs_of_batches(redis: Redis) -> Iterator[Payload]:
-    """The jobs that wait or run and belong to a batch."""
     for name in listing.queue_names(redis):
         yield from _with_bid(listing.queue_payloads(redis, name))
     for where in (keys.SCHEDULE, keys.RETRY):

@@ -104,7 +104,6 @@ def _skew(offset: timedelta) -> Finding:
 
 
 def _permissions(redis: Redis) -> Iterator[Finding]:
-    """Whether this user may do what clocks and workers do."""
     try:
         check_permissions(redis)
     except StoreUnavailable:
@@ -133,7 +132,6 @@ def _reported(redis: Redis) -> Iterator[Finding]:
 
 
 def _without_worker(redis: Redis) -> Iterator[Finding]:
-    """Queues in which jobs wait and that no worker takes from."""
     if len(every(redis)) > 1:
         return  # the findings of the shards name them
     found = unserved(redis)

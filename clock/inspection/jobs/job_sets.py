@@ -50,7 +50,6 @@ class WaitingSet:
         return self._each(jobs, lambda place, members: repairs.reschedule(place, self.name, members, at))
 
     def _each(self, jobs: Sequence[FoundJob], act: Callable[[Redis, list[bytes]], int]) -> int:
-        """Do something to the members of each shard; the sum of the results."""
         return sum(act(place, [job.member for job in some]) for place, some in by_place(self.redis, jobs))
 
     def clear(self) -> int:
