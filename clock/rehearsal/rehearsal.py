@@ -181,7 +181,7 @@ class _Rehearsal:
         self._decide_until(stop)
 
     def _decide_until(self, stop: datetime) -> None:
-        until = _second_before(stop)
+        until = stop - _WHOLE_SECOND if to_ms(stop) % 1000 == 0 else stop  # not a due instant at `stop` itself
         met = list(columns_due(self.current, self.ledger, until))
         to_run = [column for column in met if self._runs_user_code(column.event)]
         run_firings(self.timetable, to_run, self.ledger, self.action_of, self.clock, self.move, until)
@@ -228,8 +228,3 @@ def _uptimes(
         start = max(start, back)
     if start < end:
         yield start, end
-
-
-def _second_before(instant: datetime) -> datetime:
-    """The last whole second before an instant: a due instant at `instant` itself is not before it."""
-    return instant - _WHOLE_SECOND if to_ms(instant) % 1000 == 0 else instant
