@@ -4,9 +4,7 @@ from clock.web.data import Source
 from clock.web.http import Request, Response
 
 __all__ = [
-    # how it is opened
     "LOCAL_HOSTS",
-    # what a host application uses
     "Access",
     "Dashboard",
     "Gatekeeper",
