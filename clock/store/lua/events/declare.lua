@@ -1,10 +1,8 @@
 -- Look up the ledger entries of events, or start them.
 --
--- KEYS[1] hash event -> anchor (ms)       KEYS[2] hash event -> declaration
--- KEYS[3] hash event -> last decided due instant (ms)
--- KEYS[4] hash event -> what Clockwork's form with a condition counts its periods from
--- KEYS[5] hash event -> when it left the clock file (ms)    KEYS[6] the lease
--- KEYS[7] hash old name of an event -> its name now
+-- KEYS[1], ..., KEYS[4] hashes of the ledger, by event: anchor (ms), declaration, last decided due instant (ms), what
+-- Clockwork's form with a condition counts its periods from
+-- KEYS[5] hash event -> when it left the clock file (ms)    KEYS[6] the lease    KEYS[7] hash old name -> name now
 -- ARGV[1] the anchor of new entries: now, a whole second (ms since 1970)
 -- ARGV[2] release of this clock ('': none)    ARGV[3] its rank
 -- ARGV[4], ARGV[5], ... threes: event, declaration, the entry that this clock knows ('': none),

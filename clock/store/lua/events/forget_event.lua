@@ -1,7 +1,6 @@
 -- Remove what the ledger and the history hold of an event that has left the clock file.
 --
--- KEYS[1] hash event -> anchor    KEYS[2] hash event -> declaration    KEYS[3] hash event -> last decided
--- KEYS[4] hash event -> what its periods are counted from    KEYS[5] hash event -> when it left the clock file
+-- KEYS[1], ..., KEYS[4] hashes of the ledger (see declare.lua)    KEYS[5] hash event -> when it left the clock file
 -- KEYS[6] its history    KEYS[7] its jobs' outcomes    KEYS[8] its watched jobs
 -- KEYS[9] sorted set event -> its latest missed run    ARGV[1] the event
 -- Returns 1 if it was removed; 0: it has come back.

@@ -1,7 +1,6 @@
 -- Note events that are no longer in the clock file, and forget those that left it long ago.
 --
--- KEYS[1] hash event -> anchor    KEYS[2] hash event -> declaration    KEYS[3] hash event -> last decided
--- KEYS[4] hash event -> what its periods are counted from    KEYS[5] hash event -> when it left the clock file (ms)
+-- KEYS[1], ..., KEYS[4] hashes of the ledger (see declare.lua)    KEYS[5] hash event -> when it left the clock file (ms)
 -- KEYS[6] sorted set event -> its latest missed run
 -- KEYS[7], ... for each event: its history stream, its stream of outcomes, its hash of watched jobs
 -- ARGV[1] now (ms)    ARGV[2] how long an entry is kept (ms)    ARGV[3] 1: they start again if they come back

@@ -1,7 +1,6 @@
 -- Move the data of an event to another name: its ledger entry, its pauses, history, outcomes, watched jobs.
 --
--- KEYS[1] hash event -> anchor    KEYS[2] hash event -> declaration    KEYS[3] hash event -> last decided
--- KEYS[4] hash event -> what Clockwork's form with a condition counts its periods from    KEYS[5] hash event -> pause
+-- KEYS[1], ..., KEYS[4] hashes of the ledger (see declare.lua)    KEYS[5] hash event -> pause
 -- KEYS[6] hash event -> when it left the clock file    KEYS[7] hash old name -> the event's name now
 -- KEYS[8] the lease    KEYS[9], KEYS[10] the history under the old name, under the new one
 -- KEYS[11], KEYS[12] the outcomes    KEYS[13], KEYS[14] the watched jobs
