@@ -6,7 +6,6 @@ A due instant is on time if the clock sees it within `ON_TIME`. Older ones were 
 An event in Clockwork's form asks its condition again after a refusal, and whether a due instant counts depends on
 the answer. So such an event has one firing at a time. Instants that are too late are missed as one run, and do not
 use up the period.
-
 """
 
 from __future__ import annotations
