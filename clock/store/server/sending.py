@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 from hiredis import pack_command
@@ -72,37 +71,38 @@ def send_to_places(batches: Iterable[Sequence[tuple[Redis, Sequence[Command]]]],
     sent there, once; in a cluster until they succeed or the time is over. Raises StoreUnavailable, StoreError;
     their `answered` is the number of batches that all places have answered.
     """
-    answered, sent = 0, None
+    answered, sent = 0, list[Generator[None]]()
     try:
         for batch in batches:
-            following = [(redis, commands, _packed(redis, commands)) for redis, commands in batch]
-            if sent is not None:
-                next(sent, None)
+            following = [_exchange(redis, commands, _packed(redis, commands), within) for redis, commands in batch]
+            if sent:
+                _step(sent)
                 answered += 1
-            sent = _sent_and_read(following, within)
-            next(sent)
-        if sent is not None:
-            next(sent, None)
+            sent = following
+            _step(sent)
+        _step(sent)
     except StoreError as error:
         error.answered = answered
         raise
     finally:
-        if sent is not None:
-            sent.close()  # without the answers, it closes the connections
+        for exchange in sent:
+            exchange.close()  # without the answers, it closes the connection
 
 
-def _sent_and_read(batch: Sequence[tuple[Redis, Sequence[Command], bytes]], within: float) -> Generator[None]:
-    """Send a batch to its places at the first step, and read the answers at the second one."""
+def _step(exchanges: Iterable[Generator[None]]) -> None:
+    for exchange in exchanges:
+        next(exchange, None)
+
+
+def _exchange(redis: Redis, commands: Sequence[Command], text: bytes, within: float) -> Generator[None]:
+    """Send commands to a place at the first step, and read the answers at the second one."""
     until = monotonic() + within
     with translated():
-        with ExitStack() as stack:
-            links = [stack.enter_context(lent(redis, within=within)) for redis, *_ in batch]
-            for link, (*_, text) in zip(links, batch, strict=True):
-                link.send_packed_command([text])
+        with lent(redis, within=within) as link:
+            link.send_packed_command([text])
             yield
-            answers = [_answers(link, len(commands)) for link, (_, commands, _) in zip(links, batch, strict=True)]
-        for (redis, commands, _), found in zip(batch, answers, strict=True):
-            _send_again(redis, commands, found, until)
+            answers = _answers(link, len(commands))
+        _send_again(redis, commands, answers, until)
 
 
 def _send_again(redis: Redis, commands: Sequence[Command], answers: Sequence[Any], until: float) -> None:
