@@ -38,11 +38,12 @@ from benchmarks.faults.worker import redis_server
 from clock import Batch
 from clock.api import cancel
 from clock.errors import BatchDone, StoreError
-from clock.inspection.doctor.deep import children_finding, lost_holders, lost_locks, violations
+from clock.inspection.doctor.deep import children_finding, lost_holders, lost_locks
 from clock.inspection.jobs.batches import failures
 from clock.store import keys
 from clock.store.jobs.flow import batches as stored
 from clock.store.server.connection import connect, set_default
+from tests.limited import violations
 
 WORKERS, CLOCKS = 3, 2
 FATES = ["ok"] * 16 + ["fail once", "die", "discard", "discard"]

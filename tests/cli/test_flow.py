@@ -226,6 +226,18 @@ def test_the_deep_check_names_a_limit_with_a_free_place_and_blocked_jobs(clock: 
     assert "crm has 1 of 3 holders, but 2 jobs are blocked" in shown
 
 
+def test_the_deep_check_names_the_fault_of_a_limit_once_if_blocked_is_its_name(clock: Clock, redis: Redis) -> None:
+    rules = {"limits": [{"name": "blocked", "max": 1}]}
+    redis.lpush("queue:default", json.dumps({"class": "SyncJob", "args": [], "jid": "a", **rules}))
+    worker = InProgress(redis, "host:1:abc")
+    worker.claim(["default"], 1, done=(), now=SystemClock().now(), expires_seconds=60.0)
+    redis.delete("clock:in_progress:host:1:abc")
+
+    shown = " ".join(clock("doctor", "--deep").output.split())
+
+    assert shown.count("blocked: the worker host:1:abc holds 1") == 1
+
+
 @pytest.mark.usefixtures("busy")
 def test_a_job_that_is_not_blocked_is_not_deleted_as_one(redis: Redis) -> None:
     assert not delete_blocked(redis, "a")

@@ -11,9 +11,10 @@ from redis import Redis
 from clock import Batch, Job, Limit, Rate
 from clock.api import BatchRef
 from clock.clocks import SystemClock
-from clock.inspection.doctor.deep import correct_children, free_lost_locks, lost_locks, violations
+from clock.inspection.doctor.deep import correct_children, free_lost_locks, lost_locks
 from clock.job import registry
 from clock.store import keys
+from tests.limited import violations
 from tests.patience import eventually
 from tests.process.conftest import Running
 

@@ -9,7 +9,7 @@ from redis import Redis
 
 from clock import Batch, Job, JobResult, Limit, Rate, Unique
 from clock.api import BatchRef, JobRef
-from clock.inspection.doctor.deep import violations, wrong_children
+from clock.inspection.doctor.deep import wrong_children
 from clock.inspection.jobs.job_sets import QueueJobs, WaitingSet
 from clock.inspection.jobs.limits import delete_blocked
 from clock.inspection.jobs.pages import Place, queue_place, set_place
@@ -19,6 +19,7 @@ from clock.testing import FakeClock
 from clock.worker.maintenance.recovery import unpark
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.job.redis_rows import waiting
+from tests.limited import violations
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 

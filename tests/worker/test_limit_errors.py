@@ -14,14 +14,13 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.errors import ClockError
-from clock.inspection.doctor.deep import violations
 from clock.store import keys, scripts
 from clock.store.jobs.flow import batches, limit_holders, unique_locks
 from clock.store.jobs.flow.unique_locks import Lock, LockedPush
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.jobs.results import Ending
-from tests.limited import by_limits
+from tests.limited import by_limits, violations
 from tests.worker.test_limit_orders import everywhere, jid
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)

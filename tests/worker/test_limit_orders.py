@@ -17,7 +17,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from redis import Redis
 
 from clock.clocks import to_ms
-from clock.inspection.doctor.deep import violations
 from clock.store import keys, repairs
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import limit_holders
@@ -25,7 +24,7 @@ from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
 from clock.store.server import connection
 from tests.examples import examples
-from tests.limited import by_limits
+from tests.limited import by_limits, violations
 
 QUEUES = ("default", "low")
 LIMITS: dict[str, Any] = {

@@ -11,7 +11,6 @@ from redis import ConnectionPool, Redis
 
 from clock import Job, Limit
 from clock.errors import JobError
-from clock.inspection.doctor.deep import violations
 from clock.inspection.jobs.limits import places
 from clock.job.push.client import using_clock
 from clock.store.jobs.delayed import Delayed, Nearer
@@ -21,6 +20,7 @@ from clock.worker.maintenance.duties import LimitChecks
 from clock.worker.maintenance.recovery import recover
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.job.redis_rows import delayed, waiting
+from tests.limited import violations
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 

@@ -33,7 +33,7 @@ def locks_finding(redis: Redis, now: datetime) -> Finding:
 def limits_finding(redis: Redis, now: datetime) -> Finding:
     """Whether each holder has its job, and each blocked job a full limit."""
     faults = [one.fault for one in lost_holders(redis, now)]
-    faults += [fault for fault in violations(redis) if "blocked" in fault]
+    faults += free_but_blocked(redis)
     advice = "another program removed these jobs; a worker frees the places within a minute"
     good = "each holder has its job, and each blocked job a full limit"
     return _finding("limits", shortened_list(faults, between="; "), advice, good=good)
@@ -77,16 +77,8 @@ def free_lost_holders(redis: Redis, now: datetime) -> int:
     return removed
 
 
-def violations(redis: Redis) -> list[str]:
-    """The faults of limits, in words: a check of all jobs in progress and of the next blocked job of each limit.
-
-    Holders whose job is in a queue are not searched.
-    """
-    wrong = limit_holders.miscounted(redis, limit_holders.holders(redis))
-    return [*(one.fault for one in wrong), *_free_but_blocked(redis)]
-
-
-def _free_but_blocked(redis: Redis) -> Iterator[str]:
+def free_but_blocked(redis: Redis) -> Iterator[str]:
+    """The limits with a free place and blocked jobs, in words."""
     by_hand = limit_holders.maxima(redis)
     names = limit_holders.blocked_names(redis)
     for name, (held, waits) in zip(names, limit_holders.counts(redis, names), strict=True):
