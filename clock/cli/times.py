@@ -21,11 +21,7 @@ def period_options(end: str) -> Callable[[Command], Command]:
 
 
 def later(option: str, text: str, now: datetime, zone: tzinfo) -> datetime:
-    """The future instant of an option's text, in UTC. Raises ConfigurationError.
-
-    >>> str(later("--until", "2h", datetime(2026, 12, 1, 8, tzinfo=UTC), UTC))
-    '2026-12-01 10:00:00+00:00'
-    """
+    """The future instant of an option's text, in UTC. Raises ConfigurationError."""
     instant = _instant(option, text, now.astimezone(zone), ahead=True)
     if instant <= now:
         raise ConfigurationError(f"{option} {text!r} is in the past")
@@ -36,9 +32,6 @@ def period_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tu
     """Start and end, both aware, of the texts of --from (None: now) and --to, whose lengths count from the start.
 
     Raises ConfigurationError.
-
-    >>> [str(at) for at in period_of("2026-12-24", "12h", zone=UTC, now=datetime(2026, 1, 1, tzinfo=UTC))]
-    ['2026-12-24 00:00:00+00:00', '2026-12-24 12:00:00+00:00']
     """
     here = now.replace(microsecond=0).astimezone(zone)
     start = here if begin is None else _instant("--from", begin, here)

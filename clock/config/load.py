@@ -62,8 +62,13 @@ def gather(
     found = {setting.name: Found(setting.name, setting.default, "default") for setting in SETTINGS}
     found |= {item.name: item for item in _of_file(environ, file)}
     found |= of_application()
-    found |= {item.name: item for item in _of_environment(environ)}
-    found |= {item.name: item for item in _of_options(options)}
+    for setting in SETTINGS:
+        if setting.variable and environ.get(setting.variable):
+            source = f"the environment variable {setting.variable}"
+            found[setting.name] = checked(setting.name, environ[setting.variable], source)
+    for name, value in options.items():
+        if value is not None and value != ():
+            found[name] = checked(name, value, f"the option {BY_NAME[name].option}")
     return list(found.values())
 
 
@@ -93,10 +98,7 @@ def file_used(file: Path | None) -> Path | None:
 
 
 def _of_file(environ: Mapping[str, str], file: Path | None, *, name: str = "") -> Iterator[Found]:
-    """The settings of the file, or only that of a name.
-
-    A file without that word is not parsed: each process that pushes would pay for it.
-    """
+    """The settings of the file, or only that of a name: a file without this word is not parsed, to save time."""
     path = file_used(file)
     if path is None or not _mentions(path, name):
         return
@@ -112,18 +114,6 @@ def _mentions(path: Path, name: str) -> bool:
     with suppress(OSError):  # a web server's user may not read it
         return not name or name in path.read_text(encoding="utf-8", errors="replace")
     return False
-
-
-def _of_environment(environ: Mapping[str, str]) -> Iterator[Found]:
-    for setting in SETTINGS:
-        if setting.variable and environ.get(setting.variable):
-            yield checked(setting.name, environ[setting.variable], f"the environment variable {setting.variable}")
-
-
-def _of_options(options: Mapping[str, object]) -> Iterator[Found]:
-    for name, value in options.items():
-        if value is not None and value != ():
-            yield checked(name, value, f"the option {BY_NAME[name].option}")
 
 
 def use_application(

@@ -120,9 +120,6 @@ def queue_name(value: object) -> str | None:
     """The name without surrounding blanks, as workers use it; None if it is invalid.
 
     A worker separates a job's queue from its payload by a line break, so a name must not contain one.
-
-    >>> queue_name(" lead"), queue_name("two\\nlines"), queue_name(" ")
-    ('lead', None, None)
     """
     if not isinstance(value, str):
         return None

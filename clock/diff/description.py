@@ -96,11 +96,7 @@ def describe(timetable: Timetable, start: datetime, end: datetime) -> Described:
 
 
 def is_revision(name: str) -> bool:
-    """Whether `name` is REV:PATH, and no file of that name is there.
-
-    >>> is_revision("main:lib/clock.py"), is_revision("lib/clock.py")
-    (True, False)
-    """
+    """Whether `name` is REV:PATH, and no file of that name is there."""
     return ":" in name and not Path(name).exists()
 
 

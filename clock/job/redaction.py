@@ -30,11 +30,7 @@ def hidden_places(job: str, perform: Callable[..., object], names: Sequence[str]
 
 
 def shown_args(payload: Mapping[str, object]) -> object:
-    """A payload's arguments as they may be shown.
-
-    >>> shown_args({"args": [7, "hush", {"password": "hush"}], "redact": [1, "password"]})
-    [7, '[hidden]', {'password': '[hidden]'}]
-    """
+    """A payload's arguments as they may be shown."""
     args, hidden = payload.get("args"), payload.get("redact")
     if isinstance(args, list) and is_encrypted(payload):
         args = [*args[:-1], ENCRYPTED]

@@ -10,16 +10,7 @@ T = TypeVar("T")
 
 
 class SharedValue(Generic[T]):
-    """The value that all threads share, unless a thread or task has its own.
-
-    >>> mode = SharedValue("mode", "shared")
-    >>> undo = mode.change("own", this_thread=True)
-    >>> mode.get()
-    'own'
-    >>> undo()
-    >>> mode.get()
-    'shared'
-    """
+    """The value that all threads share, unless a thread or task has its own."""
 
     def __init__(self, name: str, value: T) -> None:
         self._shared = value

@@ -12,9 +12,6 @@ def coincidences(fires: Iterable[tuple[str, Sequence[int]]], days: int) -> dict[
     """The groups of events that fire together, with when they do; those that fire often are left out.
 
     `fires` has each event's name and its instants in a span of so many `days`, in seconds since 1970.
-
-    >>> coincidences([("a", [60, 120]), ("b", [120]), ("c", [180])], days=1)
-    {('a', 'b'): [120]}
     """
     at: dict[int, list[str]] = defaultdict(list)
     for name, instants in fires:

@@ -41,11 +41,7 @@ def has_invalid_value(error: Exception) -> bool:
 
 
 def number(value: bytes | None, default: int = 0) -> int:
-    """A value as a whole number. Returns the default if it is missing, not a number, or longer than 64 bits.
-
-    >>> number(b"-5"), number(b"abc"), number(None), number(b"1" * 5_000)
-    (-5, 0, 0, 0)
-    """
+    """A value as a whole number. Returns the default if it is missing, not a number, or longer than 64 bits."""
     return int(value) if value is not None and is_number(value) else default
 
 
@@ -65,11 +61,7 @@ def json_object(value: bytes | str | None) -> dict[str, Any] | None:
 
 
 def seconds_in(value: object) -> float:
-    """A time that another program wrote, in seconds or milliseconds since 1970, in seconds; 0: it is not a time.
-
-    >>> seconds_in(1795479891.5), seconds_in(1795479891500), seconds_in("soon")
-    (1795479891.5, 1795479891.5, 0.0)
-    """
+    """A time that another program wrote, in seconds or ms since 1970, in seconds; 0: it is not a time."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return 0.0
     return value / 1000 if value > MILLISECONDS_FROM else float(value)

@@ -95,10 +95,7 @@ def remove_from_part(redis: Redis, queue: str, first: int, last: int, payloads: 
 
 
 def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes], how: str) -> int:
-    """Go through a list from its right end; remove the `wanted` members from it and from `wanted`.
-
-    Returns how many.
-    """
+    """Remove the `wanted` members from a list, from its right end on, and from `wanted`. Returns how many."""
     last, removed, size, errors = -1, 0, PageSize(), BatchErrors(redis)
     while wanted.total():
         first = last - size.jobs + 1

@@ -31,10 +31,6 @@ def release_of(clock_file: Path, *, environ: Mapping[str, str], started: datetim
     The rank of `v` and a number, or of a number with at most six digits, is that number. Any other name, or the
     content's hash, ranks by `started`, the start of this process. Seven digits may be a commit's
     abbreviated hash. Raises ConfigurationError if the clock file was removed after its load.
-
-    >>> from clock.clocks import from_ms
-    >>> release_of(Path("lib/clock.py"), environ={"HEROKU_RELEASE_VERSION": "v42"}, started=from_ms(0))
-    Release(name='v42', rank=42)
     """
     name = environ.get("HEROKU_RELEASE_VERSION") or environ.get("CLOCK_RELEASE")
     if not name:

@@ -269,8 +269,8 @@ def test_a_keeper_runs_apart_from_the_process_that_starts_it(
     with pytest.raises(StoreError):
         start_or_join(files.home.parent, clock=waiting_clock)
 
-    [(let_go, keeper)] = at_exit
-    let_go(keeper)
+    [(let_go, keeper, *rest)] = at_exit
+    let_go(keeper, *rest)
     assert keeper.returncode == 0, "Python warns of no child that still runs"
     assert (started.options["start_new_session"], started.options["cwd"]) == (True, "/")
     assert started.options["env"]["PYTHONPATH"].split(os.pathsep)[0] == str(Path(clock.__path__[0]).parent)

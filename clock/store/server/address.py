@@ -43,8 +43,6 @@ def masked(url: str) -> str:
 
     >>> masked("redis://me:secret@cache.example.com:6379/0?x=y")
     'redis://me:***@cache.example.com:6379/0'
-    >>> masked("me:p@ss:/wo#rd@cache.example.com:6379")
-    'me:***@cache.example.com:6379'
     """
     scheme = re.match(r"[a-z+]*://", url)
     start = scheme[0] if scheme else ""
@@ -95,10 +93,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _is_query(text: str) -> bool:
-    """Whether the text is a query.
-
-    If not, it is the end of a password with a `?`, and the text before it is not a host.
-    """
+    """Whether the text is a query, and not the end of a password with a `?`."""
     return not text or ("@" not in text and all("=" in option for option in text.split("&")))
 
 

@@ -34,11 +34,7 @@ class ServerVersion:
 
     @property
     def needed(self) -> str | None:
-        """The oldest supported version if this one is older, or None if it is new enough or of another kind.
-
-        >>> ServerVersion("redis", "5.0.14").needed, ServerVersion("redis", "7.2.4").needed
-        ('6.2', None)
-        """
+        """The oldest supported version if this one is older, or None if it is new enough or of another kind."""
         oldest = _OLDEST.get(self.kind)
         if oldest is None or tuple(int(part) for part in self.version.split(".")[:2]) >= oldest:
             return None

@@ -125,13 +125,8 @@ def _start_keeper(files: EmbeddedFiles) -> subprocess.Popen[bytes]:
         start_new_session=True,  # Ctrl-C in the terminal is not for the server
     )
     _keepers.append(keeper)
-    atexit.register(_let_go, keeper)
+    atexit.register(setattr, keeper, "returncode", 0)  # spares us the warning that the keeper still runs
     return keeper
-
-
-def _let_go(keeper: subprocess.Popen[bytes]) -> None:
-    """Spare a process that ends the warning that its keeper still runs."""
-    keeper.returncode = 0
 
 
 def _is_kept(files: EmbeddedFiles) -> bool:

@@ -60,10 +60,7 @@ class Keeper:
         return 0
 
     def _run_server(self) -> bool:
-        """Run the server to its end. Returns whether it has accepted connections.
-
-        Its log decides: the server may have ended before any process could connect.
-        """
+        """Run the server to its end. Returns whether it has accepted connections, by its log."""
         try:
             self._stop_orphan()
             server = self._server = self._start()
