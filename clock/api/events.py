@@ -94,7 +94,7 @@ class Events:
     def latest(self, count: int = 20) -> list[tuple[str, Record]]:
         """The latest `count` records of all events together, each with its event's name, oldest first."""
         check_count("count", count)
-        return latest_of_all(self._redis, count)
+        return latest_of_all(self._redis, count, self.timetable.by_name if self.timetable else ())
 
     def why(self, name: str, at: datetime | str) -> list[str]:
         """Lines that explain what happened to an event at a time, or what will happen.

@@ -507,6 +507,15 @@ def test_history_of_an_event_that_has_not_run_and_of_an_empty_redis(clock: Comma
     assert clock("history").output == "No event has run yet.\n"
 
 
+def test_the_history_of_all_events_has_a_run_by_hand_before_a_clock_has_run(redis: Redis, clock: Command) -> None:
+    redis.flushdb()
+    assert clock("fire", "nightly").exit_code == 0
+
+    assert "nightly: " in clock("history").output
+    assert "fired manually" in clock("history").output
+    assert [record["event"] for record in json.loads(clock("history", "--json").output)] == ["nightly"]
+
+
 def test_history_of_all_events_names_what_became_of_the_jobs(clock: Command, redis: Redis) -> None:
     add_outcome(redis, "nightly", "a1b2", {"outcome": "done", "at": FIRST_NOVEMBER, "took_ms": 7}, ended=True)
 

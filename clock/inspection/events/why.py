@@ -5,7 +5,7 @@ Each function that takes a connection raises StoreUnavailable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
 from itertools import groupby
@@ -88,9 +88,9 @@ def recorded(redis: Redis, event: str, when: AskedPeriod) -> list[str]:
     return lines or [f"{local_time(when.start, UTC)}: no records of {event!r}"]
 
 
-def latest_of_all(redis: Redis, count: int) -> list[tuple[str, history.Record]]:
-    """The latest `count` records of all events, each with its event's name, oldest first."""
-    names = list(listing.ledger(redis))
+def latest_of_all(redis: Redis, count: int, declared: Iterable[str] = ()) -> list[tuple[str, history.Record]]:
+    """The latest `count` records of all events, oldest first: of those that clocks know, and those `declared`."""
+    names = list(dict.fromkeys([*listing.ledger(redis), *declared]))
     latest = zip(names, listing.latest_decisions(redis, names), strict=True)
     newest = sorted(((name, record) for name, record in latest if record), key=_due_of, reverse=True)[:count]
     records = [(name, record) for name, _ in newest for record in history.read(redis, name, count)]

@@ -39,11 +39,11 @@ def history(name: str | None, limit: int, as_json: bool, **options: Any) -> None
     if name is not None:
         _show_event(config, redis, name, limit, as_json)
         return
-    records = latest_of_all(redis, limit)
+    zones = _zones(config, is_named=options["clock_file"] is not None)
+    records = latest_of_all(redis, limit, zones)
     if as_json:
         echo_json([{"event": event, **record} for event, record in records])
         return
-    zones = _zones(config, is_named=options["clock_file"] is not None)
     for event, record in records:
         first, *others = record_lines(record, zones.get(event, UTC))
         for line in (f"{event}: {first}", *others):
