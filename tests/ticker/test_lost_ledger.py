@@ -144,6 +144,24 @@ def test_a_ledger_restored_from_an_older_snapshot_fires_again_and_the_clock_says
     assert "'ten' 3 from 2026-11-24T06:00:10+00:00 to 2026-11-24T06:00:30+00:00" in warning
 
 
+def test_one_decision_that_redis_lost_is_named_by_its_instant_alone(
+    declare: Callable[..., Timetable],
+    start: Callable[..., Ticker],
+    redis: Redis,
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ticker = start(declare('every(10).seconds.do(FetchNewsJob, "x").named("ten").catch_up("all")\n'))
+    tick_for(ticker, fake_clock, 15)
+    snapshot: Any = redis.hgetall(keys.LEDGER_DECIDED)
+    tick_for(ticker, fake_clock, 10)
+
+    redis.hset(keys.LEDGER_DECIDED, mapping=snapshot)
+    tick_for(ticker, fake_clock, 10)
+
+    assert "jobs that ran may run again: 'ten' 2026-11-24T06:00:10+00:00\n" in caplog.text
+
+
 @pytest.mark.parametrize("key", LEDGER)
 def test_at_the_start_incomplete_entries_begin_again_with_one_line_that_names_a_few(
     declare: Callable[..., Timetable],

@@ -11,7 +11,7 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.errors import JobError
 from clock.job import Context, Job
-from clock.job.context import JobRun
+from clock.job.context import JobRun, Outcome
 from clock.log import MOST_GATHERED, configure_logging, write_gathered_lines
 from clock.testing import FakeClock
 from clock.worker.running.job_log import log_run, log_start
@@ -59,12 +59,13 @@ def test_an_end_tells_how_long_it_took(fake_clock: FakeClock, caplog: pytest.Log
     assert fields(record, "duration_ms", "event", "due") == [250.0, "nightly", "2026-11-24T05:59:58.500000+00:00"]
 
 
+@pytest.mark.parametrize("outcome", ["done", "failed"])
 def test_the_duration_of_a_job_is_logged_in_milliseconds_to_the_microsecond(
-    fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+    fake_clock: FakeClock, caplog: pytest.LogCaptureFixture, outcome: Outcome
 ) -> None:
     caplog.set_level("INFO", "clock.job")
 
-    log_run(JobRun(payload(fake_clock), "low", "done", 0.0123456))
+    log_run(JobRun(payload(fake_clock), "low", outcome, 0.0123456))
 
     assert fields(caplog.records[0], "duration_ms") == [12.346]
 
