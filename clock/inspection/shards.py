@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from clock.config.setting_types import MOST_SHARDS
 from clock.errors import StoreError
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.processes import workers
@@ -13,7 +14,6 @@ from clock.store.jobs.shard_claims import noted_shards
 from clock.store.jobs.unserved_queues import unserved
 from clock.store.server.connection import opened_at, opening_of, server_time, translated
 from clock.store.server.shards import (
-    MOST,
     Address,
     Shards,
     every,
@@ -109,7 +109,7 @@ def left_shards(redis: Redis) -> list[LeftShard]:
         return []
     home, shards = opening_of(redis).address, shards_of(redis)
     in_use = {str(address) for address in (shards.addresses if shards else [home])}
-    numbers = range(MOST if home.namespace else 1)
+    numbers = range(MOST_SHARDS if home.namespace else 1)
     known = [Address(home.url, namespace_of_shard(home.namespace, number)) for number in numbers]
     by_name = {str(address): address for address in known}
     return [_left(redis, name, by_name.get(name)) for name in sorted(noted) if name not in in_use]

@@ -21,7 +21,6 @@ from clock.errors import ConfigurationError
 from clock.store import keys
 from clock.store.server.address import masked
 
-MOST = 64  # shards, as in the settings
 _ATTRIBUTE = "clock_shards"  # of the connection to the home
 
 
