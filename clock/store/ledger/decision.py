@@ -24,9 +24,6 @@ class DecisionKind(StrEnum):
 
     `words` are for people; `colours` are the dashboard's colours, for a light and a dark page. `fires`: the clock
     ran the event's action at its due instant, and the action did not fail.
-
-    >>> DecisionKind("caught_up").fires, DecisionKind.MISSED.words
-    (True, 'did not run: missed')
     """
 
     words: str

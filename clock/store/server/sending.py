@@ -192,15 +192,18 @@ def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
 
     def answer() -> Any:
         try:
+            if not further:
+                return link.read_response()
             found = _answers(link, 1 + len(further))
+        except ResponseError:
+            raise
         except BaseException:
             link.disconnect()
             raise
         finally:
             pool.release(link)
         checked(found)  # an error of the WAIT: the server is no longer the primary
-        if durable:
-            check_replicated(int(found[-1]), durable)
+        check_replicated(int(found[-1]), durable)
         return found[0]
 
     return answer
