@@ -121,6 +121,16 @@ def test_a_callable_whose_entry_was_lost_while_it_ran_is_not_run_again(
     assert (record["decision"], record["due"]) == ("fired", to_ms(START) + 60_000)
 
 
+def lose_decisions(ticker: Ticker, redis: Redis, fake_clock: FakeClock, *, seconds: int) -> list[tuple[str, int]]:
+    """Tick on, restore the snapshot from before, and tick again. Returns what was pushed until the restore."""
+    snapshot: Any = redis.hgetall(keys.LEDGER_DECIDED)
+    tick_for(ticker, fake_clock, seconds)
+    before = pushed(redis)
+    redis.hset(keys.LEDGER_DECIDED, mapping=snapshot)
+    tick_for(ticker, fake_clock, 10)
+    return before
+
+
 def test_a_ledger_restored_from_an_older_snapshot_fires_again_and_the_clock_says_what(
     declare: Callable[..., Timetable],
     start: Callable[..., Ticker],
@@ -130,12 +140,7 @@ def test_a_ledger_restored_from_an_older_snapshot_fires_again_and_the_clock_says
 ) -> None:
     ticker = start(declare('every(10).seconds.do(FetchNewsJob, "x").named("ten").catch_up("all")\n'))
     tick_for(ticker, fake_clock, 15)
-    snapshot: Any = redis.hgetall(keys.LEDGER_DECIDED)
-    tick_for(ticker, fake_clock, 30)
-    before = pushed(redis)
-
-    redis.hset(keys.LEDGER_DECIDED, mapping=snapshot)
-    tick_for(ticker, fake_clock, 10)
+    before = lose_decisions(ticker, redis, fake_clock, seconds=30)
 
     assert before == [("ten", 10), ("ten", 20), ("ten", 30), ("ten", 40)]
     assert pushed(redis) == [("ten", 20), ("ten", 30), ("ten", 40), ("ten", 50)]
@@ -153,11 +158,7 @@ def test_one_decision_that_redis_lost_is_named_by_its_instant_alone(
 ) -> None:
     ticker = start(declare('every(10).seconds.do(FetchNewsJob, "x").named("ten").catch_up("all")\n'))
     tick_for(ticker, fake_clock, 15)
-    snapshot: Any = redis.hgetall(keys.LEDGER_DECIDED)
-    tick_for(ticker, fake_clock, 10)
-
-    redis.hset(keys.LEDGER_DECIDED, mapping=snapshot)
-    tick_for(ticker, fake_clock, 10)
+    lose_decisions(ticker, redis, fake_clock, seconds=10)
 
     assert "jobs that ran may run again: 'ten' 2026-11-24T06:00:10+00:00\n" in caplog.text
 
